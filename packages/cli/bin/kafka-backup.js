@@ -1,0 +1,12 @@
+#!/usr/bin/env node
+// Plain JavaScript on purpose: an old Node cannot even parse the program, and must still be told why.
+const major = Number(process.versions.node.split('.')[0])
+if (major < 24) {
+  process.stderr.write(
+    `kafka-backup needs Node.js 24 or newer; this is ${process.version} (${process.execPath}).\n` +
+      'Nothing was started. Install Node.js 24, or run it through npm in a folder where the package is installed: npx kafka-backup\n',
+  )
+  process.exit(2)
+}
+const { main } = await import('../src/main.ts')
+await main()

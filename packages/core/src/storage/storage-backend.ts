@@ -1,0 +1,90 @@
+/** A key: path elements joined by '/', relative to the repository's root. Built only by `repository/key-layout.ts`. */
+export type ObjectKey = string
+
+/** One entry of a listing. */
+export interface ObjectEntry {
+  readonly key: ObjectKey
+  readonly bytes: number
+  /** Milliseconds since the epoch, by the store's clock. */
+  readonly modifiedMs: number
+}
+
+/** What a store can do; code asks this, never which store it is. */
+export interface StorageCapabilities {
+  /** `put` and `openWrite` create an object only if it is absent, atomically among any number of writers. */
+  readonly putIfAbsent: boolean
+  /** A written object is visible to every later read and list. */
+  readonly readAfterWrite: boolean
+}
+
+/** Half-open byte range [begin, end) of an object. */
+export interface ByteRange {
+  readonly begin: number
+  readonly end: number
+}
+
+/** Options of a single call. */
+export interface CallOptions {
+  readonly signal?: AbortSignal
+}
+
+/**
+ * A streamed upload. Nothing is visible under the key before `commit` resolves. Calls are not concurrent: await one
+ * before the next. After `commit` or `abort` the writer is closed.
+ */
+export interface ObjectWriter {
+  /** Appends the chunks in order. They may be reused by the caller once the promise resolves. */
+  write(chunks: readonly Uint8Array[]): Promise<void>
+  /** Makes the object durable and visible, exclusively. @throws KB_OBJECT_EXISTS when the key is taken. */
+  commit(): Promise<void>
+  /** Discards what was written; safe to call at any time, also after a failure, and more than once. */
+  abort(): Promise<void>
+}
+
+/**
+ * The contract of every store. Guarantees owed by an implementation:
+ * - objects are immutable: no call changes the bytes of an existing object, except `replace`;
+ * - `put`, `replace` and `commit` resolve only when the bytes would survive a crash of the store's host;
+ * - a failed or killed write leaves nothing visible under the key, and never a part;
+ * - keys cannot reach outside the configured place, whatever they contain: invalid keys throw KB_INTERNAL;
+ * - errors are ours (KB_STORAGE_*, KB_OBJECT_*), translated in the implementation's `errors.ts`; unknown ones are
+ *   KB_STORAGE_UNAVAILABLE only if they can pass by themselves.
+ */
+export interface StorageBackend {
+  /** The place as a person would write it, without secrets: `file:///var/backups`. */
+  readonly location: string
+  readonly capabilities: StorageCapabilities
+
+  /** Creates an object from memory, exclusively. @throws KB_OBJECT_EXISTS when the key is taken. */
+  put(key: ObjectKey, bytes: Uint8Array, options?: CallOptions): Promise<void>
+
+  /** Creates or replaces a rendered document atomically: a reader sees the old or the new bytes, never a mix. */
+  replace(key: ObjectKey, bytes: Uint8Array, options?: CallOptions): Promise<void>
+
+  /** Begins a streamed exclusive create. */
+  openWrite(key: ObjectKey, options?: CallOptions): Promise<ObjectWriter>
+
+  /**
+   * Reads a whole object of at most `maxBytes` bytes.
+   * @throws KB_OBJECT_NOT_FOUND, KB_LIMIT_EXCEEDED when it is larger (checked before allocation).
+   */
+  read(key: ObjectKey, maxBytes: number, options?: CallOptions): Promise<Buffer>
+
+  /** Reads exactly the range. @throws KB_OBJECT_NOT_FOUND, KB_SEGMENT_CORRUPT when the object ends before it. */
+  readRange(key: ObjectKey, range: ByteRange, options?: CallOptions): Promise<Buffer>
+
+  /** The entry of one object, or undefined when it is absent. */
+  stat(key: ObjectKey, options?: CallOptions): Promise<ObjectEntry | undefined>
+
+  /** All objects whose key begins with `prefix`, in ascending byte order of keys. Unfinished writes are not listed. */
+  list(prefix: string, options?: CallOptions): AsyncIterable<ObjectEntry>
+
+  /** The distinct next path elements after `prefix` (which is empty or ends with '/'), ascending. */
+  listFolders(prefix: string, options?: CallOptions): Promise<string[]>
+
+  /** Removes an object; an absent one is no error. */
+  delete(key: ObjectKey, options?: CallOptions): Promise<void>
+
+  /** Releases connections; the backend is unusable afterwards. */
+  close(): Promise<void>
+}
