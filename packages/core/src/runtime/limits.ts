@@ -6,6 +6,10 @@ export const LIMITS = {
   batchMaxRawBytes: 512 * 1024 * 1024,
   /** Decompressed size over compressed size; above it, input is hostile (zstd of constant bytes reaches about 30,000). */
   batchMaxRecords: 64 * 1024 * 1024,
+  /** Largest decompressed body of a control batch; a transaction marker has about 20 bytes. */
+  controlBatchMaxRawBytes: 1024 * 1024,
+  /** Producers of one partition whose last transaction marker is remembered, to tell repeated news from new. */
+  trackedProducersMax: 4096,
   /** Headers of one record. */
   recordMaxHeaders: 1_000_000,
   /** Largest response frame accepted from a broker. */

@@ -1,0 +1,221 @@
+import { StatisticsCollector } from '../format/batch-statistics.ts'
+import type { AbortedEntry, BatchStatistics } from '../format/segment-index.ts'
+import type { OffsetInterval } from '../format/segment-record.ts'
+import {
+  type AbortedTransaction,
+  AbortedTransactionTracker,
+} from '../protocol/aborted-transaction-tracker.ts'
+import { readRecords } from '../protocol/record.ts'
+import { assertBatch, BatchCursor, verifyCrc } from '../protocol/record-batch.ts'
+
+/** A frame holds at least this much, unless a checkpoint is due or the data ends. */
+export const FRAME_MIN_BYTES = 1024 * 1024
+/** A frame is cut before a batch that would take it above this. */
+export const FRAME_MAX_BYTES = 4 * 1024 * 1024
+
+/** Batches that become one data frame. `isBorrowed`: some chunks are slices of the buffer that was handed in. */
+export interface CutFrame {
+  readonly kind: 'frame'
+  readonly chunks: readonly Buffer[]
+  readonly rawBytes: number
+  readonly isCompressible: boolean
+  readonly isBorrowed: boolean
+  /** Next offset of the partition before this frame. */
+  readonly beginOffset: bigint
+  readonly holes: readonly OffsetInterval[]
+  readonly statistics: BatchStatistics
+}
+
+/** Offsets that a log without compaction should hold and does not. */
+export interface MissingOffsets {
+  readonly kind: 'missing'
+  readonly firstOffset: bigint
+  readonly endOffset: bigint
+}
+
+/** What the intake needs to know of its partition. Offsets: first wanted, and end (exclusive). */
+export interface IntakeOptions {
+  readonly beginOffset: bigint
+  readonly targetOffset: bigint
+  /** cleanup.policy holds `compact`: holes between batches are legal. */
+  readonly isCompacted: boolean
+}
+
+/**
+ * Takes what a leader sent for one partition: checks every batch, follows the offsets, and cuts frames. Synchronous, so
+ * that the next fetch can be sent as soon as `nextOffset` is known.
+ */
+export class BatchIntake {
+  #nextOffset: bigint
+  readonly #targetOffset: bigint
+  readonly #isCompacted: boolean
+  readonly #cursor = new BatchCursor()
+  readonly #collector = new StatisticsCollector()
+  #tracker = new AbortedTransactionTracker()
+  /** Trackers by the first offset they know; offsets that were jumped over may have held a marker. */
+  readonly #trackers: { readonly fromOffset: bigint; readonly tracker: AbortedTransactionTracker }[]
+  #frameBegin: bigint
+  #holes: OffsetInterval[] = []
+  #pending: Buffer[] = []
+  #isEndDeclared = false
+
+  constructor(options: IntakeOptions) {
+    this.#nextOffset = options.beginOffset
+    this.#frameBegin = options.beginOffset
+    this.#trackers = [{ fromOffset: options.beginOffset, tracker: this.#tracker }]
+    this.#targetOffset = options.targetOffset
+    this.#isCompacted = options.isCompacted
+  }
+
+  /** First offset that was not taken yet. */
+  get nextOffset(): bigint {
+    return this.#nextOffset
+  }
+
+  /** True when everything below the target was taken or is known to hold no batch. */
+  get isAtTarget(): boolean {
+    return this.#isEndDeclared || this.#nextOffset >= this.#targetOffset
+  }
+
+  /** Bytes of batches that wait for a frame to fill. */
+  get pendingBytes(): number {
+    return this.#collector.rawBytes
+  }
+
+  /**
+   * Takes the whole batches in [begin, end) of `buffer`; a partial one at the end is ignored.
+   * @throws KB_BATCH_CORRUPT, KB_LIMIT_EXCEEDED, KB_FORMAT_UNSUPPORTED; what was taken before stays taken
+   */
+  accept(
+    buffer: Buffer,
+    begin: number,
+    end: number,
+    aborted: readonly AbortedTransaction[],
+  ): (CutFrame | MissingOffsets)[] {
+    const cut: (CutFrame | MissingOffsets)[] = []
+    const cursor = this.#cursor.reset(buffer, begin, end)
+    this.#tracker.addAborted(aborted)
+    let sliceBegin = begin
+    const slice = () => buffer.subarray(sliceBegin, cursor.position)
+    while (cursor.next()) {
+      verifyCrc(cursor)
+      assertBatch(cursor)
+      if (cursor.baseOffset >= this.#targetOffset) {
+        if (!this.#isCompacted && !this.isAtTarget) {
+          cut.push(...this.#cutMissing(slice(), this.#targetOffset))
+          sliceBegin = cursor.position
+        }
+        this.declareEnd()
+        break
+      }
+      if (cursor.lastOffset < this.#nextOffset) {
+        // The broker may begin with a batch that ends before the wanted offset only if it was taken already.
+        this.#keep(slice())
+        sliceBegin = cursor.endPosition
+        continue
+      }
+      if (!this.#isCompacted && cursor.baseOffset > this.#nextOffset) {
+        cut.push(...this.#cutMissing(slice(), cursor.baseOffset))
+        sliceBegin = cursor.position
+      } else if (this.#isFull(cursor.byteLength)) {
+        cut.push(this.#cutFrame(slice(), true))
+        sliceBegin = cursor.position
+      }
+      this.#take(cursor)
+    }
+    if (this.#collector.rawBytes >= FRAME_MIN_BYTES) cut.push(this.#cutFrame(slice(), true))
+    else this.#keep(slice())
+    return cut
+  }
+
+  /** The rest as a frame of its own, however small. */
+  flush(): CutFrame | undefined {
+    return this.#collector.batches > 0 ? this.#cutFrame(Buffer.alloc(0), false) : undefined
+  }
+
+  /** Goes on behind offsets that are gone; call {@link flush} before. */
+  skipTo(offset: bigint): void {
+    this.#nextOffset = offset
+    this.#frameBegin = offset
+    this.#tracker = new AbortedTransactionTracker()
+    this.#trackers.push({ fromOffset: offset, tracker: this.#tracker })
+  }
+
+  /** Nothing is between here and the target; the next run finds the hole in front of the first newer batch. */
+  declareEnd(): void {
+    this.#isEndDeclared = true
+  }
+
+  /** Aborted transactions that overlap [beginOffset, endOffset), for the index of a segment that ends there. */
+  abortedWithin(beginOffset: bigint, endOffset: bigint, stream: number): AbortedEntry[] {
+    while (this.#trackers[1] && this.#trackers[1].fromOffset <= beginOffset) this.#trackers.shift()
+    const tracker = this.#trackers[0]?.tracker ?? this.#tracker
+    const ranges = tracker.ranges(beginOffset, endOffset)
+    tracker.forgetBefore(endOffset)
+    return ranges.map((range) => ({
+      stream,
+      producerId: range.producerId,
+      firstOffset: range.firstOffset,
+      endOffset: range.endOffset !== null && range.endOffset < endOffset ? range.endOffset : null,
+    }))
+  }
+
+  #take(cursor: BatchCursor): void {
+    const { baseOffset } = cursor
+    if (baseOffset > this.#nextOffset) this.#holes.push([this.#nextOffset, baseOffset])
+    const isAborted = cursor.isTransactional && !cursor.isControl && this.#isAborted(cursor)
+    this.#tracker.addBatch(cursor)
+    this.#collector.add(cursor, isAborted, this.#nextOffset, this.#visibleRecords(cursor))
+    this.#nextOffset = cursor.lastOffset + 1n
+  }
+
+  #isAborted(cursor: BatchCursor): boolean {
+    const { baseOffset, lastOffset, producerId } = cursor
+    const ranges = this.#tracker.ranges(baseOffset, lastOffset + 1n)
+    return ranges.some((range) => range.producerId === producerId && range.firstOffset <= baseOffset)
+  }
+
+  /** Records at or above the next offset; fewer than the batch holds when DeleteRecords cut into it. */
+  #visibleRecords(cursor: BatchCursor): number {
+    if (cursor.baseOffset >= this.#nextOffset || cursor.isControl) return cursor.recordCount
+    let visible = 0
+    for (const record of readRecords(cursor)) if (record.offset >= this.#nextOffset) visible++
+    return visible
+  }
+
+  #isFull(nextBytes: number): boolean {
+    return this.#collector.batches > 0 && this.#collector.rawBytes + nextBytes > FRAME_MAX_BYTES
+  }
+
+  #cutMissing(slice: Buffer, endOffset: bigint): (CutFrame | MissingOffsets)[] {
+    const missing: MissingOffsets = { kind: 'missing', firstOffset: this.#nextOffset, endOffset }
+    const frame = this.#collector.batches > 0 ? [this.#cutFrame(slice, true)] : []
+    this.skipTo(endOffset)
+    return [...frame, missing]
+  }
+
+  #cutFrame(slice: Buffer, isBorrowed: boolean): CutFrame {
+    const rawBytes = this.#collector.rawBytes
+    const isCompressible = this.#collector.uncompressedBytes * 2 >= rawBytes
+    const statistics = this.#collector.take()
+    const frame: CutFrame = {
+      kind: 'frame',
+      chunks: slice.length > 0 ? [...this.#pending, slice] : this.#pending,
+      rawBytes,
+      isCompressible,
+      isBorrowed,
+      beginOffset: this.#frameBegin,
+      holes: this.#holes,
+      statistics,
+    }
+    this.#frameBegin = statistics.lastOffset + 1n
+    this.#holes = []
+    this.#pending = []
+    return frame
+  }
+
+  /** Small slices are copied, so that a large response buffer is not held for their sake. */
+  #keep(slice: Buffer): void {
+    if (slice.length > 0) this.#pending.push(Buffer.from(slice))
+  }
+}

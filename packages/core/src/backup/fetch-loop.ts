@@ -1,0 +1,167 @@
+import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import { negotiateVersion } from '../kafka/api-versions.ts'
+import type { BrokerLink } from '../kafka/broker-connections.ts'
+import { FETCH, type FetchedPartition, type FetchResponse, fetchBatches } from '../kafka/fetch-api.ts'
+import { brokerError } from '../kafka/kafka-error.ts'
+import type { Clock } from '../runtime/clock.ts'
+import { settleAll } from '../runtime/settle-all.ts'
+import type { PartitionWriter } from './partition-writer.ts'
+
+/** How a fetch loop asks. Sizes in bytes, times in milliseconds. */
+export interface FetchLoopOptions {
+  readonly link: BrokerLink
+  readonly writers: readonly PartitionWriter[]
+  readonly fetchMaxBytes: number
+  readonly fetchMaxWaitMs: number
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  /** The leader moved away, or does not have what is wanted: somebody else goes on with this partition. */
+  readonly onPartitionLost: (writer: PartitionWriter, reason: KafkaBackupError) => void
+  readonly onProgress: () => void
+}
+
+const PARTITION_MIN_BYTES = 256 * 1024
+// An empty answer below the target means that nothing is left there. Asked again, because a leader that was just
+// elected may not have its high watermark yet.
+const EMPTY_ANSWERS_MAX = 5
+// A response can be damaged on its way; a batch that is damaged in the log stays so.
+const CORRUPT_ANSWERS_MAX = 3
+
+/**
+ * Reads the partitions of one leader over one connection until each is at its target. One response is being received
+ * while the one before is compressed and written, so at most two response buffers are held.
+ * @throws KB_CLUSTER_UNREACHABLE when the connection breaks, and whatever a writer throws
+ */
+export class FetchLoop {
+  readonly #options: FetchLoopOptions
+  readonly #version: number
+  readonly #byName: ReadonlyMap<string, PartitionWriter>
+  readonly #emptyAnswers = new Map<PartitionWriter, number>()
+  readonly #corruptAnswers = new Map<PartitionWriter, number>()
+  #live: PartitionWriter[]
+
+  constructor(options: FetchLoopOptions) {
+    this.#options = options
+    this.#live = options.writers.filter((writer) => !writer.intake.isAtTarget)
+    this.#byName = new Map(
+      options.writers.map((writer) => [`${writer.plan.topic}/${writer.plan.partition}`, writer]),
+    )
+    this.#version = negotiateVersion(options.link.versions, FETCH, options.link.connection.broker)
+  }
+
+  async run(): Promise<void> {
+    const { signal, clock } = this.#options
+    let writing: Promise<void> = Promise.resolve()
+    let fetching = this.#send()
+    try {
+      while (this.#live.length > 0 && !signal.aborted) {
+        const response = await fetching
+        if (signal.aborted) break
+        const work = this.#intake(response)
+        await writing
+        writing = settleAll(work).then(() => response.release())
+        writing.catch(() => undefined)
+        if (response.throttleMs > 0) await clock.sleep(response.throttleMs, signal).catch(() => undefined)
+        if (this.#live.length > 0) fetching = this.#send()
+      }
+      await writing
+    } finally {
+      await writing.catch(() => undefined)
+    }
+  }
+
+  #send(): Promise<FetchResponse> {
+    const { link, fetchMaxBytes, fetchMaxWaitMs } = this.#options
+    const share = Math.floor(fetchMaxBytes / Math.max(this.#live.length, 1))
+    const fetching = fetchBatches(link.connection, this.#version, {
+      maxWaitMs: fetchMaxWaitMs,
+      minBytes: 1,
+      maxBytes: fetchMaxBytes,
+      isReadCommitted: true,
+      rackId: '',
+      partitions: this.#live.map((writer) => ({
+        topic: writer.plan.topic,
+        partition: writer.plan.partition,
+        fetchOffset: writer.intake.nextOffset,
+        leaderEpoch: -1,
+        partitionMaxBytes: Math.max(share, PARTITION_MIN_BYTES),
+      })),
+    })
+    fetching.catch(() => undefined)
+    return fetching
+  }
+
+  /** Hands each partition's batches to its writer; what is returned resolves when the response's bytes are free. */
+  #intake(response: FetchResponse): Promise<void>[] {
+    const work: Promise<void>[] = []
+    const lost: PartitionWriter[] = []
+    const served: PartitionWriter[] = []
+    for (const fetched of response.partitions) {
+      const writer = this.#byName.get(`${fetched.topic}/${fetched.partition}`)
+      if (!writer || !this.#live.includes(writer)) continue
+      if (fetched.errorCode !== 0) {
+        lost.push(writer)
+        this.#options.onPartitionLost(writer, this.#partitionError(fetched))
+        continue
+      }
+      work.push(...this.#accept(writer, fetched, response))
+      if (fetched.end > fetched.begin) served.push(writer)
+    }
+    this.#rotate(served, lost)
+    this.#options.onProgress()
+    return work
+  }
+
+  #accept(writer: PartitionWriter, fetched: FetchedPartition, response: FetchResponse): Promise<void>[] {
+    const before = writer.intake.nextOffset
+    try {
+      const cut = writer.intake.accept(response.buffer, fetched.begin, fetched.end, fetched.aborted)
+      this.#noteEmpty(writer, fetched, writer.intake.nextOffset > before)
+      this.#corruptAnswers.delete(writer)
+      return [writer.enqueue(cut)]
+    } catch (error) {
+      const attempts = (this.#corruptAnswers.get(writer) ?? 0) + 1
+      this.#corruptAnswers.set(writer, attempts)
+      if (!isKafkaBackupError(error, 'KB_BATCH_CORRUPT') || attempts >= CORRUPT_ANSWERS_MAX) {
+        throw locate(error, writer, this.#options.link.connection.broker)
+      }
+      return []
+    }
+  }
+
+  /** On a compacted topic the last records below the target may be gone without a batch that shows it. */
+  #noteEmpty(writer: PartitionWriter, fetched: FetchedPartition, hasAdvanced: boolean): void {
+    if (hasAdvanced || writer.intake.isAtTarget) {
+      this.#emptyAnswers.delete(writer)
+      return
+    }
+    const isServed = fetched.end === fetched.begin && fetched.lastStableOffset >= writer.plan.targetOffset
+    if (!isServed) return
+    const answers = (this.#emptyAnswers.get(writer) ?? 0) + 1
+    this.#emptyAnswers.set(writer, answers)
+    if (answers >= EMPTY_ANSWERS_MAX) writer.intake.declareEnd()
+  }
+
+  /** Partitions that got data go to the end of the line, so that none starves. */
+  #rotate(served: readonly PartitionWriter[], lost: readonly PartitionWriter[]): void {
+    const waiting = this.#live.filter((writer) => !served.includes(writer) && !lost.includes(writer))
+    this.#live = [...waiting, ...served].filter((writer) => !writer.intake.isAtTarget)
+  }
+
+  #partitionError(fetched: FetchedPartition): KafkaBackupError {
+    const { topic, partition } = fetched
+    const { broker } = this.#options.link.connection
+    return brokerError(fetched.errorCode, `reading ${topic}/${partition}`, { topic, partition, broker })
+  }
+}
+
+function locate(error: unknown, writer: PartitionWriter, broker: string): unknown {
+  if (!isKafkaBackupError(error)) return error
+  const { topic, partition } = writer.plan
+  const offset = error.context.offset ?? writer.intake.nextOffset.toString()
+  return new KafkaBackupError(
+    error.code,
+    `${topic}/${partition} at offset ${offset}, sent by broker ${broker}: ${error.message}`,
+    { context: { topic, partition, offset, broker }, cause: error },
+  )
+}

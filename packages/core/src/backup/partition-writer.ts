@@ -1,0 +1,178 @@
+import type { GapRecord } from '../format/commit.ts'
+import type { FrameTransform } from '../format/frame-transform.ts'
+import type { OffsetInterval, SegmentRecord } from '../format/segment-record.ts'
+import { segmentKey } from '../repository/key-layout.ts'
+import { SegmentUpload } from '../repository/segment-upload.ts'
+import type { Clock } from '../runtime/clock.ts'
+import { settleAll } from '../runtime/settle-all.ts'
+import type { StorageBackend } from '../storage/storage-backend.ts'
+import type { PartitionPlan } from './backup-plan.ts'
+import { BatchIntake, type CutFrame, type MissingOffsets } from './batch-intake.ts'
+
+/** What the writers of one run share. Sizes in bytes, times in milliseconds. */
+export interface WriterContext {
+  readonly storage: StorageBackend
+  readonly backupId: string
+  readonly writer: string
+  readonly clock: Clock
+  readonly transform: FrameTransform
+  readonly isCompressing: boolean
+  readonly segmentMaxBytes: number
+  readonly segmentMaxIntervalMs: number
+  readonly onSegmentClosed: (segment: SegmentRecord) => void
+  readonly onFrameWritten: (records: number, rawBytes: number, storedBytes: number) => void
+}
+
+/** What became durable since it was last asked, in order of offset, ready for a commit. */
+export interface DurableWork {
+  readonly segments: readonly SegmentRecord[]
+  readonly gaps: readonly GapRecord[]
+}
+
+interface OpenSegment {
+  readonly upload: SegmentUpload
+  readonly beginOffset: bigint
+  readonly holes: OffsetInterval[]
+  endOffset: bigint
+}
+
+/**
+ * Writes one partition: frames are compressed side by side, and written one after the other into segments that stream to
+ * the store. A segment is handed out for a commit only when the store has confirmed it.
+ */
+export class PartitionWriter {
+  readonly plan: PartitionPlan
+  readonly intake: BatchIntake
+  readonly #context: WriterContext
+  #sequence: number
+  #open: OpenSegment | null = null
+  #openedAtMs: number | null = null
+  #segments: SegmentRecord[] = []
+  #gaps: GapRecord[] = []
+  #tail: Promise<void> = Promise.resolve()
+
+  constructor(context: WriterContext, plan: PartitionPlan) {
+    this.#context = context
+    this.plan = plan
+    this.#sequence = plan.nextSequence
+    this.intake = new BatchIntake(plan)
+    if (plan.gap) this.#gaps.push(this.#gap(plan.gap.firstOffset, plan.gap.endOffset, 'deleted_before_read'))
+  }
+
+  /** Queues what the intake cut; resolves when no buffer of it is needed any more. */
+  async enqueue(cut: readonly (CutFrame | MissingOffsets)[]): Promise<void> {
+    if (cut.length > 0 || this.intake.pendingBytes > 0) this.#openedAtMs ??= this.#context.clock.monotonicMs()
+    const steps = cut.map((item) =>
+      item.kind === 'frame'
+        ? this.#enqueueFrame(item)
+        : this.#enqueueGap(item.firstOffset, item.endOffset, 'missing_in_log'),
+    )
+    await settleAll(steps)
+  }
+
+  /** Declares offsets that were deleted before they could be read, and goes on behind them. */
+  async skipDeleted(endOffset: bigint): Promise<void> {
+    const firstOffset = this.intake.nextOffset
+    await this.#flushPending()
+    this.intake.skipTo(endOffset)
+    await this.#enqueueGap(firstOffset, endOffset, 'deleted_before_read')
+  }
+
+  /** Closes the open segment when it is old enough, or in any case when `isForced`. */
+  async checkpoint(isForced: boolean): Promise<void> {
+    const openedAtMs = this.#openedAtMs
+    if (openedAtMs === null) return this.#tail
+    const ageMs = this.#context.clock.monotonicMs() - openedAtMs
+    if (!isForced && ageMs < this.#context.segmentMaxIntervalMs) return
+    this.#openedAtMs = null
+    await this.#flushPending()
+    await this.#chain(() => this.#closeSegment())
+  }
+
+  /** What may be committed now; each piece is handed out once. */
+  takeDurable(): DurableWork {
+    const work = { segments: this.#segments, gaps: this.#gaps }
+    this.#segments = []
+    this.#gaps = []
+    return work
+  }
+
+  /** Discards what was not closed. */
+  async abort(): Promise<void> {
+    await this.#tail.catch(() => undefined)
+    await this.#open?.upload.abort()
+    this.#open = null
+  }
+
+  async #flushPending(): Promise<void> {
+    const rest = this.intake.flush()
+    if (rest) await this.#enqueueFrame(rest)
+  }
+
+  #enqueueFrame(frame: CutFrame): Promise<void> {
+    const { transform, isCompressing } = this.#context
+    const mode = isCompressing && frame.isCompressible ? 'compressed' : 'stored'
+    const encoding = transform.encode(frame.chunks, mode)
+    // The chain reports it; until its turn comes it must not count as unhandled.
+    encoding.catch(() => undefined)
+    return this.#chain(async () => this.#writeFrame(frame, await encoding))
+  }
+
+  async #writeFrame(frame: CutFrame, encoded: readonly Uint8Array[]): Promise<void> {
+    const segment = this.#open ?? (await this.#openSegment(frame.beginOffset))
+    const { statistics, rawBytes } = frame
+    const before = segment.upload.bytes
+    await segment.upload.addFrame({ ...statistics, stream: 0, rawBytes }, encoded)
+    segment.holes.push(...frame.holes)
+    segment.endOffset = statistics.lastOffset + 1n
+    this.#context.onFrameWritten(statistics.records, rawBytes, segment.upload.bytes - before)
+    if (segment.upload.bytes >= this.#context.segmentMaxBytes) await this.#closeSegment()
+  }
+
+  #enqueueGap(firstOffset: bigint, endOffset: bigint, reason: GapRecord['reason']): Promise<void> {
+    return this.#chain(async () => {
+      await this.#closeSegment()
+      this.#gaps.push(this.#gap(firstOffset, endOffset, reason))
+    })
+  }
+
+  async #openSegment(beginOffset: bigint): Promise<OpenSegment> {
+    const { storage, backupId, writer, transform, clock } = this.#context
+    const { topic, topicId, partition } = this.plan
+    const sequence = this.#sequence++
+    const key = segmentKey(backupId, { topic, partition, sequence, writer, extension: transform.extension })
+    const upload = await SegmentUpload.begin(storage, key, {
+      backupId,
+      writer,
+      sequence,
+      createdAtMs: BigInt(clock.nowMs()),
+      transforms: [transform.id],
+      streams: [{ topic, topicId, partition }],
+    })
+    this.#open = { upload, beginOffset, holes: [], endOffset: beginOffset }
+    return this.#open
+  }
+
+  async #closeSegment(): Promise<void> {
+    const segment = this.#open
+    if (!segment) return
+    this.#open = null
+    const aborted = this.intake.abortedWithin(segment.beginOffset, segment.endOffset, 0)
+    const { beginOffset, holes } = segment
+    const record = await segment.upload.close(aborted, [{ beginOffset, holes }])
+    this.#segments.push(record)
+    this.#context.onSegmentClosed(record)
+  }
+
+  #gap(firstOffset: bigint, endOffset: bigint, reason: GapRecord['reason']): GapRecord {
+    const { topic, partition } = this.plan
+    return { topic, partition, firstOffset, endOffset, reason }
+  }
+
+  /** Steps run one after the other; after a failed one none is begun. */
+  #chain(step: () => Promise<void>): Promise<void> {
+    this.#tail = this.#tail.then(step)
+    this.#tail.catch(() => undefined)
+    return this.#tail
+  }
+}

@@ -1,0 +1,66 @@
+/** Everything a run tells while it goes on. Offsets are bigint, times in milliseconds, sizes in bytes. */
+export type RunEvent =
+  | {
+      readonly type: 'backup_planned'
+      readonly backupId: string
+      readonly clusterId: string
+      readonly brokers: number
+      readonly location: string
+      readonly topics: number
+      readonly partitions: number
+      readonly newOffsets: bigint
+      readonly sinceCommit: bigint | null
+    }
+  | {
+      readonly type: 'restore_planned'
+      readonly backupId: string
+      readonly clusterId: string
+      readonly brokers: number
+      readonly location: string
+      readonly topics: number
+      readonly partitions: number
+      readonly records: number
+    }
+  | { readonly type: 'progressed'; readonly progress: RunProgress }
+  | { readonly type: 'segment_closed'; readonly key: string; readonly bytes: number }
+  | { readonly type: 'commit_created'; readonly number: bigint; readonly durationMs: number }
+  | {
+      readonly type: 'gap_declared'
+      readonly topic: string
+      readonly partition: number
+      readonly firstOffset: bigint
+      readonly endOffset: bigint
+      readonly reason: string
+    }
+  | {
+      readonly type: 'retry_scheduled'
+      readonly what: string
+      readonly reason: string
+      readonly attempt: number
+    }
+  | { readonly type: 'stop_requested' }
+
+/** Counters since the run began. `doneOffsets` of `totalOffsets` tells how far it is. */
+export interface RunProgress {
+  readonly records: number
+  readonly rawBytes: number
+  readonly storedBytes: number
+  readonly doneOffsets: number
+  readonly totalOffsets: number
+}
+
+/** Receives events; cannot fail or delay a run, so it must not throw and must return at once. */
+export type Observer = (event: RunEvent) => void
+
+/** One observer out of many; what one of them throws does not reach the run or the others. */
+export function combineObservers(observers: readonly Observer[]): Observer {
+  return (event) => {
+    for (const observer of observers) {
+      try {
+        observer(event)
+      } catch {
+        // An observer is a spectator: a broken progress bar must not end a backup.
+      }
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import { promisify } from 'node:util'
+import { constants, zstdCompress, zstdDecompress } from 'node:zlib'
+import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import type { FrameTransform } from './frame-transform.ts'
+import { decodeStoredZstd, encodeStoredZstd, isStoredZstd } from './zstd-stored-frame.ts'
+
+const compress = promisify(zstdCompress)
+const decompress = promisify(zstdDecompress)
+
+// Node's default chunk of 16 KiB costs up to 20 % on frames of 4 MiB (measured, bench.md).
+const CHUNK_BYTES = 2 * 1024 * 1024
+
+/** Frames of Zstandard at `level` (1 to 22), compressed on libuv's threads. */
+export function zstdTransform(level: number): FrameTransform {
+  return {
+    id: 'zstd',
+    extension: 'zst',
+    async encode(chunks, mode) {
+      if (mode === 'stored') return encodeStoredZstd(chunks)
+      const raw = chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)
+      const options = { chunkSize: CHUNK_BYTES, params: { [constants.ZSTD_c_compressionLevel]: level } }
+      return [await compress(raw, options)]
+    },
+    async decode(frame, rawBytes) {
+      if (isStoredZstd(frame)) return decodeStoredZstd(frame, rawBytes)
+      return decompressExactly(frame, rawBytes)
+    },
+  }
+}
+
+async function decompressExactly(frame: Buffer, rawBytes: number): Promise<Buffer> {
+  let output: Buffer
+  try {
+    output = await decompress(frame, { maxOutputLength: Math.max(rawBytes, 1), chunkSize: CHUNK_BYTES })
+  } catch (error) {
+    throw new KafkaBackupError('KB_SEGMENT_CORRUPT', 'a frame cannot be decompressed', { cause: error })
+  }
+  if (output.length !== rawBytes) {
+    throw new KafkaBackupError(
+      'KB_SEGMENT_CORRUPT',
+      `a frame holds ${output.length} bytes, its index says ${rawBytes}`,
+    )
+  }
+  return output
+}

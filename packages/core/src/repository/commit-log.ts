@@ -1,0 +1,111 @@
+import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import type { BackupState } from '../format/backup-state.ts'
+import { sha256Hex } from '../format/canonical-json.ts'
+import { type Commit, decodeCommit, encodeCommit } from '../format/commit.ts'
+import { LIMITS } from '../runtime/limits.ts'
+import type { StorageBackend } from '../storage/storage-backend.ts'
+import { commitKey, parseKey } from './key-layout.ts'
+
+/** A commit before it has its place in the log. */
+export type CommitDraft = Omit<Commit, 'number' | 'previousSha256'>
+
+/** A commit as read, with the digest that its successor names. */
+export interface ReadCommit {
+  readonly commit: Commit
+  readonly sha256: string
+}
+
+/** @throws KB_OBJECT_NOT_FOUND, KB_COMMIT_CORRUPT, KB_FORMAT_UNSUPPORTED, each with the key */
+export async function readCommit(
+  storage: StorageBackend,
+  backupId: string,
+  number: bigint,
+  signal?: AbortSignal,
+): Promise<ReadCommit> {
+  const key = commitKey(backupId, number)
+  const bytes = await storage.read(key, LIMITS.commitMaxBytes, signal ? { signal } : {})
+  try {
+    const commit = decodeCommit(bytes)
+    assertKeys(backupId, commit)
+    return { commit, sha256: sha256Hex(bytes) }
+  } catch (error) {
+    if (!isKafkaBackupError(error)) throw error
+    throw new KafkaBackupError(error.code, `${key}: ${error.message}`, {
+      cause: error,
+      context: { backup: backupId, key },
+    })
+  }
+}
+
+/**
+ * Creates the next commit and folds it into `state`. Another writer may win the number: see docs/format/repository.md,
+ * "One committer". The draft must name durable objects only.
+ * @throws KB_COMMIT_CONFLICT when the winner touches one of the draft's partitions; nothing was changed then
+ */
+export async function appendCommit(
+  storage: StorageBackend,
+  state: BackupState,
+  draft: CommitDraft,
+  signal?: AbortSignal,
+): Promise<Commit> {
+  const options = signal ? { signal } : {}
+  for (;;) {
+    const commit: Commit = { ...draft, number: state.nextNumber, previousSha256: state.tip?.sha256 ?? null }
+    assertKeys(state.backupId, commit)
+    state.assertContinuedBy(commit, commit.number)
+    const { bytes, sha256 } = encodeCommit(commit)
+    try {
+      await storage.put(commitKey(state.backupId, commit.number), bytes, options)
+    } catch (error) {
+      if (!isKafkaBackupError(error, 'KB_OBJECT_EXISTS')) throw error
+      const winner = await readCommit(storage, state.backupId, commit.number, signal)
+      if (winner.sha256 !== sha256) {
+        assertNoConflict(draft, winner.commit)
+        state.apply(winner.commit, winner.sha256)
+        continue
+      }
+    }
+    state.apply(commit, sha256)
+    return commit
+  }
+}
+
+/** Names of the partitions a commit says something about. */
+export function touchedPartitions(commit: Pick<Commit, 'begins' | 'segments' | 'gaps'>): Set<string> {
+  const parts = commit.segments.flatMap((segment) => segment.parts)
+  return new Set(
+    [...commit.begins, ...parts, ...commit.gaps].map((entry) => `${entry.topic}/${entry.partition}`),
+  )
+}
+
+function assertNoConflict(draft: CommitDraft, winner: Commit): void {
+  const touched = touchedPartitions(winner)
+  for (const name of touchedPartitions(draft)) {
+    if (touched.has(name)) {
+      throw new KafkaBackupError(
+        'KB_COMMIT_CONFLICT',
+        `another run (${winner.run.id}) wrote commit ${winner.number} of backup ${winner.backupId} and extends ${name} too; this run changed nothing after its last commit`,
+        { context: { backup: winner.backupId } },
+      )
+    }
+  }
+}
+
+/** A name in a document is used only when it is the name we would build from the document's own fields. */
+function assertKeys(backupId: string, commit: Commit): void {
+  for (const segment of commit.segments) {
+    const parsed = parseKey(backupId, segment.key)
+    const part = segment.parts[0]
+    const isSegment = parsed?.kind === 'segment' && segment.parts.length === 1
+    const isOwn = isSegment && parsed.topic === part?.topic && parsed.partition === part.partition
+    if (!isOwn && parsed?.kind !== 'bundle') {
+      throw new KafkaBackupError('KB_COMMIT_CORRUPT', `"${segment.key}" is not the key of what it holds`)
+    }
+  }
+  for (const artifact of commit.artifacts) {
+    const parsed = parseKey(backupId, artifact.key)
+    if (parsed?.kind !== 'artifact' || parsed.artifactKind !== artifact.kind) {
+      throw new KafkaBackupError('KB_COMMIT_CORRUPT', `"${artifact.key}" is not the key of what it holds`)
+    }
+  }
+}

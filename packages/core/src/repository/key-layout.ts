@@ -1,0 +1,99 @@
+import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import { LIMITS } from '../runtime/limits.ts'
+
+/** What a key below a backup's folder is. */
+export type ParsedKey =
+  | {
+      readonly kind: 'segment'
+      readonly topic: string
+      readonly partition: number
+      readonly sequence: number
+      readonly writer: string
+    }
+  | { readonly kind: 'bundle'; readonly sequence: number; readonly writer: string }
+  | { readonly kind: 'commit'; readonly number: bigint }
+  | { readonly kind: 'snapshot'; readonly number: bigint }
+  | { readonly kind: 'artifact'; readonly artifactKind: string; readonly number: bigint }
+  | { readonly kind: 'manifest' }
+
+const BACKUP_ID = /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/
+const SEGMENT =
+  /^topics\/([A-Za-z0-9._-]{1,249})\/partition=(0|[1-9][0-9]{0,9})\/segment-([0-9]{10})-([0-9a-f]{8})\.(?:zst|lz4)$/
+const BUNDLE = /^bundles\/bundle-([0-9]{10})-([0-9a-f]{8})\.(?:zst|lz4)$/
+const COMMIT = /^commits\/([0-9]{20})\.json$/
+const SNAPSHOT = /^snapshots\/([0-9]{20})\.json\.zst$/
+const ARTIFACT = /^artifacts\/([a-z][a-z0-9-]{0,63})\/([0-9]{20})\.json$/
+
+/** Refuses ids that could not be one path element. @throws KB_USAGE */
+export function assertBackupId(backupId: string): void {
+  if (!BACKUP_ID.test(backupId) || backupId.length > LIMITS.backupIdMaxLength) {
+    throw new KafkaBackupError(
+      'KB_USAGE',
+      `"${backupId}" cannot be a backup id: use 1 to ${LIMITS.backupIdMaxLength} letters, digits, '.', '_' or '-', not beginning with '.'`,
+    )
+  }
+}
+
+/** `daily/topics/orders/partition=3/segment-0000000031-9f2c11ab.zst` */
+export function segmentKey(
+  backupId: string,
+  place: { topic: string; partition: number; sequence: number; writer: string; extension: string },
+): string {
+  const name = `segment-${String(place.sequence).padStart(10, '0')}-${place.writer}.${place.extension}`
+  return `${backupId}/topics/${place.topic}/partition=${place.partition}/${name}`
+}
+
+/** `daily/bundles/bundle-0000000007-9f2c11ab.zst` */
+export function bundleKey(
+  backupId: string,
+  place: { sequence: number; writer: string; extension: string },
+): string {
+  return `${backupId}/bundles/bundle-${String(place.sequence).padStart(10, '0')}-${place.writer}.${place.extension}`
+}
+
+/** `daily/commits/00000000000000000412.json` */
+export function commitKey(backupId: string, number: bigint): string {
+  return `${commitPrefix(backupId)}${String(number).padStart(20, '0')}.json`
+}
+
+/** `daily/commits/` */
+export function commitPrefix(backupId: string): string {
+  return `${backupId}/commits/`
+}
+
+/** `daily/snapshots/00000000000000000400.json.zst` */
+export function snapshotKey(backupId: string, number: bigint): string {
+  return `${snapshotPrefix(backupId)}${String(number).padStart(20, '0')}.json.zst`
+}
+
+/** `daily/snapshots/` */
+export function snapshotPrefix(backupId: string): string {
+  return `${backupId}/snapshots/`
+}
+
+/** `daily/manifest.json` */
+export function manifestKey(backupId: string): string {
+  return `${backupId}/manifest.json`
+}
+
+/** The key's meaning, or undefined when it is foreign. Inverse of the functions above. */
+export function parseKey(backupId: string, key: string): ParsedKey | undefined {
+  if (!key.startsWith(`${backupId}/`)) return undefined
+  const rest = key.slice(backupId.length + 1)
+  if (rest === 'manifest.json') return { kind: 'manifest' }
+  const segment = SEGMENT.exec(rest)
+  if (segment?.[1] && segment[1] !== '.' && segment[1] !== '..') {
+    const [, topic, partition, sequence, writer = ''] = segment
+    return { kind: 'segment', topic, partition: Number(partition), sequence: Number(sequence), writer }
+  }
+  const bundle = BUNDLE.exec(rest)
+  if (bundle) return { kind: 'bundle', sequence: Number(bundle[1]), writer: bundle[2] ?? '' }
+  const commit = COMMIT.exec(rest)
+  if (commit?.[1]) return { kind: 'commit', number: BigInt(commit[1]) }
+  const snapshot = SNAPSHOT.exec(rest)
+  if (snapshot?.[1]) return { kind: 'snapshot', number: BigInt(snapshot[1]) }
+  const artifact = ARTIFACT.exec(rest)
+  if (artifact?.[1] && artifact[2])
+    return { kind: 'artifact', artifactKind: artifact[1], number: BigInt(artifact[2]) }
+  return undefined
+}

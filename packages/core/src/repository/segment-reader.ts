@@ -1,0 +1,129 @@
+import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import { sha256Hex } from '../format/canonical-json.ts'
+import type { FrameTransform } from '../format/frame-transform.ts'
+import { decodeSegmentHeader, type SegmentHeader } from '../format/segment-header.ts'
+import { decodeSegmentIndex, type FrameEntry, type SegmentIndex } from '../format/segment-index.ts'
+import type { SegmentRecord } from '../format/segment-record.ts'
+import { LIMITS } from '../runtime/limits.ts'
+import type { StorageBackend } from '../storage/storage-backend.ts'
+
+/** Transforms by id, as the registry knows them. */
+export type TransformsById = ReadonlyMap<string, FrameTransform>
+
+/** Reads one committed segment by range; every byte it returns was checked against the commit. */
+export class SegmentReader {
+  readonly record: SegmentRecord
+  readonly header: SegmentHeader
+  readonly index: SegmentIndex
+  readonly #storage: StorageBackend
+  readonly #transform: FrameTransform
+
+  private constructor(
+    storage: StorageBackend,
+    record: SegmentRecord,
+    parsed: { header: SegmentHeader; index: SegmentIndex; transform: FrameTransform },
+  ) {
+    this.#storage = storage
+    this.record = record
+    this.header = parsed.header
+    this.index = parsed.index
+    this.#transform = parsed.transform
+  }
+
+  /**
+   * Reads index and header and checks them against the commit's record.
+   * @throws KB_SEGMENT_CORRUPT, KB_OBJECT_NOT_FOUND, KB_TRANSFORM_UNAVAILABLE, KB_FORMAT_UNSUPPORTED
+   */
+  static async open(
+    storage: StorageBackend,
+    backupId: string,
+    record: SegmentRecord,
+    transforms: TransformsById,
+    signal?: AbortSignal,
+  ): Promise<SegmentReader> {
+    const options = signal ? { signal } : {}
+    return inSegment(record.key, async () => {
+      const { position, bytes, sha256 } = record.index
+      if (bytes > LIMITS.segmentIndexMaxBytes) {
+        throw new KafkaBackupError('KB_LIMIT_EXCEEDED', `an index of ${bytes} bytes`)
+      }
+      const indexFrame = await storage.readRange(
+        record.key,
+        { begin: position, end: position + bytes },
+        options,
+      )
+      assertDigest(indexFrame, sha256, 'the index')
+      const index = decodeSegmentIndex(indexFrame)
+      const headerFrame = await storage.readRange(record.key, { begin: 0, end: index.header.bytes }, options)
+      assertDigest(headerFrame, index.header.sha256, 'the header')
+      const header = decodeSegmentHeader(headerFrame)
+      assertBelongs(backupId, record, header)
+      return new SegmentReader(storage, record, {
+        header,
+        index,
+        transform: soleTransform(header, transforms),
+      })
+    })
+  }
+
+  /** The frame's bytes as stored, digest checked. */
+  async readStored(frame: FrameEntry, signal?: AbortSignal): Promise<Buffer> {
+    return inSegment(this.record.key, async () => {
+      const range = { begin: frame.position, end: frame.position + frame.bytes }
+      const stored = await this.#storage.readRange(this.record.key, range, signal ? { signal } : {})
+      assertDigest(stored, frame.sha256, this.#describe(frame))
+      return stored
+    })
+  }
+
+  /** The frame's record batches, in a buffer of their own that the caller may change. */
+  async readBatches(frame: FrameEntry, signal?: AbortSignal): Promise<Buffer> {
+    const stored = await this.readStored(frame, signal)
+    return inSegment(this.record.key, () => this.#transform.decode(stored, frame.rawBytes))
+  }
+
+  #describe(frame: FrameEntry): string {
+    return `frame ${this.index.frames.indexOf(frame)} (offsets ${frame.firstOffset}-${frame.lastOffset})`
+  }
+}
+
+async function inSegment<T>(key: string, step: () => Promise<T>): Promise<T> {
+  try {
+    return await step()
+  } catch (error) {
+    if (!isKafkaBackupError(error) || error.context.key !== undefined) throw error
+    const context = { ...error.context, key }
+    throw new KafkaBackupError(error.code, `${key}: ${error.message}`, { context, cause: error })
+  }
+}
+
+function assertDigest(bytes: Buffer, sha256: string, what: string): void {
+  if (sha256Hex(bytes) !== sha256) {
+    throw new KafkaBackupError(
+      'KB_SEGMENT_CORRUPT',
+      `${what}: SHA-256 differs from what was recorded when it was written`,
+    )
+  }
+}
+
+function assertBelongs(backupId: string, record: SegmentRecord, header: SegmentHeader): void {
+  const isSame =
+    header.backupId === backupId &&
+    header.streams.length === record.parts.length &&
+    header.streams.every((stream, at) => {
+      const part = record.parts[at]
+      return stream.topic === part?.topic && stream.partition === part.partition
+    })
+  if (!isSame)
+    throw new KafkaBackupError('KB_SEGMENT_CORRUPT', 'the header names other partitions than the commit')
+}
+
+function soleTransform(header: SegmentHeader, transforms: TransformsById): FrameTransform {
+  const [id = '', ...more] = header.transforms
+  const transform = transforms.get(id)
+  if (!transform || more.length > 0) {
+    const name = transform ? more.join(', ') : id
+    throw new KafkaBackupError('KB_TRANSFORM_UNAVAILABLE', `this program has no frame transform "${name}"`)
+  }
+  return transform
+}
