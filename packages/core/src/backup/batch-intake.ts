@@ -8,7 +8,7 @@ import {
 import { readRecords } from '../protocol/record.ts'
 import { assertBatch, BatchCursor, verifyCrc } from '../protocol/record-batch.ts'
 
-/** A frame holds at least this much, unless a checkpoint is due or the data ends. */
+/** A frame holds at least this much, unless a checkpoint is due, the data ends, or thousands of partitions wait at once. */
 export const FRAME_MIN_BYTES = 1024 * 1024
 /** A frame is cut before a batch that would take it above this. */
 export const FRAME_MAX_BYTES = 4 * 1024 * 1024
@@ -39,6 +39,8 @@ export interface IntakeOptions {
   readonly targetOffset: bigint
   /** cleanup.policy holds `compact`: holes between batches are legal. */
   readonly isCompacted: boolean
+  /** A frame is cut at the first response border at or after this many bytes. */
+  readonly frameMinBytes: number
 }
 
 /**
@@ -49,6 +51,7 @@ export class BatchIntake {
   #nextOffset: bigint
   readonly #targetOffset: bigint
   readonly #isCompacted: boolean
+  readonly #frameMinBytes: number
   readonly #cursor = new BatchCursor()
   readonly #collector = new StatisticsCollector()
   #tracker = new AbortedTransactionTracker()
@@ -65,6 +68,7 @@ export class BatchIntake {
     this.#trackers = [{ fromOffset: options.beginOffset, tracker: this.#tracker }]
     this.#targetOffset = options.targetOffset
     this.#isCompacted = options.isCompacted
+    this.#frameMinBytes = options.frameMinBytes
   }
 
   /** First offset that was not taken yet. */
@@ -123,7 +127,7 @@ export class BatchIntake {
       }
       this.#take(cursor)
     }
-    if (this.#collector.rawBytes >= FRAME_MIN_BYTES) cut.push(this.#cutFrame(slice(), true))
+    if (this.#collector.rawBytes >= this.#frameMinBytes) cut.push(this.#cutFrame(slice(), true))
     else this.#keep(slice())
     return cut
   }

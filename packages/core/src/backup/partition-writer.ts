@@ -17,6 +17,7 @@ export interface WriterContext {
   readonly clock: Clock
   readonly transform: FrameTransform
   readonly isCompressing: boolean
+  readonly frameMinBytes: number
   readonly segmentMaxBytes: number
   readonly segmentMaxIntervalMs: number
   readonly onSegmentClosed: (segment: SegmentRecord) => void
@@ -49,14 +50,20 @@ export class PartitionWriter {
   #openedAtMs: number | null = null
   #segments: SegmentRecord[] = []
   #gaps: GapRecord[] = []
+  #hasGaps = false
   #tail: Promise<void> = Promise.resolve()
 
   constructor(context: WriterContext, plan: PartitionPlan) {
     this.#context = context
     this.plan = plan
     this.#sequence = plan.nextSequence
-    this.intake = new BatchIntake(plan)
+    this.intake = new BatchIntake({ ...plan, frameMinBytes: context.frameMinBytes })
     if (plan.gap) this.#gaps.push(this.#gap(plan.gap.firstOffset, plan.gap.endOffset, 'deleted_before_read'))
+  }
+
+  /** True once offsets of this partition were found to be gone. */
+  get hasGaps(): boolean {
+    return this.#hasGaps
   }
 
   /** Queues what the intake cut; resolves when no buffer of it is needed any more. */
@@ -165,6 +172,7 @@ export class PartitionWriter {
   }
 
   #gap(firstOffset: bigint, endOffset: bigint, reason: GapRecord['reason']): GapRecord {
+    this.#hasGaps = true
     const { topic, partition } = this.plan
     return { topic, partition, firstOffset, endOffset, reason }
   }

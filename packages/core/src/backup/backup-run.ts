@@ -1,0 +1,246 @@
+import { isKafkaBackupError } from '../errors/kafka-backup-error.ts'
+import type { Observer } from '../events/run-event.ts'
+import type { BackupState } from '../format/backup-state.ts'
+import type { RunOutcome } from '../format/commit.ts'
+import type { FrameTransform } from '../format/frame-transform.ts'
+import { renderManifest } from '../format/manifest.ts'
+import type { Cluster } from '../kafka/cluster.ts'
+import { appendCommit } from '../repository/commit-log.ts'
+import { manifestKey } from '../repository/key-layout.ts'
+import { writeSnapshotIfDue } from '../repository/open-backup.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Random } from '../runtime/random.ts'
+import { settleAll } from '../runtime/settle-all.ts'
+import type { StorageBackend } from '../storage/storage-backend.ts'
+import type { BackupPlan } from './backup-plan.ts'
+import { type BackupReport, BackupTally } from './backup-report.ts'
+import { FRAME_MIN_BYTES } from './batch-intake.ts'
+import { readPartitions } from './partition-reading.ts'
+import { PartitionWriter } from './partition-writer.ts'
+
+/** How a backup runs. Sizes in bytes, times in milliseconds. */
+export interface BackupTuning {
+  readonly segmentMaxBytes: number
+  readonly segmentMaxIntervalMs: number
+  readonly checkpointIntervalMs: number
+  readonly fetchMaxBytes: number
+  readonly fetchMaxWaitMs: number
+  readonly connectionsPerBroker: number
+  /** false: every frame is stored as it is. */
+  readonly isCompressing: boolean
+}
+
+/** Everything a run works with. Aborting `signal` ends it early with what is durable committed. */
+export interface BackupRunOptions {
+  readonly plan: BackupPlan
+  readonly state: BackupState
+  readonly storage: StorageBackend
+  readonly cluster: Cluster
+  readonly clientId: string
+  readonly bootstrapServers: readonly string[]
+  readonly program: string
+  readonly transform: FrameTransform
+  readonly tuning: BackupTuning
+  readonly clock: Clock
+  readonly random: Random
+  readonly observe: Observer
+  readonly signal: AbortSignal
+}
+
+// Rendering the manifest costs time in proportion to the whole backup; nothing depends on it being new.
+const MANIFEST_INTERVAL_MS = 30_000
+const PENDING_BUDGET_BYTES = 64 * 1024 * 1024
+const FRAME_FLOOR_BYTES = 4 * 1024
+
+/**
+ * Executes a plan: reads every partition up to its target, commits at every checkpoint what is durable by then, and once
+ * more at the end, also when the run is interrupted or fails.
+ * @throws KB_COMMIT_CONFLICT, KB_STORAGE_*, KB_CLUSTER_*, KB_BATCH_CORRUPT …; what was committed before stays
+ */
+export async function runBackup(options: BackupRunOptions): Promise<BackupReport> {
+  const run = new BackupRun(options)
+  return run.execute()
+}
+
+/** Partitions wait for a frame to fill; with many of them each waits for less, so that all together stay in bounds. */
+function frameMinBytes(partitionCount: number): number {
+  const share = Math.floor(PENDING_BUDGET_BYTES / Math.max(partitionCount, 1))
+  return Math.min(FRAME_MIN_BYTES, Math.max(FRAME_FLOOR_BYTES, share))
+}
+
+class BackupRun {
+  readonly #options: BackupRunOptions
+  readonly #runId: string
+  readonly #writerId: string
+  readonly #beganAtMs: number
+  readonly #writers: PartitionWriter[]
+  readonly #tally: BackupTally
+  #isFirstCommit = true
+  #manifestAtMs: number
+
+  constructor(options: BackupRunOptions) {
+    const { clock, random, plan } = options
+    this.#options = options
+    this.#runId = random.hex(16)
+    this.#writerId = random.hex(4)
+    this.#beganAtMs = clock.nowMs()
+    this.#manifestAtMs = clock.monotonicMs()
+    this.#tally = new BackupTally(plan, clock)
+    const context = this.#writerContext()
+    this.#writers = plan.partitions.map((partition) => new PartitionWriter(context, partition))
+  }
+
+  async execute(): Promise<BackupReport> {
+    try {
+      await this.#readWithCheckpoints()
+      const outcome = this.#outcome()
+      await settleAll(this.#writers.map((writer) => writer.checkpoint(true)))
+      await this.#commit(outcome)
+    } catch (error) {
+      await this.#salvage(error)
+      throw error
+    }
+    await this.#renderManifest()
+    return this.#report(this.#outcome())
+  }
+
+  async #readWithCheckpoints(): Promise<void> {
+    const { clock, tuning, signal } = this.#options
+    const finished = new AbortController()
+    const failed = new AbortController()
+    const checkpoints = (async () => {
+      for (;;) {
+        await clock.sleep(tuning.checkpointIntervalMs, finished.signal)
+        await this.#checkpoint()
+      }
+    })().catch((error) => {
+      if (finished.signal.aborted) return
+      failed.abort(error)
+      throw error
+    })
+    const reading = readPartitions(
+      {
+        cluster: this.#options.cluster,
+        clientId: this.#options.clientId,
+        fetchMaxBytes: tuning.fetchMaxBytes,
+        fetchMaxWaitMs: tuning.fetchMaxWaitMs,
+        connectionsPerBroker: tuning.connectionsPerBroker,
+        clock,
+        signal: AbortSignal.any([signal, failed.signal]),
+        observe: this.#options.observe,
+        onProgress: () => this.#reportProgress(),
+      },
+      this.#writers,
+    ).finally(() => finished.abort())
+    await settleAll([reading, checkpoints])
+  }
+
+  /** Commits what is due; segments that are younger than their interval stay open. */
+  async #checkpoint(): Promise<void> {
+    await settleAll(this.#writers.map((writer) => writer.checkpoint(false)))
+    await this.#commit('running')
+    if (this.#options.clock.monotonicMs() - this.#manifestAtMs > MANIFEST_INTERVAL_MS)
+      await this.#renderManifest()
+  }
+
+  async #commit(outcome: RunOutcome): Promise<void> {
+    const { plan, state, storage, clock } = this.#options
+    const work = this.#writers.map((writer) => writer.takeDurable())
+    const segments = work.flatMap((entry) => entry.segments)
+    const gaps = work.flatMap((entry) => entry.gaps)
+    if (outcome === 'running' && segments.length === 0 && gaps.length === 0) return
+    const beganMs = clock.monotonicMs()
+    const commit = await appendCommit(storage, state, {
+      backupId: plan.backupId,
+      writer: this.#writerId,
+      program: this.#options.program,
+      createdAtMs: BigInt(clock.nowMs()),
+      run: {
+        id: this.#runId,
+        beganAtMs: BigInt(this.#beganAtMs),
+        targetAtMs: BigInt(plan.targetAtMs),
+        outcome,
+      },
+      source: { clusterId: plan.clusterId, bootstrapServers: this.#options.bootstrapServers },
+      topics: this.#isFirstCommit ? plan.changedTopics : [],
+      begins: this.#isFirstCommit ? this.#begins() : [],
+      segments,
+      gaps,
+      artifacts: [],
+    })
+    this.#isFirstCommit = false
+    const durationMs = clock.monotonicMs() - beganMs
+    this.#tally.addCommit(durationMs, gaps)
+    this.#options.observe({ type: 'commit_created', number: commit.number, durationMs })
+    for (const gap of gaps) this.#options.observe({ type: 'gap_declared', ...gap })
+    await writeSnapshotIfDue(storage, state)
+  }
+
+  #begins() {
+    const joining = this.#options.plan.partitions.filter((partition) => partition.isNew)
+    return joining.map(({ topic, partition, beginOffset: offset }) => ({ topic, partition, offset }))
+  }
+
+  #outcome(): RunOutcome {
+    if (this.#options.signal.aborted && this.#writers.some((writer) => !writer.intake.isAtTarget))
+      return 'interrupted'
+    return this.#tally.gaps.length > 0 || this.#writers.some((writer) => writer.hasGaps)
+      ? 'incomplete'
+      : 'complete'
+  }
+
+  /** After a failure: what is durable is worth a commit; what is not is discarded. The failure itself is thrown by the caller. */
+  async #salvage(failure: unknown): Promise<void> {
+    await Promise.allSettled(this.#writers.map((writer) => writer.abort()))
+    // Who lost a race for a partition has nothing to say in the log any more.
+    if (isKafkaBackupError(failure, 'KB_COMMIT_CONFLICT')) return
+    try {
+      await this.#commit('failed')
+      await this.#renderManifest()
+    } catch {
+      // The first failure is the one to tell; without this commit the next run reads the same offsets again.
+    }
+  }
+
+  async #renderManifest(): Promise<void> {
+    const { storage, state, clock } = this.#options
+    await storage.replace(manifestKey(state.backupId), renderManifest(state))
+    this.#manifestAtMs = clock.monotonicMs()
+  }
+
+  #reportProgress(): void {
+    this.#options.observe({ type: 'progressed', progress: this.#tally.progress(this.#writers) })
+  }
+
+  #report(outcome: RunOutcome): BackupReport {
+    return this.#tally.report({
+      outcome,
+      runId: this.#runId,
+      state: this.#options.state,
+      writers: this.#writers,
+    })
+  }
+
+  #writerContext() {
+    const { storage, plan, clock, transform, tuning, observe } = this.#options
+    return {
+      storage,
+      backupId: plan.backupId,
+      writer: this.#writerId,
+      clock,
+      transform,
+      isCompressing: tuning.isCompressing,
+      frameMinBytes: frameMinBytes(plan.partitions.length),
+      segmentMaxBytes: tuning.segmentMaxBytes,
+      segmentMaxIntervalMs: tuning.segmentMaxIntervalMs,
+      onSegmentClosed: (segment: { key: string; bytes: number }) => {
+        this.#tally.addSegment(segment.bytes)
+        observe({ type: 'segment_closed', key: segment.key, bytes: segment.bytes })
+      },
+      onFrameWritten: (records: number, rawBytes: number, storedBytes: number) => {
+        this.#tally.addFrame(records, rawBytes, storedBytes)
+        this.#reportProgress()
+      },
+    }
+  }
+}
