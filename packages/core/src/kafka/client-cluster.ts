@@ -34,6 +34,9 @@ export function openCluster(address: ClusterAddress): Cluster {
     try {
       return await admin.metadata({ topics: [...topics], forceUpdate: true, autocreateTopics: false })
     } catch (error) {
+      if (isUnknownTopic(error)) {
+        throw new KafkaBackupError('KB_BROKER_TRANSIENT', `${where} does not know one of ${topics.join(', ')} yet`, { cause: error })
+      }
       throw translateClientError(error, `reading metadata from ${where}`)
     }
   }
@@ -64,6 +67,11 @@ export function openCluster(address: ClusterAddress): Cluster {
       await admin.close()
     },
   }
+}
+
+/** The library refuses the answer itself when the broker does not know a topic: it does not hand out the broker's code. */
+function isUnknownTopic(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'PLT_KFK_USER'
 }
 
 async function translated<T>(doing: string, step: () => Promise<T>): Promise<T> {

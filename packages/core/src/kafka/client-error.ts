@@ -48,6 +48,7 @@ function leafErrors(error: unknown, depth: number): ClientErrorShape[] {
   return [shape]
 }
 
+/** The library's sentences as part of ours. */
 function lowerFirst(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1)
+  return text.charAt(0).toLowerCase() + text.slice(1).replace(/\.$/, '')
 }

@@ -26,6 +26,7 @@ export async function readCommit(
   const bytes = await storage.read(key, LIMITS.commitMaxBytes, signal ? { signal } : {})
   try {
     const commit = decodeCommit(bytes)
+    assertPlace(backupId, number, commit)
     assertKeys(backupId, commit)
     return { commit, sha256: sha256Hex(bytes) }
   } catch (error) {
@@ -89,6 +90,13 @@ function assertNoConflict(draft: CommitDraft, winner: Commit): void {
       )
     }
   }
+}
+
+/** A whole commit under another commit's name must not pass for it. */
+function assertPlace(backupId: string, number: bigint, commit: Commit): void {
+  if (commit.backupId === backupId && commit.number === number) return
+  const found = `commit ${commit.number} of backup ${commit.backupId}`
+  throw new KafkaBackupError('KB_COMMIT_CORRUPT', `the object holds ${found}`)
 }
 
 /** A name in a document is used only when it is the name we would build from the document's own fields. */

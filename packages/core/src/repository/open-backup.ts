@@ -1,15 +1,17 @@
-import { promisify } from 'node:util'
-import { zstdCompress, zstdDecompress } from 'node:zlib'
 import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { BackupState } from '../format/backup-state.ts'
-import { decodeSnapshot, encodeSnapshot } from '../format/snapshot.ts'
 import { LIMITS } from '../runtime/limits.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
-import { readCommit } from './commit-log.ts'
-import { assertBackupId, commitPrefix, parseKey, snapshotKey, snapshotPrefix } from './key-layout.ts'
-
-const compress = promisify(zstdCompress)
-const decompress = promisify(zstdDecompress)
+import { type ReadCommit, readCommit } from './commit-log.ts'
+import {
+  assertBackupId,
+  commitKey,
+  commitPrefix,
+  parseKey,
+  snapshotKey,
+  snapshotPrefix,
+} from './key-layout.ts'
+import { decodeSnapshotObject, encodeSnapshotObject } from './snapshot-object.ts'
 
 // Reading a commit costs a round trip; snapshots keep the number of them at opening below this.
 const SNAPSHOT_INTERVAL = 100n
@@ -64,7 +66,7 @@ export async function openExistingBackup(
 /** Writes a snapshot when the tip is due for one. A lost race or a failed write costs nothing but time at the next opening. */
 export async function writeSnapshotIfDue(storage: StorageBackend, state: BackupState): Promise<void> {
   if (!state.tip || state.tip.number % SNAPSHOT_INTERVAL !== 0n) return
-  const bytes = await compress(encodeSnapshot(state))
+  const bytes = await encodeSnapshotObject(state)
   try {
     await storage.put(snapshotKey(state.backupId, state.tip.number), bytes)
   } catch (error) {
@@ -72,30 +74,23 @@ export async function writeSnapshotIfDue(storage: StorageBackend, state: BackupS
   }
 }
 
-/** @throws KB_SNAPSHOT_CORRUPT, KB_OBJECT_NOT_FOUND */
+/** @throws KB_SNAPSHOT_CORRUPT, KB_OBJECT_NOT_FOUND, KB_LIMIT_EXCEEDED, each with the key */
 export async function readSnapshot(
   storage: StorageBackend,
   backupId: string,
   number: bigint,
+  signal?: AbortSignal,
 ): Promise<BackupState> {
   const key = snapshotKey(backupId, number)
-  const bytes = await storage.read(key, LIMITS.documentMaxBytes)
-  let document: Buffer
+  const bytes = await storage.read(key, LIMITS.documentMaxBytes, signal ? { signal } : {})
   try {
-    document = await decompress(bytes, { maxOutputLength: LIMITS.snapshotMaxRawBytes })
+    const state = await decodeSnapshotObject(bytes)
+    if (state.backupId === backupId && state.tip?.number === number) return state
+    throw new KafkaBackupError('KB_SNAPSHOT_CORRUPT', 'it holds another state than its name says')
   } catch (error) {
-    throw new KafkaBackupError('KB_SNAPSHOT_CORRUPT', `${key} cannot be decompressed`, {
-      cause: error,
-      context: { key },
-    })
+    if (!isKafkaBackupError(error)) throw error
+    throw new KafkaBackupError(error.code, `${key}: ${error.message}`, { cause: error, context: { key } })
   }
-  const state = decodeSnapshot(document)
-  if (state.backupId !== backupId || state.tip?.number !== number) {
-    throw new KafkaBackupError('KB_SNAPSHOT_CORRUPT', `${key} holds another state than its name says`, {
-      context: { key },
-    })
-  }
-  return state
 }
 
 async function commitNumbers(
@@ -122,39 +117,57 @@ async function newestSnapshot(
     if (parsed?.kind === 'snapshot') numbers.push(parsed.number)
   }
   for (const number of numbers.reverse()) {
-    const snapshot = await readSnapshot(storage, backupId, number).catch(undefinedWhenCorrupt)
+    const snapshot = await readSnapshot(storage, backupId, number, signal).catch(undefinedWhenUnreadable)
     if (!snapshot) continue
     // A snapshot counts only while the log really contains the commit it was folded up to.
-    const { sha256 } = await readCommit(storage, backupId, number, signal)
-    if (snapshot.tip?.sha256 === sha256) return snapshot
+    const read = await findCommit(storage, backupId, number, signal)
+    if (!read) throw lostCommit(backupId, number, 'a snapshot of it')
+    if (snapshot.tip?.sha256 === read.sha256) return snapshot
   }
   return undefined
 }
 
-function undefinedWhenCorrupt(error: unknown): undefined {
-  if (isKafkaBackupError(error, 'KB_SNAPSHOT_CORRUPT')) return undefined
+/** A snapshot is a cache: whatever is wrong with its bytes, the commits are still there. */
+function undefinedWhenUnreadable(error: unknown): undefined {
+  if (isKafkaBackupError(error, 'KB_OBJECT_NOT_FOUND')) return undefined
+  if (isKafkaBackupError(error) && error.category === 'integrity') return undefined
   throw error
 }
 
+/** Reads up to the highest listed number. Numbers between that the list does not show are read too: it may lag. */
 async function applyListed(
   storage: StorageBackend,
   state: BackupState,
   listed: readonly bigint[],
   signal?: AbortSignal,
 ): Promise<void> {
-  const tip = state.tip?.number ?? 0n
-  const numbers = listed.filter((number) => number > tip)
-  for (let at = 0; at < numbers.length; at += READ_AHEAD) {
-    const reads = numbers
-      .slice(at, at + READ_AHEAD)
-      .map((number) => readCommit(storage, state.backupId, number, signal))
+  const highest = listed.at(-1) ?? 0n
+  for (let begin = state.nextNumber; begin <= highest; begin = state.nextNumber) {
+    const count = highest - begin + 1n > READ_AHEAD ? READ_AHEAD : Number(highest - begin + 1n)
+    const reads = Array.from({ length: count }, (_, at) =>
+      findCommit(storage, state.backupId, begin + BigInt(at), signal),
+    )
     // Without this, a second failing read would be an unhandled rejection while the first is being reported.
     for (const read of reads) read.catch(() => undefined)
     for (const read of reads) {
-      const { commit, sha256 } = await read
-      if (commit.number !== state.nextNumber) throw lostCommit(state, commit.number)
-      state.apply(commit, sha256)
+      const found = await read
+      if (!found) throw lostCommit(state.backupId, state.nextNumber, `commit ${highest}`)
+      state.apply(found.commit, found.sha256)
     }
+  }
+}
+
+async function findCommit(
+  storage: StorageBackend,
+  backupId: string,
+  number: bigint,
+  signal?: AbortSignal,
+): Promise<ReadCommit | undefined> {
+  try {
+    return await readCommit(storage, backupId, number, signal)
+  } catch (error) {
+    if (isKafkaBackupError(error, 'KB_OBJECT_NOT_FOUND')) return undefined
+    throw error
   }
 }
 
@@ -165,20 +178,15 @@ async function probeForward(
   signal?: AbortSignal,
 ): Promise<void> {
   for (;;) {
-    try {
-      const { commit, sha256 } = await readCommit(storage, state.backupId, state.nextNumber, signal)
-      state.apply(commit, sha256)
-    } catch (error) {
-      if (isKafkaBackupError(error, 'KB_OBJECT_NOT_FOUND')) return
-      throw error
-    }
+    const found = await findCommit(storage, state.backupId, state.nextNumber, signal)
+    if (!found) return
+    state.apply(found.commit, found.sha256)
   }
 }
 
-function lostCommit(state: BackupState, found: bigint): KafkaBackupError {
-  return new KafkaBackupError(
-    'KB_COMMIT_CORRUPT',
-    `commit ${state.nextNumber} of backup ${state.backupId} is missing, but commit ${found} exists`,
-    { context: { backup: state.backupId } },
-  )
+function lostCommit(backupId: string, lost: bigint, evidence: string): KafkaBackupError {
+  const message = `commit ${lost} of backup ${backupId} is missing, but ${evidence} exists`
+  return new KafkaBackupError('KB_COMMIT_CORRUPT', message, {
+    context: { backup: backupId, key: commitKey(backupId, lost) },
+  })
 }

@@ -11,7 +11,6 @@ import {
 const IN_FLIGHT_MAX = 5
 // Enough to keep the broker busy; larger requests only cost memory on both sides.
 const REQUEST_MAX_BYTES = 4 * 1024 * 1024
-const PRODUCE_TIMEOUT_MS = 30_000
 
 interface Waiting {
   readonly entry: ProducePartition
@@ -26,11 +25,13 @@ interface Waiting {
 export class ProduceQueue {
   readonly link: BrokerLink
   readonly #version: number
+  readonly #produceTimeoutMs: number
   readonly #waiting: Waiting[] = []
   #inFlight = 0
 
-  constructor(link: BrokerLink) {
+  constructor(link: BrokerLink, produceTimeoutMs: number) {
     this.link = link
+    this.#produceTimeoutMs = produceTimeoutMs
     this.#version = negotiateVersion(link.versions, PRODUCE, link.connection.broker)
   }
 
@@ -82,7 +83,12 @@ export class ProduceQueue {
     this.#inFlight++
     try {
       const entries = gathered.map((waiting) => waiting.entry)
-      const produced = await produceBatches(this.link.connection, this.#version, entries, PRODUCE_TIMEOUT_MS)
+      const produced = await produceBatches(
+        this.link.connection,
+        this.#version,
+        entries,
+        this.#produceTimeoutMs,
+      )
       for (const waiting of gathered) settle(waiting, produced)
     } catch (error) {
       for (const waiting of gathered) waiting.reject(error)

@@ -23,7 +23,7 @@ export interface RestoreRunOptions {
   readonly transforms: TransformsById
   readonly cluster: Cluster
   readonly clientId: string
-  readonly maxConcurrentPartitions: number
+  readonly produceTimeoutMs: number
   readonly connectionsPerBroker: number
   readonly clock: Clock
   readonly observe: Observer
@@ -52,6 +52,8 @@ export interface RestoreReport {
   readonly partitions: readonly RestoredPartition[]
 }
 
+// Each partition under way holds up to three frames and five batches; four keep a broker busy.
+const CONCURRENT_PARTITIONS_MAX = 4
 // InitProducerId answers with transient errors for the first moments of a cluster.
 const PRODUCER_ID_RETRY = { firstDelayMs: 100, maxDelayMs: 1_000, giveUpAfterMs: 30_000 }
 
@@ -66,7 +68,7 @@ export async function runRestore(options: RestoreRunOptions): Promise<RestoreRep
   if (target.newTopics.length > 0) await cluster.createTopics(target.newTopics, signal)
   const topics = plan.topics.map((topic) => topic.targetTopic)
   const identity = await acquireIdentity(options, topics)
-  const queues = new LeaderQueues(cluster, options.clientId, topics, options.connectionsPerBroker)
+  const queues = new LeaderQueues(options, topics)
   try {
     const results = await writePartitions(options, queues, identity)
     await assertEnds(cluster, results)
@@ -126,7 +128,7 @@ async function writePartitions(
     }
     signal.throwIfAborted()
   }
-  const count = Math.min(options.maxConcurrentPartitions, Math.max(waiting.length, 1))
+  const count = Math.min(CONCURRENT_PARTITIONS_MAX, Math.max(waiting.length, 1))
   const workers = Array.from({ length: count }, () =>
     worker().catch((error) => {
       failure.abort(error)

@@ -6,6 +6,8 @@ export const LIMITS = {
   batchMaxRawBytes: 512 * 1024 * 1024,
   /** Decompressed size over compressed size; above it, input is hostile (zstd of constant bytes reaches about 30,000). */
   batchMaxRecords: 64 * 1024 * 1024,
+  /** Compression frames inside one compressed body; encoders write one. Each costs a native call of about 20 us. */
+  bodyMaxFrames: 10_000,
   /** Largest decompressed body of a control batch; a transaction marker has about 20 bytes. */
   controlBatchMaxRawBytes: 1024 * 1024,
   /** Producers of one partition whose last transaction marker is remembered, to tell repeated news from new. */

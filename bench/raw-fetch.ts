@@ -1,0 +1,79 @@
+import { negotiateVersion } from '../packages/core/src/kafka/api-versions.ts'
+import { openBrokerLink } from '../packages/core/src/kafka/broker-connections.ts'
+import { openCluster } from '../packages/core/src/kafka/client-cluster.ts'
+import { FETCH, fetchBatches } from '../packages/core/src/kafka/fetch-api.ts'
+import { ResponseBuffers } from '../packages/core/src/kafka/response-buffers.ts'
+import { BatchCursor, verifyCrc } from '../packages/core/src/protocol/record-batch.ts'
+
+// The limit of the source: fetch every batch, check its CRC, throw it away. Two connections, next request in flight.
+const [bootstrap = '', topic = ''] = process.argv.slice(2)
+const FETCH_MAX_BYTES = 16 * 1024 * 1024
+const CONNECTIONS = 2
+
+interface Position {
+  readonly partition: number
+  offset: bigint
+  readonly end: bigint
+}
+
+const cluster = openCluster({ bootstrapServers: [bootstrap], clientId: 'raw-fetch' })
+const description = await cluster.describe([topic])
+const partitions = (description.topics[0]?.partitions ?? []).map(({ partition }) => ({ topic, partition }))
+const ends = await cluster.listOffsets('last_stable', partitions)
+const starts = await cluster.listOffsets('log_start', partitions)
+const [address] = description.brokers.values()
+const buffers = new ResponseBuffers(FETCH_MAX_BYTES + 256 * 1024, 2 * CONNECTIONS)
+let bytes = 0
+let records = 0
+const beganMs = performance.now()
+await Promise.all(Array.from({ length: CONNECTIONS }, (_, lane) => drain(lane)))
+const durationMs = performance.now() - beganMs
+await cluster.close()
+console.log(JSON.stringify({ raw_bytes: bytes, records, duration_ms: durationMs }))
+
+async function drain(lane: number): Promise<void> {
+  let live: Position[] = partitions
+    .filter(({ partition }) => partition % CONNECTIONS === lane)
+    .map(({ partition }) => ({
+      partition,
+      offset: starts.get(`${topic}/${partition}`) ?? 0n,
+      end: ends.get(`${topic}/${partition}`) ?? 0n,
+    }))
+  if (live.length === 0) return
+  const link = await openBrokerLink(address, { clientId: 'raw-fetch', buffers })
+  const version = negotiateVersion(link.versions, FETCH, link.connection.broker)
+  const cursor = new BatchCursor()
+  const send = () =>
+    fetchBatches(link.connection, version, {
+      maxWaitMs: 500,
+      minBytes: 1,
+      maxBytes: FETCH_MAX_BYTES,
+      isReadCommitted: true,
+      rackId: '',
+      partitions: live.map(({ partition, offset }) => ({
+        topic,
+        partition,
+        fetchOffset: offset,
+        leaderEpoch: -1,
+        partitionMaxBytes: Math.floor(FETCH_MAX_BYTES / live.length),
+      })),
+    })
+  for (let fetching = send(); ; ) {
+    const response = await fetching
+    for (const fetched of response.partitions) {
+      const position = live.find((entry) => entry.partition === fetched.partition)
+      if (!position) continue
+      for (cursor.reset(response.buffer, fetched.begin, fetched.end); cursor.next(); ) {
+        verifyCrc(cursor)
+        bytes += cursor.byteLength
+        records += cursor.recordCount
+        position.offset = cursor.lastOffset + 1n
+      }
+    }
+    live = live.filter((entry) => entry.offset < entry.end)
+    response.release()
+    if (live.length === 0) break
+    fetching = send()
+  }
+  link.connection.close()
+}

@@ -1,0 +1,46 @@
+import type { Clock, LoadedConfig, Observer, Random, Registry } from '@kafka-backup/core'
+
+/** What surrounds a command. stdout carries the result only; everything else goes to stderr. */
+export interface CommandContext {
+  readonly loaded: LoadedConfig
+  readonly registry: Registry
+  readonly outputFormat: OutputFormat
+  readonly clock: Clock
+  readonly random: Random
+  readonly observe: Observer
+  /** Prints a line to stderr, unless the user wants quiet. */
+  say(text: string): void
+  /** Aborted with KB_INTERRUPTED by the first SIGINT or SIGTERM. */
+  readonly signal: AbortSignal
+  /** Options of the command that are no settings, by name in camelCase. */
+  readonly options: Readonly<Record<string, unknown>>
+}
+
+/** How results are printed. */
+export type OutputFormat = 'table' | 'json'
+
+/** Result of a command: what a program reads, what a person reads, and the exit code. */
+export interface CommandResult {
+  readonly document: unknown
+  readonly text: string
+  readonly exitCode: number
+}
+
+/** An option that is no setting, in commander's notation. */
+export interface CommandOption {
+  readonly flags: string
+  readonly description: string
+}
+
+/** One verb. */
+export interface Command {
+  readonly name: string
+  readonly summary: string
+  readonly description: string
+  /** Which settings it takes: those of a backup, of a restore, or only where the repository is. */
+  readonly verb: 'backup' | 'restore' | 'read'
+  readonly options: readonly CommandOption[]
+  /** Lines that can be pasted. */
+  readonly examples: readonly string[]
+  run(context: CommandContext): Promise<CommandResult>
+}

@@ -1,0 +1,100 @@
+import {
+  type BackupTuning,
+  type Config,
+  openBackup,
+  openCluster,
+  openLocation,
+  prepareBackup,
+  runBackup,
+} from '@kafka-backup/core'
+import { chosenTopics } from '../chosen-topics.ts'
+import type { Command, CommandResult } from '../command.ts'
+import { CLIENT_ID, PROGRAM } from '../program-name.ts'
+import {
+  backupDocument,
+  backupHeadline,
+  backupPlanDocument,
+  backupPlanText,
+  backupReportText,
+} from '../render/backup-text.ts'
+import { required } from '../required-setting.ts'
+
+/** `kafka-backup backup` */
+export const backupCommand: Command = {
+  name: 'backup',
+  summary: 'Read topics of a cluster into a repository',
+  description:
+    'Reads every chosen topic from where the backup ends to the last stable offset at the start of the run, and commits what is durable as it goes. Run it again to add what is new.',
+  verb: 'backup',
+  options: [{ flags: '--dry-run', description: 'Show what would be read and write nothing' }],
+  examples: [
+    'kafka-backup backup --bootstrap-servers broker:9092 --topics orders,payments --repo file:///var/backups --backup-id daily',
+    "kafka-backup backup --config backup.yaml --topics 'payments-*' --dry-run",
+  ],
+  async run(context) {
+    const { config } = context.loaded
+    const storage = openLocation(required(config.repositoryUrl), context.registry.storages)
+    const source = required(config.source)
+    const cluster = openCluster({ bootstrapServers: source.bootstrapServers, clientId: CLIENT_ID })
+    try {
+      const state = await openBackup(storage, required(config.backupId), { signal: context.signal })
+      const where = `on ${source.bootstrapServers.join(',')}`
+      const topics = chosenTopics(source.topics, await cluster.topicNames(), where)
+      const plan = await prepareBackup(cluster, state, topics, context.clock, context.signal)
+      if (context.options.dryRun === true) {
+        return {
+          document: backupPlanDocument(plan),
+          text: backupPlanText(plan, storage.location),
+          exitCode: 0,
+        }
+      }
+      context.say(backupHeadline(plan, storage.location))
+      const report = await runBackup({
+        plan,
+        state,
+        storage,
+        cluster,
+        clientId: CLIENT_ID,
+        bootstrapServers: source.bootstrapServers,
+        program: PROGRAM,
+        transform: context.registry.transform(containerOf(config), config.backup.compressionLevel),
+        tuning: tuningOf(config),
+        clock: context.clock,
+        random: context.random,
+        observe: context.observe,
+        signal: context.signal,
+      })
+      return result(report)
+    } finally {
+      await cluster.close()
+      await storage.close()
+    }
+  },
+}
+
+function result(report: Awaited<ReturnType<typeof runBackup>>): CommandResult {
+  const exitCodes = { complete: 0, incomplete: 3, interrupted: 130, failed: 1, running: 1 }
+  return {
+    document: backupDocument(report),
+    text: backupReportText(report),
+    exitCode: exitCodes[report.outcome],
+  }
+}
+
+/** Data that is not compressed is stored in raw Zstandard blocks, so `none` has no container of its own. */
+function containerOf(config: Config): string {
+  return config.backup.compression === 'lz4' ? 'lz4' : 'zstd'
+}
+
+function tuningOf(config: Config): BackupTuning {
+  const { backup, source } = config
+  return {
+    segmentMaxBytes: backup.segmentMaxBytes,
+    segmentMaxIntervalMs: backup.segmentMaxIntervalMs,
+    checkpointIntervalMs: backup.checkpointIntervalMs,
+    fetchMaxBytes: backup.fetchMaxBytes,
+    fetchMaxWaitMs: backup.fetchMaxWaitMs,
+    connectionsPerBroker: required(source).connectionsPerBroker,
+    isCompressing: backup.compression !== 'none',
+  }
+}

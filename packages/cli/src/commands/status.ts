@@ -1,0 +1,36 @@
+import { digestBackup, openExistingBackup, openLocation } from '@kafka-backup/core'
+import type { Command } from '../command.ts'
+import { digestDocument, statusText } from '../render/digest-text.ts'
+import { required } from '../required-setting.ts'
+
+/** `kafka-backup status` */
+export const statusCommand: Command = {
+  name: 'status',
+  summary: 'Show how a backup stands',
+  description:
+    'Shows the recovery point, the outcome of the last run and the gaps of a backup. Exit code 3 when the last run did not end complete.',
+  verb: 'read',
+  options: [],
+  examples: ['kafka-backup status --repo file:///var/backups --backup-id daily'],
+  async run({ loaded, registry, clock, signal }) {
+    const storage = openLocation(required(loaded.config.repositoryUrl), registry.storages)
+    try {
+      const digest = digestBackup(
+        await openExistingBackup(storage, required(loaded.config.backupId), { signal }),
+      )
+      const { runs, partitions, ...rest } = digestDocument(digest)
+      const document = {
+        kind: 'backup_status',
+        version: 1,
+        location: storage.location,
+        ...rest,
+        partition_count: partitions.length,
+        last_run: runs.at(-1) ?? null,
+      }
+      const exitCode = digest.lastRun?.outcome === 'complete' ? 0 : 3
+      return { document, text: statusText(digest, clock.nowMs()), exitCode }
+    } finally {
+      await storage.close()
+    }
+  },
+}

@@ -1,0 +1,37 @@
+import { openLocation, validateBackup } from '@kafka-backup/core'
+import type { Command } from '../command.ts'
+import { validationDocument, validationText } from '../render/validation-text.ts'
+import { required } from '../required-setting.ts'
+
+/** `kafka-backup validate` */
+export const validateCommand: Command = {
+  name: 'validate',
+  summary: 'Check a backup against its own digests',
+  description:
+    'Checks the commit log, every object and its index; with --deep every byte: the digest of each frame and the CRC of each record batch. Exit code 4 when something is damaged, 3 when the backup declares gaps or its last run did not end complete.',
+  verb: 'read',
+  options: [
+    { flags: '--deep', description: 'Read every byte: all digests, all batch checksums, all offsets' },
+  ],
+  examples: ['kafka-backup validate --repo file:///var/backups --backup-id daily --deep'],
+  async run({ loaded, registry, options, signal }) {
+    const storage = openLocation(required(loaded.config.repositoryUrl), registry.storages)
+    try {
+      const report = await validateBackup({
+        storage,
+        backupId: required(loaded.config.backupId),
+        transforms: registry.transformsById(),
+        isDeep: options.deep === true,
+        signal,
+      })
+      const exitCodes = { complete: 0, incomplete: 3, damaged: 4 }
+      return {
+        document: validationDocument(report),
+        text: validationText(report),
+        exitCode: exitCodes[report.verdict],
+      }
+    } finally {
+      await storage.close()
+    }
+  },
+}

@@ -1,0 +1,22 @@
+import { openParts, Registry } from '@kafka-backup/core'
+import { backupCommand } from './commands/backup.ts'
+import { describeCommand } from './commands/describe.ts'
+import { listCommand } from './commands/list.ts'
+import { restoreCommand } from './commands/restore.ts'
+import { statusCommand } from './commands/status.ts'
+import { validateCommand } from './commands/validate.ts'
+import { runCli } from './run-cli.ts'
+
+/** Composition root: the parts and verbs of this program. */
+export async function main(): Promise<void> {
+  const registry = new Registry().use(openParts).freeze()
+  const commands = [
+    backupCommand,
+    restoreCommand,
+    listCommand,
+    describeCommand,
+    statusCommand,
+    validateCommand,
+  ]
+  process.exitCode = await runCli(registry, commands, process.argv.slice(2))
+}

@@ -1,0 +1,130 @@
+import type { BackupPlan, BackupReport } from '@kafka-backup/core'
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatRate,
+  formatRatio,
+  formatTime,
+  plural,
+} from './units.ts'
+
+/** First line of a backup: what will happen to what. */
+export function backupHeadline(plan: BackupPlan, location: string): string {
+  const since = plan.sinceCommit === null ? 'a new backup' : `new since commit ${plan.sinceCommit}`
+  return [
+    `Backup ${plan.backupId}  ·  cluster ${plan.clusterId} (${plural(plan.brokers, 'broker')})  ·  ${location}`,
+    `  ${plural(plan.topicCount, 'topic')}, ${plural(plan.partitions.length, 'partition')} · ${plural(plan.newOffsets, 'offset')} to read (${since})`,
+  ].join('\n')
+}
+
+/** What `--dry-run` prints. */
+export function backupPlanText(plan: BackupPlan, location: string): string {
+  const lines = plan.partitions.map((entry) => {
+    const count = entry.targetOffset - entry.beginOffset
+    const range =
+      count === 0n
+        ? 'nothing new'
+        : `offsets ${entry.beginOffset}-${entry.targetOffset - 1n} (${formatCount(count)})`
+    const gap = entry.gap
+      ? `, gap ${entry.gap.firstOffset}-${entry.gap.endOffset - 1n}: deleted on the source`
+      : ''
+    return `  ${entry.topic}/${entry.partition}  ${range}${entry.isNew ? ', joins the backup' : ''}${gap}`
+  })
+  return [backupHeadline(plan, location), ...lines, 'Plan only: nothing was written.'].join('\n')
+}
+
+/** The verdict and what it rests on. */
+export function backupReportText(report: BackupReport): string {
+  const word = {
+    complete: 'Complete',
+    incomplete: 'Incomplete',
+    interrupted: 'Interrupted',
+    failed: 'Failed',
+    running: 'Failed',
+  }
+  const lines = [
+    `${word[report.outcome].padEnd(11)}${plural(report.records, 'record')} · ${formatBytes(report.rawBytes)} read, ${formatBytes(report.storedBytes)} stored (${formatRatio(report.rawBytes, report.storedBytes)}) · ${formatDuration(report.durationMs)} · ${formatRate(report.rawBytes, report.durationMs)} · commit ${report.commit}`,
+    `           ${recoveryText(report)} · ${plural(report.gaps.length, 'gap')} · checkpoint p99 ${formatDuration(report.checkpointP99Ms)}`,
+  ]
+  for (const gap of report.gaps) {
+    const why =
+      gap.reason === 'deleted_before_read'
+        ? 'deleted on the source before they could be read'
+        : 'missing in the source log'
+    lines.push(
+      `           ${gap.topic}/${gap.partition} offsets ${gap.firstOffset}-${gap.endOffset - 1n}: ${why}`,
+    )
+  }
+  if (report.outcome === 'interrupted')
+    lines.push('           Run the same command again to go on where this run ended.')
+  return lines.join('\n')
+}
+
+function recoveryText(report: BackupReport): string {
+  if (report.recoveryPointMs !== null) return `recovery point ${formatTime(report.recoveryPointMs)}`
+  return 'no new recovery point'
+}
+
+/** The report for programs; `size_gb`, `messages_count` and `duration_sec` are what schedulers read. */
+export function backupDocument(report: BackupReport) {
+  return {
+    kind: 'backup_report',
+    version: 1,
+    backup_id: report.backupId,
+    outcome: report.outcome,
+    run_id: report.runId,
+    cluster_id: report.clusterId,
+    commit: report.commit,
+    records: report.records,
+    raw_bytes: report.rawBytes,
+    stored_bytes: report.storedBytes,
+    segments: report.segments,
+    duration_ms: Math.round(report.durationMs),
+    recovery_point: report.recoveryPointMs === null ? null : formatTime(report.recoveryPointMs),
+    checkpoint_p50_ms: report.checkpointP50Ms,
+    checkpoint_p99_ms: report.checkpointP99Ms,
+    size_gb: report.storedBytes / 1e9,
+    messages_count: report.records,
+    duration_sec: report.durationMs / 1_000,
+    gaps: report.gaps.map(gapDocument),
+    partitions: report.partitions.map((entry) => ({
+      topic: entry.topic,
+      partition: entry.partition,
+      first_offset: entry.firstOffset,
+      next_offset: entry.nextOffset,
+      target_offset: entry.targetOffset,
+    })),
+  }
+}
+
+/** The plan for programs. */
+export function backupPlanDocument(plan: BackupPlan) {
+  return {
+    kind: 'backup_plan',
+    version: 1,
+    backup_id: plan.backupId,
+    cluster_id: plan.clusterId,
+    since_commit: plan.sinceCommit,
+    new_offsets: plan.newOffsets,
+    partitions: plan.partitions.map((entry) => ({
+      topic: entry.topic,
+      partition: entry.partition,
+      begin_offset: entry.beginOffset,
+      target_offset: entry.targetOffset,
+      is_new: entry.isNew,
+      gap: entry.gap && { first_offset: entry.gap.firstOffset, end_offset: entry.gap.endOffset },
+    })),
+  }
+}
+
+/** A gap for programs; `end_offset` is exclusive. */
+export function gapDocument(gap: BackupReport['gaps'][number]) {
+  return {
+    topic: gap.topic,
+    partition: gap.partition,
+    first_offset: gap.firstOffset,
+    end_offset: gap.endOffset,
+    reason: gap.reason,
+  }
+}

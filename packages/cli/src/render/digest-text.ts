@@ -1,0 +1,168 @@
+import type { BackupDigest } from '@kafka-backup/core'
+import { gapDocument } from './backup-text.ts'
+import { renderTable } from './table.ts'
+import { formatBytes, formatCount, formatDuration, formatRatio, formatTime, plural } from './units.ts'
+
+/** One line for each backup of a repository. */
+export function backupListText(digests: readonly BackupDigest[], location: string): string {
+  if (digests.length === 0) return `No backup in ${location}`
+  const rows = digests.map((digest) => [
+    digest.backupId,
+    formatCount(digest.topics.length),
+    formatCount(digest.records),
+    formatBytes(digest.storedBytes),
+    formatRatio(digest.rawBytes, digest.storedBytes),
+    String(digest.commit),
+    digest.lastRun?.outcome ?? '–',
+    formatTime(digest.recoveryPointMs),
+  ])
+  return renderTable(
+    [
+      { title: 'backup' },
+      { title: 'topics', isNumeric: true },
+      { title: 'records', isNumeric: true },
+      { title: 'stored', isNumeric: true },
+      { title: 'ratio', isNumeric: true },
+      { title: 'commit', isNumeric: true },
+      { title: 'last run' },
+      { title: 'recovery point' },
+    ],
+    rows,
+  )
+}
+
+/** How a backup stands: recovery point, last run, topics. */
+export function statusText(digest: BackupDigest, nowMs: number): string {
+  const age =
+    digest.recoveryPointMs === null
+      ? 'none yet'
+      : `${formatDuration(nowMs - Number(digest.recoveryPointMs))} ago`
+  const run = digest.lastRun
+  return [
+    `${digest.backupId}   last run ${run?.outcome ?? 'none'}, ended ${formatTime(digest.lastCommitAtMs)}   recovery point ${age}`,
+    `        commit ${digest.commit} · ${plural(digest.partitions.length, 'partition')} · ${plural(digest.gaps.length, 'gap')} · cluster ${digest.clusterId ?? '–'}`,
+    topicTable(digest),
+    ...gapLines(digest),
+  ].join('\n')
+}
+
+/** Everything the commits say, down to the partitions. */
+export function describeText(digest: BackupDigest): string {
+  const partitions = renderTable(
+    [
+      { title: 'partition' },
+      { title: 'first offset', isNumeric: true },
+      { title: 'next offset', isNumeric: true },
+      { title: 'records', isNumeric: true },
+      { title: 'segments', isNumeric: true },
+      { title: 'stored', isNumeric: true },
+      { title: 'ratio', isNumeric: true },
+    ],
+    digest.partitions.map((entry) => [
+      `${entry.topic}/${entry.partition}`,
+      entry.beginOffset.toString(),
+      entry.nextOffset.toString(),
+      formatCount(entry.records),
+      formatCount(entry.segments),
+      formatBytes(entry.storedBytes),
+      formatRatio(entry.rawBytes, entry.storedBytes),
+    ]),
+  )
+  return [
+    `Backup ${digest.backupId}`,
+    `  cluster         ${digest.clusterId ?? '–'}`,
+    `  created         ${formatTime(digest.createdAtMs)}`,
+    `  last commit     ${digest.commit}, ${formatTime(digest.lastCommitAtMs)}`,
+    `  recovery point  ${formatTime(digest.recoveryPointMs)}`,
+    `  records         ${formatCount(digest.records)}`,
+    `  size            ${formatBytes(digest.storedBytes)} stored, ${formatBytes(digest.rawBytes)} on the brokers (${formatRatio(digest.rawBytes, digest.storedBytes)})`,
+    '',
+    topicTable(digest),
+    '',
+    partitions,
+    ...gapLines(digest),
+  ].join('\n')
+}
+
+function topicTable(digest: BackupDigest): string {
+  return renderTable(
+    [
+      { title: 'topic' },
+      { title: 'parts', isNumeric: true },
+      { title: 'records', isNumeric: true },
+      { title: 'stored', isNumeric: true },
+      { title: 'ratio', isNumeric: true },
+      { title: 'oldest' },
+      { title: 'newest' },
+    ],
+    digest.topics.map((topic) => [
+      topic.topic,
+      formatCount(topic.partitions),
+      formatCount(topic.records),
+      formatBytes(topic.storedBytes),
+      formatRatio(topic.rawBytes, topic.storedBytes),
+      topic.records === 0
+        ? '–'
+        : topic.oldestTimestampMs === null
+          ? 'unknown'
+          : formatTime(topic.oldestTimestampMs),
+      formatTime(topic.newestTimestampMs),
+    ]),
+  )
+}
+
+function gapLines(digest: BackupDigest): string[] {
+  return digest.gaps.map(
+    (gap) =>
+      `Gap: ${gap.topic}/${gap.partition} offsets ${gap.firstOffset}-${gap.endOffset - 1n} (${gap.reason})`,
+  )
+}
+
+/** A backup for programs. */
+export function digestDocument(digest: BackupDigest) {
+  return {
+    backup_id: digest.backupId,
+    commit: digest.commit,
+    cluster_id: digest.clusterId,
+    created_at: formatTime(digest.createdAtMs),
+    last_commit_at: formatTime(digest.lastCommitAtMs),
+    last_outcome: digest.lastRun?.outcome ?? null,
+    recovery_point: digest.recoveryPointMs === null ? null : formatTime(digest.recoveryPointMs),
+    records: digest.records,
+    stored_bytes: digest.storedBytes,
+    raw_bytes: digest.rawBytes,
+    gaps: digest.gaps.map(gapDocument),
+    topics: digest.topics.map((topic) => ({
+      topic: topic.topic,
+      topic_id: topic.topicId,
+      partitions: topic.partitions,
+      records: topic.records,
+      segments: topic.segments,
+      stored_bytes: topic.storedBytes,
+      raw_bytes: topic.rawBytes,
+      oldest_timestamp: topic.oldestTimestampMs,
+      newest_timestamp: topic.newestTimestampMs,
+      gaps: topic.gaps,
+    })),
+    partitions: digest.partitions.map((entry) => ({
+      topic: entry.topic,
+      partition: entry.partition,
+      begin_offset: entry.beginOffset,
+      next_offset: entry.nextOffset,
+      records: entry.records,
+      segments: entry.segments,
+      stored_bytes: entry.storedBytes,
+      raw_bytes: entry.rawBytes,
+    })),
+    runs: digest.runs.map((run) => ({
+      run_id: run.id,
+      outcome: run.outcome,
+      began_at: formatTime(run.beganAtMs),
+      ended_at: formatTime(run.endedAtMs),
+      last_commit: run.lastCommit,
+      records: run.records,
+      stored_bytes: run.storedBytes,
+      gaps: run.gaps,
+    })),
+  }
+}

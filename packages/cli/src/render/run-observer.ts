@@ -1,0 +1,92 @@
+import type { Clock, Observer, RunEvent, RunProgress } from '@kafka-backup/core'
+import { formatBytes, formatCount, formatDuration, formatRate } from './units.ts'
+
+/** Where progress goes: stderr, so that stdout holds only the result. */
+export interface ProgressTarget {
+  readonly isTerminal: boolean
+  readonly columns: number
+  write(text: string): void
+}
+
+const REDRAW_INTERVAL_MS = 200
+const PLAIN_INTERVAL_MS = 10_000
+const BAR_WIDTH_MAX = 28
+
+/** Shows how a run goes: one line that is rewritten on a terminal, one plain line every ten seconds elsewhere. */
+export class RunObserver {
+  readonly #target: ProgressTarget
+  readonly #clock: Clock
+  readonly #beganMs: number
+  #shownMs: number
+  #hasLine = false
+
+  constructor(target: ProgressTarget, clock: Clock) {
+    this.#target = target
+    this.#clock = clock
+    this.#beganMs = clock.monotonicMs()
+    this.#shownMs = this.#beganMs
+  }
+
+  readonly observe: Observer = (event) => {
+    if (event.type === 'progressed') this.#progress(event.progress)
+    else this.#note(event)
+  }
+
+  /** Removes the rewritten line, so that the result stands alone. */
+  end(): void {
+    if (this.#hasLine) this.#target.write('\r\x1b[K')
+    this.#hasLine = false
+  }
+
+  #progress(progress: RunProgress): void {
+    const nowMs = this.#clock.monotonicMs()
+    const intervalMs = this.#target.isTerminal ? REDRAW_INTERVAL_MS : PLAIN_INTERVAL_MS
+    if (nowMs - this.#shownMs < intervalMs) return
+    this.#shownMs = nowMs
+    const line = progressLine(progress, nowMs - this.#beganMs, this.#target)
+    this.#target.write(this.#target.isTerminal ? `\r\x1b[K${line}` : `${line}\n`)
+    this.#hasLine = this.#target.isTerminal
+  }
+
+  #note(event: RunEvent): void {
+    const text = noteText(event)
+    if (text === undefined) return
+    this.end()
+    this.#target.write(`${text}\n`)
+  }
+}
+
+function progressLine(progress: RunProgress, elapsedMs: number, target: ProgressTarget): string {
+  const fraction = progress.totalOffsets === 0 ? 1 : Math.min(progress.doneOffsets / progress.totalOffsets, 1)
+  const parts = [
+    `${Math.floor(fraction * 100)} %`,
+    formatRate(progress.rawBytes, elapsedMs),
+    `${formatCount(progress.records)} records`,
+    formatBytes(progress.rawBytes),
+    fraction > 0 && fraction < 1 ? `ETA ${formatDuration((elapsedMs / fraction) * (1 - fraction))}` : '',
+  ]
+  const text = parts.filter((part) => part !== '').join('   ')
+  if (!target.isTerminal) return text
+  const room = target.columns - text.length - 6
+  const width = Math.min(room, BAR_WIDTH_MAX)
+  if (width < 8) return text.slice(0, Math.max(target.columns - 1, 1))
+  const filled = Math.round(fraction * width)
+  return `  ${'█'.repeat(filled)}${'░'.repeat(width - filled)}  ${text}`
+}
+
+function noteText(event: RunEvent): string | undefined {
+  if (event.type === 'gap_declared') {
+    const { topic, partition, firstOffset, endOffset } = event
+    const what =
+      event.reason === 'deleted_before_read'
+        ? 'deleted on the source before they could be read'
+        : 'missing in the log'
+    return `Gap: ${topic}/${partition} offsets ${firstOffset}-${endOffset - 1n} were ${what}`
+  }
+  if (event.type === 'retry_scheduled')
+    return `Retrying ${event.what} (attempt ${event.attempt}): ${event.reason}`
+  if (event.type === 'stop_requested') {
+    return 'Stopping: what is durable is being committed. Press Ctrl-C again to stop at once, which is as safe.'
+  }
+  return undefined
+}

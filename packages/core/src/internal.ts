@@ -1,0 +1,1 @@
+export { exitNow } from './runtime/exit.ts'

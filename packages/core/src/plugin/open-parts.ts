@@ -1,0 +1,16 @@
+import { lz4Transform } from '../format/lz4-transform.ts'
+import { zstdTransform } from '../format/zstd-transform.ts'
+import { openFilesystem } from '../storage/filesystem/location.ts'
+import type { Plugin } from './registry.ts'
+
+/** Everything this package brings itself. */
+export const openParts: Plugin = {
+  name: 'open-parts',
+  version: '0.1.0',
+  apiVersion: 1,
+  register(registry) {
+    registry.addStorage('file', openFilesystem)
+    registry.addTransform('zstd', zstdTransform)
+    registry.addTransform('lz4', lz4Transform)
+  },
+}

@@ -1,0 +1,116 @@
+import type { BackupState, PartitionState, RunSummary } from '../format/backup-state.ts'
+import type { GapRecord } from '../format/commit.ts'
+
+/** One topic of a backup, summed over its partitions. Sizes in bytes, timestamps in milliseconds (-1: none). */
+export interface TopicDigest {
+  readonly topic: string
+  readonly topicId: string | null
+  readonly partitions: number
+  readonly records: number
+  readonly segments: number
+  readonly storedBytes: number
+  readonly rawBytes: number
+  /** null: unknown. */
+  readonly oldestTimestampMs: bigint | null
+  readonly newestTimestampMs: bigint
+  readonly gaps: number
+}
+
+/** One partition of a backup. Offsets: first wanted, and next (exclusive). */
+export interface PartitionDigest {
+  readonly topic: string
+  readonly partition: number
+  readonly beginOffset: bigint
+  readonly nextOffset: bigint
+  readonly records: number
+  readonly segments: number
+  readonly storedBytes: number
+  readonly rawBytes: number
+  readonly gaps: readonly GapRecord[]
+}
+
+/** A backup as its commits tell it. */
+export interface BackupDigest {
+  readonly backupId: string
+  readonly commit: bigint
+  readonly clusterId: string | null
+  readonly createdAtMs: bigint
+  readonly lastCommitAtMs: bigint
+  readonly lastRun: RunSummary | null
+  /** Snapshot moment of the newest complete run; null when there is none. */
+  readonly recoveryPointMs: bigint | null
+  readonly records: number
+  readonly storedBytes: number
+  readonly rawBytes: number
+  readonly gaps: readonly GapRecord[]
+  readonly topics: readonly TopicDigest[]
+  readonly partitions: readonly PartitionDigest[]
+  readonly runs: readonly RunSummary[]
+}
+
+/** Sums a state up for people and programs. Pure. */
+export function digestBackup(state: BackupState): BackupDigest {
+  const partitions = state.partitions()
+  const topics = [...state.topics.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+  const complete = state.runs.findLast((run) => run.outcome === 'complete')
+  const digests = partitions.map(digestPartition)
+  const total = (pick: (entry: PartitionDigest) => number) =>
+    digests.reduce((sum, entry) => sum + pick(entry), 0)
+  return {
+    backupId: state.backupId,
+    commit: state.tip?.number ?? 0n,
+    clusterId: state.source?.clusterId ?? null,
+    createdAtMs: state.createdAtMs ?? -1n,
+    lastCommitAtMs: state.tip?.createdAtMs ?? -1n,
+    lastRun: state.runs.at(-1) ?? null,
+    recoveryPointMs: complete?.targetAtMs ?? null,
+    records: total((entry) => entry.records),
+    storedBytes: total((entry) => entry.storedBytes),
+    rawBytes: total((entry) => entry.rawBytes),
+    gaps: partitions.flatMap((entry) => entry.gaps),
+    topics: topics.map((topic) => ({
+      topic: topic.name,
+      topicId: topic.topicId,
+      partitions: topic.partitions,
+      ...sumTopic(partitions.filter((entry) => entry.topic === topic.name)),
+    })),
+    partitions: digests,
+    runs: state.runs,
+  }
+}
+
+function digestPartition(state: PartitionState): PartitionDigest {
+  const sum = (pick: (part: PartitionState['parts'][number]['part']) => number) =>
+    state.parts.reduce((total, { part }) => total + pick(part), 0)
+  return {
+    topic: state.topic,
+    partition: state.partition,
+    beginOffset: state.beginOffset,
+    nextOffset: state.nextOffset,
+    records: sum((part) => part.records),
+    segments: state.parts.length,
+    storedBytes: sum((part) => part.storedBytes),
+    rawBytes: sum((part) => part.rawBytes),
+    gaps: state.gaps,
+  }
+}
+
+function sumTopic(states: readonly PartitionState[]): Omit<TopicDigest, 'topic' | 'topicId' | 'partitions'> {
+  const parts = states.flatMap((state) => state.parts.map(({ part }) => part))
+  const sum = (pick: (part: (typeof parts)[number]) => number) =>
+    parts.reduce((total, part) => total + pick(part), 0)
+  const minima = parts.filter((part) => part.records > 0).map((part) => part.minTimestampMs)
+  const isKnown = minima.every((value) => value !== null)
+  return {
+    records: sum((part) => part.records),
+    segments: parts.length,
+    storedBytes: sum((part) => part.storedBytes),
+    rawBytes: sum((part) => part.rawBytes),
+    oldestTimestampMs: isKnown && minima.length > 0 ? minima.reduce((a, b) => (a < b ? a : b)) : null,
+    newestTimestampMs: parts.reduce(
+      (max, part) => (part.maxTimestampMs > max ? part.maxTimestampMs : max),
+      -1n,
+    ),
+    gaps: states.reduce((total, state) => total + state.gaps.length, 0),
+  }
+}

@@ -1,0 +1,47 @@
+import { promisify } from 'node:util'
+import { zstdCompress, zstdDecompress } from 'node:zlib'
+import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import type { BackupState } from '../format/backup-state.ts'
+import { sha256Hex } from '../format/canonical-json.ts'
+import {
+  decodeSkippable,
+  encodeSkippable,
+  SKIPPABLE_OVERHEAD_BYTES,
+  SNAPSHOT_DIGEST_MAGIC,
+} from '../format/skippable-frame.ts'
+import { decodeSnapshot, encodeSnapshot } from '../format/snapshot.ts'
+import { LIMITS } from '../runtime/limits.ts'
+
+const compress = promisify(zstdCompress)
+const decompress = promisify(zstdDecompress)
+
+const DIGEST_BYTES = 32
+
+/**
+ * The bytes of a snapshot object: the document as one Zstandard frame, then a skippable frame with the SHA-256 of that
+ * frame. The seal inside the document is not enough: Zstandard has bits that no decoder looks at, and decoders stop at
+ * the end of a frame, so some changes of the object would not change the document.
+ */
+export async function encodeSnapshotObject(state: BackupState): Promise<Buffer> {
+  const frame = await compress(encodeSnapshot(state))
+  return Buffer.concat([frame, encodeSkippable(SNAPSHOT_DIGEST_MAGIC, digestOf(frame))])
+}
+
+/** @throws KB_SNAPSHOT_CORRUPT with the reason */
+export async function decodeSnapshotObject(bytes: Buffer): Promise<BackupState> {
+  const frame = bytes.subarray(0, -(SKIPPABLE_OVERHEAD_BYTES + DIGEST_BYTES))
+  let document: Buffer
+  try {
+    const digest = decodeSkippable(SNAPSHOT_DIGEST_MAGIC, bytes.subarray(frame.length))
+    if (!digest.equals(digestOf(frame))) throw new Error('SHA-256 differs')
+    document = await decompress(frame, { maxOutputLength: LIMITS.snapshotMaxRawBytes })
+  } catch (error) {
+    const message = `the snapshot is damaged: ${(error as Error).message}`
+    throw new KafkaBackupError('KB_SNAPSHOT_CORRUPT', message, { cause: error })
+  }
+  return decodeSnapshot(document)
+}
+
+function digestOf(frame: Buffer): Buffer {
+  return Buffer.from(sha256Hex(frame), 'hex')
+}
