@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { isKafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { Observer } from '../events/run-event.ts'
 import type { BackupState } from '../format/backup-state.ts'
@@ -8,6 +9,7 @@ import type { Cluster } from '../kafka/cluster.ts'
 import { appendCommit } from '../repository/commit-log.ts'
 import { manifestKey } from '../repository/key-layout.ts'
 import { writeSnapshotIfDue } from '../repository/open-backup.ts'
+import { Budget } from '../runtime/budget.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 import { settleAll } from '../runtime/settle-all.ts'
@@ -49,6 +51,8 @@ export interface BackupRunOptions {
 
 // Rendering the manifest costs time in proportion to the whole backup; nothing depends on it being new.
 const MANIFEST_INTERVAL_MS = 30_000
+// libuv runs four threads; one frame more than cores keeps them busy while the loop writes.
+const COMPRESSION_SLOTS = Math.min(4, availableParallelism() + 1)
 const PENDING_BUDGET_BYTES = 64 * 1024 * 1024
 const FRAME_FLOOR_BYTES = 4 * 1024
 
@@ -230,6 +234,7 @@ class BackupRun {
       clock,
       transform,
       isCompressing: tuning.isCompressing,
+      compressionSlots: new Budget(COMPRESSION_SLOTS),
       frameMinBytes: frameMinBytes(plan.partitions.length),
       segmentMaxBytes: tuning.segmentMaxBytes,
       segmentMaxIntervalMs: tuning.segmentMaxIntervalMs,

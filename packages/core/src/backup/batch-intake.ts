@@ -87,8 +87,9 @@ export class BatchIntake {
   }
 
   /**
-   * Takes the whole batches in [begin, end) of `buffer`; a partial one at the end is ignored.
-   * @throws KB_BATCH_CORRUPT, KB_LIMIT_EXCEEDED, KB_FORMAT_UNSUPPORTED; what was taken before stays taken
+   * Takes the whole batches in [begin, end) of `buffer`; a partial one at the end is ignored. A batch that cannot be taken
+   * ends the answer too: what stands before it is returned, and the next answer begins with it.
+   * @throws KB_BATCH_CORRUPT, KB_LIMIT_EXCEEDED, KB_FORMAT_UNSUPPORTED when that leaves nothing; nothing was changed then
    */
   accept(
     buffer: Buffer,
@@ -97,35 +98,43 @@ export class BatchIntake {
     aborted: readonly AbortedTransaction[],
   ): (CutFrame | MissingOffsets)[] {
     const cut: (CutFrame | MissingOffsets)[] = []
+    const firstWanted = this.#nextOffset
     const cursor = this.#cursor.reset(buffer, begin, end)
     this.#tracker.addAborted(aborted)
     let sliceBegin = begin
     const slice = () => buffer.subarray(sliceBegin, cursor.position)
-    while (cursor.next()) {
-      verifyCrc(cursor)
-      assertBatch(cursor)
-      if (cursor.baseOffset >= this.#targetOffset) {
-        if (!this.#isCompacted && !this.isAtTarget) {
-          cut.push(...this.#cutMissing(slice(), this.#targetOffset))
+    try {
+      while (cursor.next()) {
+        verifyCrc(cursor)
+        assertBatch(cursor)
+        if (cursor.baseOffset >= this.#targetOffset) {
+          if (!this.#isCompacted && !this.isAtTarget) {
+            cut.push(...this.#cutMissing(slice(), this.#targetOffset))
+            sliceBegin = cursor.position
+          }
+          this.declareEnd()
+          break
+        }
+        if (cursor.lastOffset < this.#nextOffset) {
+          // The broker may begin with a batch that ends before the wanted offset only if it was taken already.
+          this.#keep(slice())
+          sliceBegin = cursor.endPosition
+          continue
+        }
+        if (!this.#isCompacted && cursor.baseOffset > this.#nextOffset) {
+          cut.push(...this.#cutMissing(slice(), cursor.baseOffset))
+          sliceBegin = cursor.position
+          // This list is of what overlaps the offsets before the hole, and a marker may lie in it. The next answer has one
+          // for what follows.
+          if (aborted.length > 0) break
+        } else if (this.#isFull(cursor.byteLength)) {
+          cut.push(this.#cutFrame(slice(), true))
           sliceBegin = cursor.position
         }
-        this.declareEnd()
-        break
+        this.#take(cursor)
       }
-      if (cursor.lastOffset < this.#nextOffset) {
-        // The broker may begin with a batch that ends before the wanted offset only if it was taken already.
-        this.#keep(slice())
-        sliceBegin = cursor.endPosition
-        continue
-      }
-      if (!this.#isCompacted && cursor.baseOffset > this.#nextOffset) {
-        cut.push(...this.#cutMissing(slice(), cursor.baseOffset))
-        sliceBegin = cursor.position
-      } else if (this.#isFull(cursor.byteLength)) {
-        cut.push(this.#cutFrame(slice(), true))
-        sliceBegin = cursor.position
-      }
-      this.#take(cursor)
+    } catch (error) {
+      if (cut.length === 0 && this.#nextOffset === firstWanted) throw error
     }
     if (this.#collector.rawBytes >= this.#frameMinBytes) cut.push(this.#cutFrame(slice(), true))
     else this.#keep(slice())
@@ -166,10 +175,12 @@ export class BatchIntake {
 
   #take(cursor: BatchCursor): void {
     const { baseOffset } = cursor
-    if (baseOffset > this.#nextOffset) this.#holes.push([this.#nextOffset, baseOffset])
     const isAborted = cursor.isTransactional && !cursor.isControl && this.#isAborted(cursor)
+    const visibleRecords = this.#visibleRecords(cursor)
+    // Each of these two refuses a batch without having changed anything: one control batches, the other those with data.
     this.#tracker.addBatch(cursor)
-    this.#collector.add(cursor, isAborted, this.#nextOffset, this.#visibleRecords(cursor))
+    this.#collector.add(cursor, isAborted, this.#nextOffset, visibleRecords)
+    if (baseOffset > this.#nextOffset) this.#holes.push([this.#nextOffset, baseOffset])
     this.#nextOffset = cursor.lastOffset + 1n
   }
 

@@ -26,10 +26,14 @@ const PARTITION_MIN_BYTES = 256 * 1024
 const EMPTY_ANSWERS_MAX = 5
 // A response can be damaged on its way; a batch that is damaged in the log stays so.
 const CORRUPT_ANSWERS_MAX = 3
+const IDLE_MAX_MS = 30_000
 
 /**
  * Reads the partitions of one leader over one connection until each is at its target. One response is being received
  * while the one before is compressed and written, so at most two response buffers are held.
+ *
+ * Copies of a byte from socket to store: the kernel writes it into the response buffer; frames are slices of that buffer, which
+ * are written (stored) or compressed from there. Only what stays below the size of a frame is copied once more.
  * @throws KB_CLUSTER_UNREACHABLE when the connection breaks, and whatever a writer throws
  */
 export class FetchLoop {
@@ -39,10 +43,12 @@ export class FetchLoop {
   readonly #emptyAnswers = new Map<PartitionWriter, number>()
   readonly #corruptAnswers = new Map<PartitionWriter, number>()
   #live: PartitionWriter[]
+  #advancedAtMs: number
 
   constructor(options: FetchLoopOptions) {
     this.#options = options
     this.#live = options.writers.filter((writer) => !writer.intake.isAtTarget)
+    this.#advancedAtMs = options.clock.monotonicMs()
     this.#byName = new Map(
       options.writers.map((writer) => [`${writer.plan.topic}/${writer.plan.partition}`, writer]),
     )
@@ -96,36 +102,41 @@ export class FetchLoop {
     const work: Promise<void>[] = []
     const lost: PartitionWriter[] = []
     const served: PartitionWriter[] = []
+    const live = new Set(this.#live)
     for (const fetched of response.partitions) {
       const writer = this.#byName.get(`${fetched.topic}/${fetched.partition}`)
-      if (!writer || !this.#live.includes(writer)) continue
+      if (!writer || !live.has(writer)) continue
       if (fetched.errorCode !== 0) {
         lost.push(writer)
         this.#options.onPartitionLost(writer, this.#partitionError(fetched))
         continue
       }
-      work.push(...this.#accept(writer, fetched, response))
-      if (fetched.end > fetched.begin) served.push(writer)
+      const before = writer.intake.nextOffset
+      const writing = this.#accept(writer, fetched, response)
+      // A failure is reported where the work is awaited; until then it must not count as unhandled.
+      writing.catch(() => undefined)
+      work.push(writing)
+      if (writer.intake.nextOffset > before) served.push(writer)
     }
     this.#rotate(served, lost)
-    this.#options.onProgress()
+    this.#noteAdvance(served.length > 0)
     return work
   }
 
-  #accept(writer: PartitionWriter, fetched: FetchedPartition, response: FetchResponse): Promise<void>[] {
+  #accept(writer: PartitionWriter, fetched: FetchedPartition, response: FetchResponse): Promise<void> {
     const before = writer.intake.nextOffset
     try {
       const cut = writer.intake.accept(response.buffer, fetched.begin, fetched.end, fetched.aborted)
       this.#noteEmpty(writer, fetched, writer.intake.nextOffset > before)
       this.#corruptAnswers.delete(writer)
-      return [writer.enqueue(cut)]
+      return writer.enqueue(cut)
     } catch (error) {
       const attempts = (this.#corruptAnswers.get(writer) ?? 0) + 1
       this.#corruptAnswers.set(writer, attempts)
       if (!isKafkaBackupError(error, 'KB_BATCH_CORRUPT') || attempts >= CORRUPT_ANSWERS_MAX) {
         throw locate(error, writer, this.#options.link.connection.broker)
       }
-      return []
+      return Promise.resolve()
     }
   }
 
@@ -142,9 +153,29 @@ export class FetchLoop {
     if (answers >= EMPTY_ANSWERS_MAX) writer.intake.declareEnd()
   }
 
+  /** A leader that answers and has nothing, although there should be something, is as good as one that is silent. */
+  #noteAdvance(hasAdvanced: boolean): void {
+    const nowMs = this.#options.clock.monotonicMs()
+    if (hasAdvanced || this.#live.length === 0) {
+      this.#advancedAtMs = nowMs
+      this.#options.onProgress()
+    } else if (nowMs - this.#advancedAtMs > IDLE_MAX_MS) {
+      const [writer] = this.#live
+      const where = writer
+        ? `${writer.plan.topic}/${writer.plan.partition} at offset ${writer.intake.nextOffset}`
+        : ''
+      const broker = this.#options.link.connection.broker
+      throw new KafkaBackupError(
+        'KB_BROKER_TRANSIENT',
+        `broker ${broker} has sent nothing for ${where} for ${IDLE_MAX_MS} ms`,
+      )
+    }
+  }
+
   /** Partitions that got data go to the end of the line, so that none starves. */
   #rotate(served: readonly PartitionWriter[], lost: readonly PartitionWriter[]): void {
-    const waiting = this.#live.filter((writer) => !served.includes(writer) && !lost.includes(writer))
+    const gone = new Set([...served, ...lost])
+    const waiting = this.#live.filter((writer) => !gone.has(writer))
     this.#live = [...waiting, ...served].filter((writer) => !writer.intake.isAtTarget)
   }
 

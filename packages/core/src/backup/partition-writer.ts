@@ -3,6 +3,7 @@ import type { FrameTransform } from '../format/frame-transform.ts'
 import type { OffsetInterval, SegmentRecord } from '../format/segment-record.ts'
 import { segmentKey } from '../repository/key-layout.ts'
 import { SegmentUpload } from '../repository/segment-upload.ts'
+import type { Budget } from '../runtime/budget.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { settleAll } from '../runtime/settle-all.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
@@ -17,6 +18,7 @@ export interface WriterContext {
   readonly clock: Clock
   readonly transform: FrameTransform
   readonly isCompressing: boolean
+  readonly compressionSlots: Budget
   readonly frameMinBytes: number
   readonly segmentMaxBytes: number
   readonly segmentMaxIntervalMs: number
@@ -119,10 +121,21 @@ export class PartitionWriter {
   #enqueueFrame(frame: CutFrame): Promise<void> {
     const { transform, isCompressing } = this.#context
     const mode = isCompressing && frame.isCompressible ? 'compressed' : 'stored'
-    const encoding = transform.encode(frame.chunks, mode)
+    const encoding = mode === 'stored' ? transform.encode(frame.chunks, mode) : this.#compress(frame)
     // The chain reports it; until its turn comes it must not count as unhandled.
     encoding.catch(() => undefined)
     return this.#chain(async () => this.#writeFrame(frame, await encoding))
+  }
+
+  /** Each compression under way holds a context of several megabytes, so there are no more of them than threads to run them. */
+  async #compress(frame: CutFrame): Promise<readonly Uint8Array[]> {
+    const { transform, compressionSlots } = this.#context
+    await compressionSlots.acquire(1)
+    try {
+      return await transform.encode(frame.chunks, 'compressed')
+    } finally {
+      compressionSlots.release(1)
+    }
   }
 
   async #writeFrame(frame: CutFrame, encoded: readonly Uint8Array[]): Promise<void> {

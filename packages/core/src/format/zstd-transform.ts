@@ -9,6 +9,8 @@ const decompress = promisify(zstdDecompress)
 
 // Node's default chunk of 16 KiB costs up to 20 % on frames of 4 MiB (measured, bench.md).
 const CHUNK_BYTES = 2 * 1024 * 1024
+// Node refuses smaller chunks.
+const CHUNK_MIN_BYTES = 64
 
 /** Frames of Zstandard at `level` (1 to 22), compressed on libuv's threads. */
 export function zstdTransform(level: number): FrameTransform {
@@ -18,7 +20,11 @@ export function zstdTransform(level: number): FrameTransform {
     async encode(chunks, mode) {
       if (mode === 'stored') return encodeStoredZstd(chunks)
       const raw = chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)
-      const options = { chunkSize: CHUNK_BYTES, params: { [constants.ZSTD_c_compressionLevel]: level } }
+      const options = {
+        chunkSize: CHUNK_BYTES,
+        pledgedSrcSize: raw.length,
+        params: { [constants.ZSTD_c_compressionLevel]: level },
+      }
       return [await compress(raw, options)]
     },
     async decode(frame, rawBytes) {
@@ -31,7 +37,9 @@ export function zstdTransform(level: number): FrameTransform {
 async function decompressExactly(frame: Buffer, rawBytes: number): Promise<Buffer> {
   let output: Buffer
   try {
-    output = await decompress(frame, { maxOutputLength: Math.max(rawBytes, 1), chunkSize: CHUNK_BYTES })
+    // One chunk that takes everything: otherwise the parts are concatenated, which copies them and needs twice the memory.
+    const chunkSize = Math.max(rawBytes + 1, CHUNK_MIN_BYTES)
+    output = await decompress(frame, { maxOutputLength: Math.max(rawBytes, 1), chunkSize })
   } catch (error) {
     throw new KafkaBackupError('KB_SEGMENT_CORRUPT', 'a frame cannot be decompressed', { cause: error })
   }

@@ -1,0 +1,108 @@
+import { LIMITS } from '../runtime/limits.ts'
+import type { AbortedRange } from './aborted-transactions.ts'
+import { parseControlType } from './control-record.ts'
+import type { BatchCursor } from './record-batch.ts'
+
+/** One entry of the list that a broker sends with a fetch response (version 4 and later). */
+export interface AbortedTransaction {
+  readonly producerId: bigint
+  /** Offset of the first batch of the transaction. */
+  readonly firstOffset: bigint
+}
+
+/**
+ * Turns what a broker says while a partition is read (lists of aborted transactions, and markers among the batches)
+ * into ranges that are true for ever. Feed it, in order, each response's list and then the response's batches.
+ * It may begin anywhere in the log: the first response lists the transactions that were open there. Where offsets are
+ * jumped over, begin with a new tracker, because a marker may lie in the gap.
+ *
+ * The list is taken as a set. Responses repeat entries, Redpanda does not sort them, one producer may have several,
+ * and their markers may come much later. A marker of a producer ends whatever that producer had open, so a commit
+ * marker or one that the log cleaner emptied ends a range too. An entry that begins before a marker which was seen
+ * already is an old one, and is left out: to take it up again would drop the producer's next, committed, transaction.
+ */
+export class AbortedTransactionTracker {
+  /** Per producer, first offsets of transactions whose end was not seen, ascending. */
+  readonly #open = new Map<bigint, bigint[]>()
+  /** In order of their end. */
+  #ended: (AbortedRange & { readonly endOffset: bigint })[] = []
+  /** Offset of the last marker per producer, those seen last at the end. */
+  readonly #lastMarker = new Map<bigint, bigint>()
+
+  /** Takes the list of a response, before its batches. */
+  addAborted(transactions: Iterable<AbortedTransaction>): void {
+    for (const { producerId, firstOffset } of transactions) {
+      const lastMarker = this.#lastMarker.get(producerId)
+      if (lastMarker !== undefined && firstOffset <= lastMarker) continue
+      const open = this.#open.get(producerId)
+      if (open === undefined) this.#open.set(producerId, [firstOffset])
+      else insert(open, firstOffset)
+    }
+  }
+
+  /**
+   * Takes the current batch. Costs nothing unless it is a control batch.
+   * @throws KB_BATCH_CORRUPT when a control record cannot be read.
+   */
+  addBatch(cursor: BatchCursor): void {
+    if (!cursor.isControl || parseControlType(cursor) === 'other') return
+    const { producerId, lastOffset: markerOffset } = cursor
+    this.#remember(producerId, markerOffset)
+    const open = this.#open.get(producerId)
+    if (open === undefined) return
+    const ending = open.filter((firstOffset) => firstOffset <= markerOffset)
+    const staying = open.slice(ending.length)
+    if (staying.length > 0) this.#open.set(producerId, staying)
+    else this.#open.delete(producerId)
+    ending.forEach((firstOffset, index) => {
+      const endOffset = ending[index + 1] ?? markerOffset
+      // Older brokers list an empty transaction with the offset of its marker.
+      if (firstOffset < endOffset) this.#ended.push({ producerId, firstOffset, endOffset })
+    })
+  }
+
+  /**
+   * The ranges that lie in what was read from `beginOffset` to `endOffset` (exclusive), by first offset. One of which
+   * only the marker is there is among them, so that the ranges of all readings together hold its end.
+   */
+  ranges(beginOffset: bigint, endOffset: bigint): AbortedRange[] {
+    const found: AbortedRange[] = this.#ended.filter(
+      (range) => range.firstOffset < endOffset && range.endOffset >= beginOffset,
+    )
+    for (const [producerId, open] of this.#open) {
+      for (const [index, firstOffset] of open.entries()) {
+        const end = open[index + 1] ?? null
+        if (firstOffset >= endOffset || (end !== null && end < beginOffset)) continue
+        found.push({ producerId, firstOffset, endOffset: end })
+      }
+    }
+    return found.sort(byOffset)
+  }
+
+  /** Forgets what ended before `offset`: nothing below it will be asked for again. */
+  forgetBefore(offset: bigint): void {
+    this.#ended = this.#ended.filter((range) => range.endOffset >= offset)
+  }
+
+  #remember(producerId: bigint, markerOffset: bigint): void {
+    const known = this.#lastMarker.get(producerId) ?? markerOffset
+    this.#lastMarker.delete(producerId)
+    this.#lastMarker.set(producerId, known > markerOffset ? known : markerOffset)
+    if (this.#lastMarker.size <= LIMITS.trackedProducersMax) return
+    for (const oldest of this.#lastMarker.keys()) {
+      this.#lastMarker.delete(oldest)
+      return
+    }
+  }
+}
+
+function insert(offsets: bigint[], offset: bigint): void {
+  const index = offsets.findIndex((other) => other >= offset)
+  if (index < 0) offsets.push(offset)
+  else if (offsets[index] !== offset) offsets.splice(index, 0, offset)
+}
+
+function byOffset(left: AbortedRange, right: AbortedRange): number {
+  if (left.firstOffset !== right.firstOffset) return left.firstOffset < right.firstOffset ? -1 : 1
+  return left.producerId < right.producerId ? -1 : Number(left.producerId > right.producerId)
+}
