@@ -1,4 +1,5 @@
 import { openParts, Registry } from '@kafka-backup/core'
+import { tolerateClosedOutput } from './closed-output.ts'
 import { backupCommand } from './commands/backup.ts'
 import { describeCommand } from './commands/describe.ts'
 import { listCommand } from './commands/list.ts'
@@ -9,6 +10,7 @@ import { runCli } from './run-cli.ts'
 
 /** Composition root: the parts and verbs of this program. */
 export async function main(): Promise<void> {
+  tolerateClosedOutput()
   const registry = new Registry().use(openParts).freeze()
   const commands = [
     backupCommand,
@@ -18,5 +20,7 @@ export async function main(): Promise<void> {
     statusCommand,
     validateCommand,
   ]
-  process.exitCode = await runCli(registry, commands, process.argv.slice(2))
+  const exitCode = await runCli(registry, commands, process.argv.slice(2))
+  // A result that could not be printed has set it already.
+  process.exitCode = process.exitCode || exitCode
 }

@@ -14,17 +14,48 @@ export interface ParsedCommand {
 }
 
 const EXIT_CODES_HELP = `
-Exit codes: 0 complete, 1 failed, 2 usage or configuration, 3 incomplete, 4 damaged, 5 conflict,
-6 cluster unreachable, 7 storage, 8 permission, 70 defect of this program, 130 interrupted.`
+Exit codes:
+  0  complete                   5  conflict: nothing was changed
+  1  failed                     6  cluster unreachable
+  2  usage or configuration     7  storage unreachable or full
+  3  incomplete                 8  permission
+  4  damaged                   70  defect of this program
+                              130  interrupted`
 
-/** The program with all verbs; `onParsed` gets the verb that was chosen. Errors of usage are printed by commander. */
+const HELP_COLUMNS_MAX = 100
+// Narrower, a column of descriptions is no easier to read than a long line.
+const DESCRIPTION_COLUMNS_MIN = 24
+const GENERAL = 'General options:'
+const PLACES = 'What and where:'
+const TUNING = 'Fine tuning:'
+const PLACE_FLAGS = new Set([
+  'backup-id',
+  'repo',
+  'path',
+  'prefix',
+  'bootstrap-servers',
+  'topics',
+  'exclude-topics',
+  'topic-mapping',
+  'dry-run',
+])
+
+/** The program with all verbs; `onParsed` gets the verb that was chosen. Errors of usage are thrown, not printed. */
 export function buildProgram(
   commands: readonly Command[],
   onParsed: (parsed: ParsedCommand) => void,
 ): CommanderCommand {
   const program = new CommanderCommand('kafka-backup')
     .description('Backup and restore for Apache Kafka: verifiable, byte for byte.')
-    .version(VERSION, '-V, --version')
+    .configureOutput({
+      outputError: () => undefined,
+      getOutHelpWidth: () => Math.min(process.stdout.columns ?? 80, HELP_COLUMNS_MAX),
+      getErrHelpWidth: () => Math.min(process.stderr.columns ?? 80, HELP_COLUMNS_MAX),
+    })
+    .configureHelp({ minWidthToWrap: DESCRIPTION_COLUMNS_MIN })
+    .version(VERSION, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand('help [command]', 'Show the help of a command')
     .exitOverride()
     .showSuggestionAfterError()
     .addHelpText('after', EXIT_CODES_HELP)
@@ -42,18 +73,19 @@ function addCommand(
     .command(command.name)
     .summary(command.summary)
     .description(command.description)
+    .helpOption('-h, --help', 'show this help')
     .exitOverride()
     .allowExcessArguments(false)
-    .option('-c, --config <file>', 'YAML file with settings; flags win over it')
-    .option('--output-format <format>', 'table or json; stdout carries only the result', 'table')
-    .option('-q, --quiet', 'no progress, no warnings: only the result and errors')
-  for (const option of command.options) verb.option(option.flags, option.description)
   const attributes = new Map<string, Setting>()
   for (const [flag, setting] of flags) {
     const option = settingOption(flag, setting)
     attributes.set(option.attributeName(), setting)
     verb.addOption(option)
   }
+  for (const { flags: notation, description } of command.options) {
+    verb.addOption(new Option(notation, description).helpGroup(PLACES))
+  }
+  for (const option of generalOptions()) verb.addOption(option)
   verb.addHelpText('after', examplesHelp(command))
   verb.action((options: Record<string, unknown>) => {
     const given = [...attributes].flatMap(([name, setting]) => {
@@ -71,20 +103,41 @@ function addCommand(
   })
 }
 
+function generalOptions(): Option[] {
+  return [
+    new Option('-c, --config <file>', 'YAML file with settings; a flag wins over it').helpGroup(GENERAL),
+    new Option('--output-format <table|json>', 'how the result on stdout looks')
+      .default('table')
+      .helpGroup(GENERAL),
+    new Option('-q, --quiet', 'no progress and no warnings: only the result and errors').helpGroup(GENERAL),
+  ]
+}
+
 function settingOption(flag: string, setting: Setting): Option {
   const isBoolean = setting.type.kind === 'boolean'
-  const value = isBoolean ? ' [boolean]' : ` <${placeholder(setting)}>`
-  const option = new Option(flag + value, setting.description)
+  const value = isBoolean ? ' [true|false]' : ` <${placeholder(setting)}>`
+  const option = new Option(flag + value, helpText(setting))
+  option.helpGroup(PLACE_FLAGS.has(option.name()) ? PLACES : TUNING)
   if (setting.status.kind !== 'effective') option.hideHelp()
   return option
 }
+
+/** The description of the reference, without its markup, and the default where there is one worth telling. */
+function helpText(setting: Setting): string {
+  const text = setting.description.replaceAll('`', '')
+  const value = setting.default
+  const isTold = typeof value === 'string' || typeof value === 'number' || value === true
+  return isTold ? `${text} (default: ${value})` : text
+}
+
+const UNIT_PLACEHOLDERS = { bytes: 'bytes', milliseconds: 'ms', seconds: 's' } as const
 
 function placeholder(setting: Setting): string {
   if (setting.type.kind === 'choice') return setting.type.choices.join('|')
   if (setting.type.kind === 'list') return 'a,b'
   if (setting.type.kind === 'pairs') return 'old=new,…'
-  if (setting.unit !== undefined) return setting.unit
-  return setting.type.kind === 'integer' ? 'number' : 'text'
+  if (setting.unit !== undefined) return UNIT_PLACEHOLDERS[setting.unit]
+  return setting.type.kind === 'integer' ? 'n' : 'text'
 }
 
 function examplesHelp(command: Command): string {

@@ -1,7 +1,9 @@
 import {
+  isKafkaBackupError,
   KafkaBackupError,
   type LoadedConfig,
   loadConfig,
+  type Observer,
   type Registry,
   systemClock,
   systemRandom,
@@ -14,6 +16,7 @@ import { errorDocument, renderErrorText } from './render/error-text.ts'
 import { renderJson } from './render/json-document.ts'
 import { RunObserver } from './render/run-observer.ts'
 import { watchStopSignals } from './stop-signal.ts'
+import { usageError, wantedFormat } from './usage-error.ts'
 
 const USAGE_ERROR = 2
 
@@ -30,8 +33,12 @@ export async function runCli(
     })
     await program.parseAsync([...args], { from: 'user' })
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_ERROR
-    return printError(error, 'table')
+    if (!(error instanceof CommanderError)) return printError(error, wantedFormat(args))
+    if (error.exitCode === 0) return 0
+    // Without a verb commander has printed the help already.
+    if (error.code === 'commander.help') return USAGE_ERROR
+    const verbs = commands.map((command) => command.name)
+    return printError(usageError(error, args, verbs), wantedFormat(args))
   }
   return parsed ? runCommand(registry, parsed) : 0
 }
@@ -40,13 +47,16 @@ async function runCommand(registry: Registry, parsed: ParsedCommand): Promise<nu
   let format: OutputFormat = 'table'
   const observer = new RunObserver(
     {
-      isTerminal: process.stderr.isTTY === true,
-      columns: process.stderr.columns ?? 80,
+      isTerminal: process.stderr.isTTY === true && process.env.TERM !== 'dumb',
+      get columns() {
+        return process.stderr.columns || 80
+      },
       write: (text) => process.stderr.write(text),
     },
     systemClock,
   )
-  const stop = watchStopSignals(() => observer.observe({ type: 'stop_requested' }))
+  const observe: Observer = parsed.isQuiet ? () => undefined : observer.observe
+  const stop = watchStopSignals(() => observe({ type: 'stop_requested' }))
   try {
     format = outputFormat(parsed.outputFormat)
     const loaded = await loadSettings(parsed)
@@ -60,7 +70,7 @@ async function runCommand(registry: Registry, parsed: ParsedCommand): Promise<nu
       outputFormat: format,
       clock: systemClock,
       random: systemRandom,
-      observe: parsed.isQuiet ? () => undefined : observer.observe,
+      observe,
       say,
       signal: stop.signal,
       options: parsed.options,
@@ -70,11 +80,15 @@ async function runCommand(registry: Registry, parsed: ParsedCommand): Promise<nu
     return printResult(result, format)
   } catch (error) {
     observer.end()
-    // What fails because it was told to stop has been interrupted, whatever it says.
-    return printError(stop.signal.aborted ? stop.signal.reason : error, format)
+    return printError(failureOf(error, stop.signal), format)
   } finally {
     stop.dispose()
   }
+}
+
+/** What fails because it was told to stop has been interrupted, whatever it says. */
+function failureOf(error: unknown, signal: AbortSignal): unknown {
+  return signal.aborted && !isKafkaBackupError(error, 'KB_INTERRUPTED') ? signal.reason : error
 }
 
 function loadSettings(parsed: ParsedCommand): Promise<LoadedConfig> {

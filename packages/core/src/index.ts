@@ -4,6 +4,8 @@ export { type BackupRunOptions, type BackupTuning, runBackup } from './backup/ba
 export { prepareBackup } from './backup/prepare-backup.ts'
 export type { BackupSettings, ClusterSettings, Config, RestoreSettings } from './config/config.ts'
 export { type LoadedConfig, loadConfig } from './config/load-config.ts'
+export { requireBackupId, requireCluster, requireRepositoryUrl } from './config/required-settings.ts'
+export { requireBackupId, requireCluster, requireRepositoryUrl } from './config/required-settings.ts'
 export type { Setting } from './config/setting.ts'
 export { settingFlags } from './config/settings.ts'
 export { matchTopics, type TopicPatterns } from './config/topic-selection.ts'

@@ -5,6 +5,12 @@ import {
   openCluster,
   openLocation,
   prepareBackup,
+  requireBackupId,
+  requireCluster,
+  requireRepositoryUrl,
+  requireBackupId,
+  requireCluster,
+  requireRepositoryUrl,
   runBackup,
 } from '@kafka-backup/core'
 import { chosenTopics } from '../chosen-topics.ts'
@@ -17,7 +23,6 @@ import {
   backupPlanText,
   backupReportText,
 } from '../render/backup-text.ts'
-import { required } from '../required-setting.ts'
 
 /** `kafka-backup backup` */
 export const backupCommand: Command = {
@@ -33,11 +38,11 @@ export const backupCommand: Command = {
   ],
   async run(context) {
     const { config } = context.loaded
-    const storage = openLocation(required(config.repositoryUrl), context.registry.storages)
-    const source = required(config.source)
+    const storage = openLocation(requireRepositoryUrl(config), context.registry.storages)
+    const source = requireCluster(config, 'source')
     const cluster = openCluster({ bootstrapServers: source.bootstrapServers, clientId: CLIENT_ID })
     try {
-      const state = await openBackup(storage, required(config.backupId), { signal: context.signal })
+      const state = await openBackup(storage, requireBackupId(config), { signal: context.signal })
       const where = `on ${source.bootstrapServers.join(',')}`
       const topics = chosenTopics(source.topics, await cluster.topicNames(), where)
       const plan = await prepareBackup(cluster, state, topics, context.clock, context.signal)
@@ -87,14 +92,14 @@ function containerOf(config: Config): string {
 }
 
 function tuningOf(config: Config): BackupTuning {
-  const { backup, source } = config
+  const { backup } = config
   return {
     segmentMaxBytes: backup.segmentMaxBytes,
     segmentMaxIntervalMs: backup.segmentMaxIntervalMs,
     checkpointIntervalMs: backup.checkpointIntervalMs,
     fetchMaxBytes: backup.fetchMaxBytes,
     fetchMaxWaitMs: backup.fetchMaxWaitMs,
-    connectionsPerBroker: required(source).connectionsPerBroker,
+    connectionsPerBroker: requireCluster(config, 'source').connectionsPerBroker,
     isCompressing: backup.compression !== 'none',
   }
 }

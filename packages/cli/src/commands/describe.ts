@@ -1,7 +1,12 @@
-import { digestBackup, openExistingBackup, openLocation } from '@kafka-backup/core'
+import {
+  digestBackup,
+  openExistingBackup,
+  openLocation,
+  requireBackupId,
+  requireRepositoryUrl,
+} from '@kafka-backup/core'
 import type { Command } from '../command.ts'
 import { describeText, digestDocument } from '../render/digest-text.ts'
-import { required } from '../required-setting.ts'
 
 /** `kafka-backup describe` */
 export const describeCommand: Command = {
@@ -12,10 +17,10 @@ export const describeCommand: Command = {
   options: [],
   examples: ['kafka-backup describe --repo file:///var/backups --backup-id daily --output-format json'],
   async run({ loaded, registry, signal }) {
-    const storage = openLocation(required(loaded.config.repositoryUrl), registry.storages)
+    const storage = openLocation(requireRepositoryUrl(loaded.config), registry.storages)
     try {
       const digest = digestBackup(
-        await openExistingBackup(storage, required(loaded.config.backupId), { signal }),
+        await openExistingBackup(storage, requireBackupId(loaded.config), { signal }),
       )
       const document = {
         kind: 'backup_description',

@@ -1,7 +1,12 @@
-import { digestBackup, listBackups, openExistingBackup, openLocation } from '@kafka-backup/core'
+import {
+  digestBackup,
+  listBackups,
+  openExistingBackup,
+  openLocation,
+  requireRepositoryUrl,
+} from '@kafka-backup/core'
 import type { Command } from '../command.ts'
 import { backupListText, digestDocument } from '../render/digest-text.ts'
-import { required } from '../required-setting.ts'
 
 /** `kafka-backup list` */
 export const listCommand: Command = {
@@ -12,7 +17,7 @@ export const listCommand: Command = {
   options: [],
   examples: ['kafka-backup list --repo file:///var/backups'],
   async run({ loaded, registry, signal }) {
-    const storage = openLocation(required(loaded.config.repositoryUrl), registry.storages)
+    const storage = openLocation(requireRepositoryUrl(loaded.config), registry.storages)
     try {
       const wanted = loaded.config.backupId
       const ids = wanted === undefined ? await listBackups(storage, signal) : [wanted]

@@ -5,6 +5,12 @@ import {
   openLocation,
   planRestore,
   preflightRestore,
+  requireBackupId,
+  requireCluster,
+  requireRepositoryUrl,
+  requireBackupId,
+  requireCluster,
+  requireRepositoryUrl,
   runRestore,
 } from '@kafka-backup/core'
 import { chosenTopics } from '../chosen-topics.ts'
@@ -17,7 +23,6 @@ import {
   restorePlanText,
   restoreReportText,
 } from '../render/restore-text.ts'
-import { required } from '../required-setting.ts'
 
 /** `kafka-backup restore` */
 export const restoreCommand: Command = {
@@ -33,11 +38,11 @@ export const restoreCommand: Command = {
   ],
   async run(context) {
     const { config } = context.loaded
-    const storage = openLocation(required(config.repositoryUrl), context.registry.storages)
-    const target = required(config.target)
+    const storage = openLocation(requireRepositoryUrl(config), context.registry.storages)
+    const target = requireCluster(config, 'target')
     const cluster = openCluster({ bootstrapServers: target.bootstrapServers, clientId: CLIENT_ID })
     try {
-      const state = await openExistingBackup(storage, required(config.backupId), { signal: context.signal })
+      const state = await openExistingBackup(storage, requireBackupId(config), { signal: context.signal })
       const topics = chosenTopics(patternsOf(target), [...state.topics.keys()], `in backup ${state.backupId}`)
       const plan = planRestore(state, { topics, topicMapping: config.restore.topicMapping })
       const targetPlan = await preflightRestore(cluster, plan, {

@@ -1,7 +1,12 @@
-import { digestBackup, openExistingBackup, openLocation } from '@kafka-backup/core'
+import {
+  digestBackup,
+  openExistingBackup,
+  openLocation,
+  requireBackupId,
+  requireRepositoryUrl,
+} from '@kafka-backup/core'
 import type { Command } from '../command.ts'
 import { digestDocument, statusText } from '../render/digest-text.ts'
-import { required } from '../required-setting.ts'
 
 /** `kafka-backup status` */
 export const statusCommand: Command = {
@@ -13,10 +18,10 @@ export const statusCommand: Command = {
   options: [],
   examples: ['kafka-backup status --repo file:///var/backups --backup-id daily'],
   async run({ loaded, registry, clock, signal }) {
-    const storage = openLocation(required(loaded.config.repositoryUrl), registry.storages)
+    const storage = openLocation(requireRepositoryUrl(loaded.config), registry.storages)
     try {
       const digest = digestBackup(
-        await openExistingBackup(storage, required(loaded.config.backupId), { signal }),
+        await openExistingBackup(storage, requireBackupId(loaded.config), { signal }),
       )
       const { runs, partitions, ...rest } = digestDocument(digest)
       const document = {

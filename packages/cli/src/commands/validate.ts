@@ -1,7 +1,6 @@
-import { openLocation, validateBackup } from '@kafka-backup/core'
+import { openLocation, requireBackupId, requireBackupId, requireRepositoryUrl, requireRepositoryUrl, validateBackup } from '@kafka-backup/core'
 import type { Command } from '../command.ts'
 import { validationDocument, validationText } from '../render/validation-text.ts'
-import { required } from '../required-setting.ts'
 
 /** `kafka-backup validate` */
 export const validateCommand: Command = {
@@ -15,11 +14,11 @@ export const validateCommand: Command = {
   ],
   examples: ['kafka-backup validate --repo file:///var/backups --backup-id daily --deep'],
   async run({ loaded, registry, options, signal }) {
-    const storage = openLocation(required(loaded.config.repositoryUrl), registry.storages)
+    const storage = openLocation(requireRepositoryUrl(loaded.config), registry.storages)
     try {
       const report = await validateBackup({
         storage,
-        backupId: required(loaded.config.backupId),
+        backupId: requireBackupId(loaded.config),
         transforms: registry.transformsById(),
         isDeep: options.deep === true,
         signal,

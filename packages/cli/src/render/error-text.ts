@@ -3,7 +3,9 @@ import { type KafkaBackupError, toKafkaBackupError } from '@kafka-backup/core'
 /** What a person sees: what and where, the code, and what to do. The stack only for defects of ours. */
 export function renderErrorText(error: unknown): string {
   const known = toKafkaBackupError(error)
-  const lines = [`${verdictOf(known)}: ${known.message}`, `  ${known.code} · ${known.hint}`]
+  // A message of several lines tells several things; all of them belong to the verdict.
+  const message = known.message.replaceAll('\n', '\n  ')
+  const lines = [`${verdictOf(known)}: ${message}`, `  ${known.code} · ${known.hint}`]
   if (known.category === 'bug' && known.cause instanceof Error && known.cause.stack)
     lines.push(known.cause.stack)
   return lines.join('\n')
@@ -20,8 +22,9 @@ export function errorDocument(error: unknown) {
 }
 
 function verdictOf(error: KafkaBackupError): string {
-  if (error.category === 'conflict') return 'Refused'
-  if (error.category === 'interrupted') return 'Interrupted'
-  if (error.category === 'integrity') return 'Damaged'
+  const { category } = error
+  if (category === 'conflict' || category === 'usage' || category === 'config') return 'Refused'
+  if (category === 'interrupted') return 'Interrupted'
+  if (category === 'integrity') return 'Damaged'
   return 'Failed'
 }

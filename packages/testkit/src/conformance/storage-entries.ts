@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { StorageBackend } from '../../../core/src/storage/storage-backend.ts'
+import type { StorageBackend } from '@kafka-backup/core'
 import {
   collect,
   expectKeys,

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { StorageBackend } from '../../../core/src/storage/storage-backend.ts'
+import type { StorageBackend } from '@kafka-backup/core'
 import {
+  expectBytes,
   expectCode,
   expectKeys,
   type OpenStorageSubject,
@@ -22,7 +23,7 @@ export function describeExclusiveCreation(open: OpenStorageSubject): void {
         const bytes = patternBytes(10_000, 1)
         await backend.put(KEY, bytes)
         await withEachClient(subject, async (client) => {
-          assert.deepEqual(await client.read(KEY, READ_MAX_BYTES), bytes)
+          expectBytes(await client.read(KEY, READ_MAX_BYTES), bytes)
           assert.equal((await client.stat(KEY))?.bytes, 10_000)
           await expectKeys(client, [KEY])
         })
@@ -75,7 +76,7 @@ export function describeExclusiveCreation(open: OpenStorageSubject): void {
         await expectCode(late.commit(), 'KB_OBJECT_EXISTS')
         await late.abort()
         await withEachClient(subject, async (client) => {
-          assert.deepEqual(await client.read(KEY, READ_MAX_BYTES), bytes)
+          expectBytes(await client.read(KEY, READ_MAX_BYTES), bytes)
         })
       }))
 
@@ -120,5 +121,9 @@ async function expectOneWinner(
   for (const outcome of outcomes) {
     if (outcome.status === 'rejected') await expectCode(Promise.reject(outcome.reason), 'KB_OBJECT_EXISTS')
   }
-  assert.deepEqual(await backend.read(KEY, READ_MAX_BYTES), winners[0])
+  expectBytes(
+    await backend.read(KEY, READ_MAX_BYTES),
+    winners[0] ?? Buffer.alloc(0),
+    'the bytes of the winner',
+  )
 }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { describe, it } from 'node:test'
-import type { StorageBackend } from '../../../core/src/storage/storage-backend.ts'
+import type { StorageBackend } from '@kafka-backup/core'
 import {
   collect,
+  expectBytes,
   expectCode,
   expectKeys,
   type OpenStorageSubject,
@@ -31,7 +32,7 @@ export function describeObjectWriter(open: OpenStorageSubject): void {
         await withEachClient(subject, expectAbsent)
         await writer.commit()
         await withEachClient(subject, async (client) => {
-          assert.deepEqual(await client.read(KEY, READ_MAX_BYTES), bytes)
+          expectBytes(await client.read(KEY, READ_MAX_BYTES), bytes)
           await expectKeys(client, [KEY])
         })
       }))
@@ -104,7 +105,7 @@ export function describeObjectWriter(open: OpenStorageSubject): void {
         chunk.fill(0xff)
         await writer.commit()
         const expected = Buffer.concat(Array.from({ length: 20 }, (_, at) => Buffer.alloc(10_000, at)))
-        assert.deepEqual(await backend.read(KEY, READ_MAX_BYTES), expected)
+        expectBytes(await backend.read(KEY, READ_MAX_BYTES), expected)
       }))
 
     it('takes empty chunks, empty lists, very many chunks, and plain Uint8Arrays', () =>
@@ -116,7 +117,7 @@ export function describeObjectWriter(open: OpenStorageSubject): void {
         await writer.write([Buffer.alloc(0), Buffer.alloc(0)])
         await writer.write([Buffer.alloc(0), ...single, Buffer.alloc(0)])
         await writer.commit()
-        assert.deepEqual(await backend.read(KEY, READ_MAX_BYTES), bytes)
+        expectBytes(await backend.read(KEY, READ_MAX_BYTES), bytes)
       }))
 
     it('streams 40 MiB of odd-sized chunks without a changed byte', () =>

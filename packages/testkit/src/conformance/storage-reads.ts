@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import {
+  expectBytes,
   expectCode,
   type OpenStorageSubject,
   patternBytes,
@@ -18,7 +19,7 @@ export function describeStorageReads(open: OpenStorageSubject): void {
       withSubject(open, async (backend) => {
         const bytes = patternBytes(OBJECT_BYTES, 1)
         await backend.put(KEY, bytes)
-        assert.deepEqual(await backend.read(KEY, OBJECT_BYTES), bytes)
+        expectBytes(await backend.read(KEY, OBJECT_BYTES), bytes)
         await expectCode(backend.read(KEY, OBJECT_BYTES - 1), 'KB_LIMIT_EXCEEDED')
         await expectCode(backend.read(KEY, 0), 'KB_LIMIT_EXCEEDED')
       }))
@@ -32,7 +33,7 @@ export function describeStorageReads(open: OpenStorageSubject): void {
           for (const end of bounds.filter((bound) => bound >= begin)) {
             const read = await backend.readRange(KEY, { begin, end })
             assert.ok(Buffer.isBuffer(read))
-            assert.deepEqual(read, bytes.subarray(begin, end), `${begin} to ${end}`)
+            expectBytes(read, bytes.subarray(begin, end), `${begin} to ${end}`)
           }
         }
       }))
@@ -111,7 +112,7 @@ export function describeStorageReads(open: OpenStorageSubject): void {
         await Promise.all(
           Array.from({ length: 40 }, async (_, at) => {
             const range = { begin: at * 2_000, end: at * 2_000 + 3_000 }
-            assert.deepEqual(await backend.readRange(KEY, range), bytes.subarray(range.begin, range.end))
+            expectBytes(await backend.readRange(KEY, range), bytes.subarray(range.begin, range.end))
           }),
         )
       }))

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import {
+  expectBytes,
   expectKeys,
   type OpenStorageSubject,
   READ_MAX_BYTES,
@@ -35,7 +36,7 @@ export function describeStorageReplace(open: OpenStorageSubject): void {
         const reader = async () => {
           while (isReplacing) {
             const bytes = await backend.read(KEY, READ_MAX_BYTES)
-            assert.deepEqual(bytes, version((bytes[0] ?? 0) - 1), 'one whole version')
+            expectBytes(bytes, version((bytes[0] ?? 0) - 1), 'one whole version')
             readCount++
           }
         }
@@ -55,7 +56,7 @@ export function describeStorageReplace(open: OpenStorageSubject): void {
           Array.from({ length: 16 }, (_, at) => backend.replace(KEY, Buffer.alloc(9_000, at + 1))),
         )
         const bytes = await backend.read(KEY, READ_MAX_BYTES)
-        assert.deepEqual(bytes, Buffer.alloc(9_000, bytes[0]))
+        expectBytes(bytes, Buffer.alloc(9_000, bytes[0]))
         await expectKeys(backend, [KEY])
       }))
 

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
-import type { ObjectEntry, ObjectWriter, StorageBackend } from '../../../core/src/storage/storage-backend.ts'
+import type { StorageBackend } from '@kafka-backup/core'
+
+type ObjectWriter = Awaited<ReturnType<StorageBackend['openWrite']>>
+type ObjectEntry = NonNullable<Awaited<ReturnType<StorageBackend['stat']>>>
 
 /** One opened store that is empty at first. Each test opens its own. */
 export interface StorageSubject {
@@ -48,6 +51,14 @@ export async function expectCode(promise: Promise<unknown>, code: string): Promi
     assert.equal((error as Error & { code?: unknown }).code, code, error.stack ?? error.message)
     return true
   })
+}
+
+/** Asserts equal bytes. Not `deepEqual`: to render the difference of long buffers takes it minutes. */
+export function expectBytes(actual: Uint8Array, expected: Uint8Array, story = 'the same bytes'): void {
+  assert.equal(actual.length, expected.length, `${story}: length`)
+  if (Buffer.compare(actual, expected) === 0) return
+  const at = actual.findIndex((byte, index) => byte !== expected[index])
+  assert.fail(`${story}: they differ at byte ${at} of ${expected.length}`)
 }
 
 /** Asserts that the whole store holds these keys, in this order. */

@@ -1,0 +1,29 @@
+import { KafkaBackupError } from '@kafka-backup/core'
+import type { CommanderError } from 'commander'
+import type { OutputFormat } from './command.ts'
+
+/** What commander says of a command line that it cannot parse, as one of our errors. */
+export function usageError(
+  error: CommanderError,
+  args: readonly string[],
+  verbs: readonly string[],
+): KafkaBackupError {
+  const message = error.message
+    .replace(/^error: /, '')
+    .replace(/\n\((Did you mean .*\?)\)$/s, '. $1')
+    .replace(/ Expected 0 arguments but got \d+: (.*?)\.?$/s, ' It takes options only, not: $1')
+  const verb = args.find((arg) => verbs.includes(arg))
+  return new KafkaBackupError(
+    'KB_USAGE',
+    `${message}${/[.?]$/.test(message) ? '' : '.'} Nothing was started`,
+    {
+      hint: `See: kafka-backup ${verb === undefined ? '' : `${verb} `}--help`,
+    },
+  )
+}
+
+/** The format that was asked for, read from a command line that could not be parsed. */
+export function wantedFormat(args: readonly string[]): OutputFormat {
+  const at = args.lastIndexOf('--output-format')
+  return args.includes('--output-format=json') || (at >= 0 && args[at + 1] === 'json') ? 'json' : 'table'
+}

@@ -1,0 +1,68 @@
+import { resolve } from 'node:path'
+import { CheckedValues } from './checked-values.ts'
+import { buildConfig, type Config } from './config.ts'
+import { readConfigFile } from './config-file.ts'
+import { FileValues } from './file-values.ts'
+import { type FlagValues, misspeltVariables, winningValues } from './given-values.ts'
+import type { Environment } from './interpolation.ts'
+import { ProblemList } from './problems.ts'
+import { repositoryUrlOf } from './repository-url.ts'
+import { checkRequired } from './required-settings.ts'
+import type { Verb } from './setting.ts'
+
+/** Everything that a configuration is made from. */
+export interface ConfigSources {
+  readonly verb: Verb
+  /** Path of the file, as the user wrote it; relative to `cwd`. */
+  readonly file?: string | undefined
+  /** By the path of the setting; see `settingFlags`. */
+  readonly flags: FlagValues
+  readonly env: Environment
+  readonly cwd: string
+}
+
+/** A configuration, and how it came about. */
+export interface LoadedConfig {
+  readonly config: Config
+  /** One line each, for standard error. */
+  readonly warnings: readonly string[]
+  /** For every setting: `default`, `flag`, `environment` or its place, such as `backup.yaml:14`. */
+  readonly origins: ReadonlyMap<string, string>
+}
+
+/**
+ * Reads the file, the environment and the flags; each setting comes from the strongest of them: flag, environment,
+ * file, default. All problems are reported together, the first one as the error.
+ * @throws KB_CONFIG_UNREADABLE, KB_CONFIG_INVALID, KB_CONFIG_UNKNOWN_KEY, KB_CONFIG_UNSET_VARIABLE,
+ * KB_CONFIG_UNSUPPORTED
+ */
+export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> {
+  const { verb, file, flags, env, cwd } = sources
+  const problems = new ProblemList(file)
+  const filePath = file === undefined ? undefined : resolve(cwd, file)
+  const fromFile =
+    file === undefined || filePath === undefined
+      ? undefined
+      : new FileValues(await readConfigFile(filePath, file), { file, verb, problems })
+  const warnings = [...(fromFile?.warnings ?? []), ...misspeltVariables(env, verb)]
+  const given = winningValues({ file, fileValues: fromFile?.values ?? new Map(), flags, env })
+  const values = new CheckedValues(given, { verb, file, env, problems, warnings })
+  const repositoryUrl = repositoryUrlOf(values, { cwd, filePath })
+  checkMode(values, verb)
+  checkRequired(values, verb, problems)
+  problems.throwIfAny()
+  return Object.freeze({
+    config: buildConfig(values, repositoryUrl),
+    warnings: Object.freeze(warnings),
+    origins: values.origins(),
+  })
+}
+
+/** A file that was written for the other direction is the wrong file. */
+function checkMode(values: CheckedValues, verb: Verb): void {
+  const mode = values.given('mode')
+  const wanted = values.get('mode')
+  if (mode && verb !== 'read' && wanted !== verb) {
+    values.complain(mode, `is ${wanted}, so this configuration is not for ${verb}`)
+  }
+}

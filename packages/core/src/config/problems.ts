@@ -1,0 +1,67 @@
+import type { ErrorCode } from '../errors/error-codes.ts'
+import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
+
+/** One thing that is wrong with the configuration. */
+export interface Problem {
+  readonly code: Extract<ErrorCode, `KB_CONFIG_${string}`>
+  readonly message: string
+  /** Where in the file; absent for flags, the environment and what is missing. */
+  readonly line?: number | undefined
+  /** Path of the setting. */
+  readonly key?: string | undefined
+}
+
+const FURTHER_MAX = 10
+
+/** All that is wrong, so that a file can be corrected in one go. */
+export class ProblemList {
+  readonly #file: string | undefined
+  readonly #problems: Problem[] = []
+
+  constructor(file: string | undefined) {
+    this.#file = file
+  }
+
+  add(problem: Problem): void {
+    this.#problems.push(problem)
+  }
+
+  /** Throws the first problem in the order of the file; its message names up to ten further ones. */
+  throwIfAny(): void {
+    const last = Number.POSITIVE_INFINITY
+    const sorted = this.#problems.toSorted((a, b) => (a.line ?? last) - (b.line ?? last) || 0)
+    const [first, ...further] = sorted
+    if (!first) return
+    const messages = [first, ...further.slice(0, FURTHER_MAX)].map((problem) => this.#text(problem))
+    if (further.length > FURTHER_MAX) messages.push(`and ${further.length - FURTHER_MAX} more`)
+    throw new KafkaBackupError(first.code, messages.join('\n'), {
+      context: {
+        ...(this.#file !== undefined && first.line !== undefined
+          ? { file: this.#file, line: first.line }
+          : {}),
+        ...(first.key === undefined ? {} : { key: first.key }),
+      },
+    })
+  }
+
+  #text(problem: Problem): string {
+    return problem.line === undefined
+      ? problem.message
+      : `${placeInFile(this.#file, problem.line)}: ${problem.message}`
+  }
+}
+
+/** `backup.yaml:14` */
+export function placeInFile(file: string | undefined, line: number): string {
+  return `${file ?? 'configuration'}:${line}`
+}
+
+const SHOWN_MAX_LENGTH = 60
+
+/** What somebody wrote, as messages may show it: short, and without characters that command a terminal. */
+export function shownText(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not reach a terminal
+  const harmless = text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '�')
+  if (harmless === '') return 'an empty text'
+  return harmless.length > SHOWN_MAX_LENGTH ? `${harmless.slice(0, SHOWN_MAX_LENGTH)}…` : harmless
+}

@@ -1,0 +1,115 @@
+import type { Secret } from '../runtime/secret.ts'
+
+/** What a run does with a cluster; `read` needs the repository only (list, validate, …). */
+export type Verb = 'backup' | 'restore' | 'read'
+
+/** How the value of a setting is written. */
+export type SettingType =
+  | { readonly kind: 'integer'; readonly min: number; readonly max: number }
+  | { readonly kind: 'boolean' }
+  | { readonly kind: 'string' }
+  | { readonly kind: 'choice'; readonly choices: readonly string[] }
+  | { readonly kind: 'list' }
+  /** Names to names, each on the left once. */
+  | { readonly kind: 'pairs' }
+  | { readonly kind: 'secret' }
+  /** Anything; only for settings that are not effective yet. */
+  | { readonly kind: 'structure' }
+
+/** A checked value. A structure is only known to be there. */
+export type SettingValue =
+  | number
+  | boolean
+  | string
+  | readonly string[]
+  | ReadonlyMap<string, string>
+  | Secret
+  | 'structure'
+
+/** Whether a setting does something in this version, and if not, why. */
+export type SettingStatus =
+  | { readonly kind: 'effective' }
+  /** Loads with a warning. */
+  | { readonly kind: 'accepted'; readonly because: string }
+  /**
+   * Any value but the default is KB_CONFIG_UNSUPPORTED. `becauseOf` has reasons of single values; `saidBy` is
+   * another setting whose refusal makes this one's superfluous.
+   */
+  | {
+      readonly kind: 'refused'
+      readonly because: string
+      readonly becauseOf?: Readonly<Record<string, string>>
+      readonly saidBy?: string
+    }
+
+/** What only some settings have. */
+export interface SettingExtras {
+  /** For a setting that is not effective: what this version does; writing that is neither warned of nor refused. */
+  readonly default?: SettingValue
+  readonly unit?: 'bytes' | 'milliseconds' | 'seconds'
+  /** Replaces the flag that follows from the path; null for none. */
+  readonly flag?: string | null
+  /** Says what is wrong with a text, a list item or either side of a pair: "must be …". */
+  readonly check?: (text: string) => string | undefined
+}
+
+/** One row of the table. `path` is as in the file: `backup.segment_max_bytes`. */
+export interface Setting extends SettingExtras {
+  readonly path: string
+  readonly type: SettingType
+  /** One line, for the reference and for help. */
+  readonly description: string
+  readonly status: SettingStatus
+}
+
+export const BOOLEAN: SettingType = { kind: 'boolean' }
+export const STRING: SettingType = { kind: 'string' }
+export const LIST: SettingType = { kind: 'list' }
+export const PAIRS: SettingType = { kind: 'pairs' }
+export const SECRET: SettingType = { kind: 'secret' }
+export const STRUCTURE: SettingType = { kind: 'structure' }
+/** A number without a limit of its own. */
+export const COUNT: SettingType = { kind: 'integer', min: 0, max: Number.MAX_SAFE_INTEGER }
+
+export function integer(min: number, max: number): SettingType {
+  return { kind: 'integer', min, max }
+}
+
+export function choice(...choices: readonly string[]): SettingType {
+  return { kind: 'choice', choices }
+}
+
+/** A row that does something. */
+export function effective(
+  path: string,
+  type: SettingType,
+  description: string,
+  extras: SettingExtras = {},
+): Setting {
+  return { path, type, description, status: { kind: 'effective' }, ...extras }
+}
+
+/** A row whose values load with a warning. The type of most is irrelevant: nothing reads the value. */
+export function accepted(
+  [path, type, description]: readonly [string, SettingType, string],
+  because: string,
+  extras: SettingExtras = {},
+): Setting {
+  return { path, type, description, status: { kind: 'accepted', because }, ...extras }
+}
+
+/** A row of which only the default loads. */
+export function refused(
+  [path, type, description]: readonly [string, SettingType, string],
+  because: string,
+  extras: SettingExtras & Pick<Extract<SettingStatus, { kind: 'refused' }>, 'becauseOf' | 'saidBy'> = {},
+): Setting {
+  const { becauseOf, saidBy, ...rest } = extras
+  const status: SettingStatus = {
+    kind: 'refused',
+    because,
+    ...(becauseOf ? { becauseOf } : {}),
+    ...(saidBy ? { saidBy } : {}),
+  }
+  return { path, type, description, status, ...rest }
+}

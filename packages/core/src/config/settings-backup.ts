@@ -1,0 +1,205 @@
+import {
+  accepted,
+  BOOLEAN,
+  COUNT,
+  choice,
+  effective,
+  integer,
+  LIST,
+  refused,
+  type Setting,
+  STRING,
+} from './setting.ts'
+
+const KIB = 1024
+const MIB = 1024 * KIB
+const GIB = 1024 * MIB
+
+const ALL_AT_ONCE = 'all partitions of a broker are read together, as fast as they can be written'
+const RATE = 'a limit of the speed arrives with a later version'
+const VERBATIM = 'records are stored exactly as they are on the brokers'
+const RETENTION = 'nothing is ever removed from a backup in this version'
+const ONE_SHOT = 'a run ends at the offsets that it found when it began'
+const BREAKER = 'failed requests are repeated with growing pauses instead'
+
+/** The rows of `backup`. */
+export const BACKUP_SETTINGS: readonly Setting[] = [
+  ...sizeSettings(),
+  ...stagingSettings(),
+  ...scopeSettings(),
+  ...paceSettings(),
+]
+
+function sizeSettings(): readonly Setting[] {
+  return [
+    effective(
+      'backup.segment_max_bytes',
+      integer(MIB, 16 * GIB),
+      'Size at which a segment of a partition is closed.',
+      {
+        default: 128 * MIB,
+        unit: 'bytes',
+      },
+    ),
+    effective(
+      'backup.segment_max_interval_ms',
+      integer(100, 86_400_000),
+      'Age at which a segment is closed, even if it is small.',
+      { default: 5_000, unit: 'milliseconds' },
+    ),
+    effective(
+      'backup.fetch_max_bytes',
+      integer(64 * KIB, 256 * MIB),
+      'Most bytes asked of a broker in one request. More than the default costs memory and is not faster.',
+      { default: 16 * MIB, unit: 'bytes' },
+    ),
+    effective(
+      'backup.fetch_timeout_ms',
+      integer(0, 60_000),
+      'How long a broker may wait for new records before it answers.',
+      { default: 500, unit: 'milliseconds' },
+    ),
+    effective('backup.compression', choice('zstd', 'lz4', 'none'), 'How segments are compressed.', {
+      default: 'zstd',
+    }),
+    effective('backup.compression_level', integer(1, 22), 'Effort of zstd: higher is smaller and slower.', {
+      default: 3,
+    }),
+    refused(
+      [
+        'backup.recompress',
+        choice('never', 'adaptive', 'always'),
+        'Whether record batches that are already compressed are compressed anew.',
+      ],
+      'it arrives with a later version',
+      { default: 'never' },
+    ),
+    accepted(
+      ['backup.segment_max_records', COUNT, 'Number of records at which a segment is closed.'],
+      'segments are closed by size and age',
+    ),
+  ]
+}
+
+function stagingSettings(): readonly Setting[] {
+  return [
+    effective(
+      'backup.checkpoint_interval_secs',
+      integer(1, 3_600),
+      'How often a commit makes what was read part of the backup.',
+      { default: 5, unit: 'seconds' },
+    ),
+    accepted(
+      ['backup.checkpoint_on_shutdown', BOOLEAN, 'Whether a run that is stopped commits first.'],
+      'a shutdown always commits what is durable',
+      { default: true },
+    ),
+    accepted(['backup.sync_interval_secs', COUNT, 'How often progress is copied.'], 'a commit is the copy', {
+      unit: 'seconds',
+    }),
+    refused(
+      ['backup.continuous', BOOLEAN, 'Whether the run goes on until it is stopped.'],
+      'continuous backups arrive with a later version; run backup again to add what is new',
+      { default: false },
+    ),
+    accepted(
+      ['backup.stop_at_current_offsets', BOOLEAN, 'Whether the run ends where the topics end now.'],
+      ONE_SHOT,
+      { default: true },
+    ),
+    refused(
+      [
+        'backup.start_offset',
+        choice('earliest', 'latest'),
+        'Where a partition that is new to the backup begins.',
+      ],
+      'it would leave out records; it arrives with a later version',
+      { default: 'earliest' },
+    ),
+    refused(['backup.retention.max_age', STRING, 'Age at which segments are removed.'], RETENTION),
+    refused(['backup.retention.max_total_bytes', COUNT, 'Size that the backup may have.'], RETENTION),
+    refused(['backup.retention.keep_segments', COUNT, 'Segments that are always kept.'], RETENTION),
+  ]
+}
+
+function scopeSettings(): readonly Setting[] {
+  const window = 'a time window arrives with a later version; a backup holds all records'
+  return [
+    effective(
+      'backup.include_internal_topics',
+      BOOLEAN,
+      'Whether patterns also match topics that begin with `__`. An exact name always does.',
+      { default: false },
+    ),
+    refused(
+      ['backup.internal_topics', LIST, 'Topics beginning with `__` to back up.'],
+      'write their exact names into source.topics.include',
+      { default: [] },
+    ),
+    refused(
+      ['backup.on_missing_topic', choice('fail', 'warn'), 'What is done about a topic that does not exist.'],
+      'a backup without a topic that it was asked for would pass for complete',
+      { default: 'fail' },
+    ),
+    refused(
+      ['backup.isolation_level', choice('read_committed', 'read_uncommitted'), 'Which records are read.'],
+      'records of open transactions may still be aborted',
+      { default: 'read_committed' },
+    ),
+    refused(['backup.include_offset_headers', BOOLEAN, 'Whether records get headers.'], VERBATIM, {
+      default: false,
+    }),
+    accepted(
+      ['backup.source_cluster_id', STRING, 'Name of the cluster.'],
+      'the id that the cluster has is recorded',
+    ),
+    refused(
+      ['backup.consumer_group_snapshot', BOOLEAN, 'Whether offsets of consumer groups are stored.'],
+      'consumer groups arrive with a later version',
+      { default: false },
+    ),
+    refused(
+      ['backup.capture_topic_configs', BOOLEAN, 'Whether configurations of topics are stored.'],
+      'configurations of topics arrive with a later version',
+      { default: false },
+    ),
+    refused(
+      ['backup.require_topic_configs', BOOLEAN, 'Whether unreadable configurations stop the run.'],
+      'configurations of topics arrive with a later version',
+      { default: false },
+    ),
+    refused(
+      ['backup.partitions', LIST, 'Partitions to back up.'],
+      'a choice of partitions arrives with a later version; a backup holds all of them',
+      { default: [] },
+    ),
+    refused(['backup.time_window.start', STRING, 'Time of the first record.'], window),
+    refused(['backup.time_window.end', STRING, 'Time of the last record.'], window),
+  ]
+}
+
+function paceSettings(): readonly Setting[] {
+  return [
+    accepted(['backup.max_concurrent_partitions', COUNT, 'Partitions read at a time.'], ALL_AT_ONCE),
+    accepted(['backup.parallel_workers', COUNT, 'Partitions read at a time.'], ALL_AT_ONCE),
+    accepted(
+      ['backup.poll_interval_ms', COUNT, 'Pause between requests.'],
+      'the next request is always under way',
+      { unit: 'milliseconds' },
+    ),
+    refused(['backup.rate_limit_records_per_sec', COUNT, 'Most records a second.'], RATE),
+    refused(['backup.rate_limit_bytes_per_sec', COUNT, 'Most bytes a second.'], RATE),
+    ...circuitBreakerSettings('backup'),
+  ]
+}
+
+/** The rows of `backup.circuit_breaker` or `restore.circuit_breaker`. */
+export function circuitBreakerSettings(section: 'backup' | 'restore'): readonly Setting[] {
+  const group = `${section}.circuit_breaker`
+  return [
+    accepted([`${group}.enabled`, BOOLEAN, 'Whether failures pause the run.'], BREAKER),
+    accepted([`${group}.failure_threshold`, COUNT, 'Failures before the pause.'], BREAKER),
+    accepted([`${group}.reset_timeout_ms`, COUNT, 'Length of the pause.'], BREAKER, { unit: 'milliseconds' }),
+    accepted([`${group}.success_threshold`, COUNT, 'Successes that end it.'], BREAKER),
+  ]
+}

@@ -1,0 +1,57 @@
+import { isKafkaBackupError } from '../errors/kafka-backup-error.ts'
+import { assertBackupId } from '../repository/key-layout.ts'
+import { LIMITS } from '../runtime/limits.ts'
+
+const TOPIC_NAME = /^[A-Za-z0-9._-]+$/
+const TOPIC_PATTERN = /^[A-Za-z0-9._*?-]+$/
+const SERVER = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})$/
+
+/** The rules of backup ids. Like every rule here, it gives what a text must be, or nothing. */
+export function backupIdRule(text: string): string | undefined {
+  try {
+    assertBackupId(text)
+    return undefined
+  } catch (error) {
+    if (!isKafkaBackupError(error, 'KB_USAGE')) throw error
+    return `must be 1 to ${LIMITS.backupIdMaxLength} letters, digits, '.', '_' or '-', not beginning with '.'`
+  }
+}
+
+export function serverRule(text: string): string | undefined {
+  const port = Number(SERVER.exec(text)?.[1] ?? 0)
+  return port < 1 || port > 65_535 ? 'must be host:port, such as broker-1:9092' : undefined
+}
+
+export function topicNameRule(text: string): string | undefined {
+  const isName = TOPIC_NAME.test(text) && text !== '.' && text !== '..'
+  return isName && text.length <= LIMITS.topicNameMaxLength ? undefined : 'must be topic names'
+}
+
+export function topicPatternRule(text: string): string | undefined {
+  return TOPIC_PATTERN.test(text) && text.length <= LIMITS.topicNameMaxLength
+    ? undefined
+    : 'must be topic names or globs with * and ? (regular expressions are not supported)'
+}
+
+/** A folder. The program does not expand `~`, and a folder of that name is not what anybody means. */
+export function pathRule(text: string): string | undefined {
+  if (text === '' || text.includes('\0')) return 'must be a folder'
+  const isHome = text === '~' || text.startsWith('~/')
+  return isHome ? 'must be a folder written out (only a shell knows ~)' : undefined
+}
+
+/** A prefix that led out of the folder would put the repository where nobody looks for it. */
+export function prefixRule(text: string): string | undefined {
+  const isPlain = text !== '' && !text.includes('\0')
+  return isPlain && !text.split('/').some((part) => part === '.' || part === '..')
+    ? undefined
+    : 'must be a folder below storage.path, without . and ..'
+}
+
+export function repositoryRule(text: string): string | undefined {
+  return text === '' ? 'must be a URL such as file:///var/backups' : undefined
+}
+
+export function replicationFactorRule(text: string): string | undefined {
+  return Number(text) === 0 ? 'must be -1 (the default of the cluster) or 1 to 32767' : undefined
+}

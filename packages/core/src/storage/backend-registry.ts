@@ -1,0 +1,48 @@
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { invalidLocation } from './location-errors.ts'
+import type { StorageBackend } from './storage-backend.ts'
+
+/** Makes the backend of one scheme. @throws KB_LOCATION_INVALID; it does no I/O. */
+export type BackendFactory = (url: URL) => StorageBackend
+
+const SCHEME_PATTERN = /^([a-z][a-z0-9+.-]*):/i
+
+/**
+ * The backend of a location such as `file:///var/backups`. `factories` is keyed by scheme, in lower case and
+ * without the colon. @throws KB_LOCATION_INVALID
+ */
+export function openLocation(
+  location: string,
+  factories: ReadonlyMap<string, BackendFactory>,
+): StorageBackend {
+  const scheme = SCHEME_PATTERN.exec(location)?.[1]?.toLowerCase()
+  if (scheme === undefined) throw plainPath(location)
+  const factory = factories.get(scheme)
+  if (!factory) {
+    const known = [...factories.keys()].sort().map((name) => `${name}://`)
+    throw invalidLocation(location, `unknown scheme ${scheme}`, `Known are: ${known.join(', ')}.`)
+  }
+  // The URL parser would take `file:backups` for the folder /backups, wherever the program runs.
+  if (!location.slice(scheme.length + 1).startsWith('//')) {
+    throw invalidLocation(location, `${scheme}: is not followed by //`, `Write ${scheme}://…`)
+  }
+  return factory(parseUrl(location))
+}
+
+function parseUrl(location: string): URL {
+  try {
+    return new URL(location)
+  } catch {
+    // The parser's error repeats the text, which may hold a secret, so it is no cause here.
+    throw invalidLocation(location, 'it is not a URL', 'Write it like file:///var/backups.')
+  }
+}
+
+function plainPath(location: string): Error {
+  if (location.trim() === '') {
+    return invalidLocation(location, 'it is empty', 'Write it like file:///var/backups.')
+  }
+  const suggestion = pathToFileURL(resolve(location)).href
+  return invalidLocation(location, 'it is a path, not a URL', `Did you mean ${suggestion} ?`)
+}

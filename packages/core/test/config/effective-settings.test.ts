@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { Config } from '../../src/config/config.ts'
+import type { Setting, Verb } from '../../src/config/setting.ts'
+import { isUsedBy } from '../../src/config/setting-names.ts'
+import { SETTINGS } from '../../src/config/settings.ts'
+import { ENOUGH, failure, load } from './sandbox.ts'
+
+const EFFECTIVE = SETTINGS.filter(({ status }) => status.kind === 'effective')
+
+// Another value than the default, and one that its rule allows.
+const OTHER_TEXT: Readonly<Record<string, string>> = {
+  backup_id: 'another',
+  repo: 'file:///another',
+  'storage.path': '/another',
+  'storage.prefix': 'below',
+  'source.bootstrap_servers': 'broker-9:9092',
+  'target.bootstrap_servers': 'broker-9:9092',
+  'restore.topic_mapping': 'old=new',
+}
+
+function otherText(setting: Setting): string {
+  const { type, default: value } = setting
+  switch (type.kind) {
+    case 'integer':
+      return String(value === type.max ? type.min : type.max)
+    case 'boolean':
+      return String(value !== true)
+    case 'choice':
+      return type.choices.find((choice) => choice !== value) ?? ''
+    case 'list':
+      return OTHER_TEXT[setting.path] ?? 'another-topic'
+    default:
+      return OTHER_TEXT[setting.path] ?? ''
+  }
+}
+
+function comparable(config: Config): unknown {
+  return JSON.parse(
+    JSON.stringify(config, (_, value) => (value instanceof Map ? Object.fromEntries(value) : value)),
+  )
+}
+
+function enoughFor(setting: Setting, verb: Verb): Record<string, string> {
+  const base = { ...ENOUGH[verb] } as Record<string, string>
+  if (!setting.path.startsWith('storage.')) return base
+  delete base.repo
+  return { ...base, 'storage.path': '/some' }
+}
+
+/** The file that says one thing: nested sections around one value. */
+function fileOf(path: string, text: string): string {
+  const names = path.split('.')
+  return names.map((name, depth) => `${'  '.repeat(depth)}${name}:`).join('\n') + ` ${JSON.stringify(text)}\n`
+}
+
+describe('every effective setting reaches the configuration', () => {
+  for (const setting of EFFECTIVE.filter(({ path }) => path !== 'mode')) {
+    const verb = (['backup', 'restore'] as const).find((candidate) => isUsedBy(setting, candidate)) ?? 'read'
+    it(setting.path, async () => {
+      const base = enoughFor(setting, verb)
+      const before = comparable((await load({ verb, flags: base })).config)
+      const text = otherText(setting)
+      const byFlag = await load({ verb, flags: { ...base, [setting.path]: text } })
+      assert.notDeepEqual(comparable(byFlag.config), before)
+      assert.equal(byFlag.origins.get(setting.path), 'flag')
+      const { [setting.path]: _, ...rest } = base
+      const byFile = await load({ verb, flags: rest, text: fileOf(setting.path, text) })
+      assert.deepEqual(comparable(byFile.config), comparable(byFlag.config))
+      assert.deepEqual(byFile.warnings, [])
+    })
+  }
+})
+
+describe('settings that are not effective', () => {
+  const others = SETTINGS.filter(({ status }) => status.kind !== 'effective')
+  for (const setting of others) {
+    const verb = (['backup', 'restore', 'read'] as const).find((candidate) => isUsedBy(setting, candidate))
+    assert.ok(verb)
+    it(`${setting.path} is ${setting.status.kind}, with the reason`, async () => {
+      const value = setting.type.kind === 'structure' ? '{ a: { b: 1 } }' : textFor(setting)
+      const given = {
+        verb,
+        flags: enoughFor(setting, verb),
+        text: `${fileOf(setting.path, '').slice(0, -3)}${value}`,
+      }
+      if (setting.status.kind === 'accepted') {
+        const { warnings } = await load(given)
+        assert.equal(warnings.length, 1)
+        assert.match(warnings[0] ?? '', /^backup\.yaml:\d: \S+ has no effect: /)
+        assert.ok(warnings[0]?.includes(setting.status.because))
+      } else if (setting.status.kind === 'refused') {
+        const error = await failure(given, 'KB_CONFIG_UNSUPPORTED')
+        const { because, becauseOf } = setting.status
+        assert.ok(
+          [because, ...Object.values(becauseOf ?? {})].some((reason) => error.message.includes(reason)),
+        )
+        assert.match(error.message, /^backup\.yaml:\d: \S+ cannot be .*; nothing was started$/)
+        assert.ok(error.context.line)
+      }
+    })
+    if (setting.default === undefined) continue
+    it(`${setting.path} may say what happens anyway`, async () => {
+      const text = fileOf(setting.path, String(setting.default))
+      const { warnings } = await load({ verb, flags: enoughFor(setting, verb), text })
+      assert.deepEqual(warnings, [])
+    })
+  }
+
+  function textFor(setting: Setting): string {
+    if (setting.type.kind === 'pairs') return '{ a: b }'
+    if (setting.type.kind === 'integer')
+      return String(setting.default === setting.type.max ? 0 : setting.type.max)
+    return otherText(setting) || 'something'
+  }
+})
