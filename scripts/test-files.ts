@@ -1,0 +1,48 @@
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { join, posix, sep } from 'node:path'
+import { findImports } from './source-scan.ts'
+
+/** Test files to run, relative to the root; those with brokers one at a time. */
+export interface TestFiles {
+  readonly light: readonly string[]
+  readonly withBrokers: readonly string[]
+}
+
+const PATTERNS = ['packages/*/test/**/*.test.ts', 'packages/*/src/**/*.test.ts', 'tests/**/*.test.ts']
+const TESTKIT_NAME = '@kafka-backup/testkit'
+// The testkit's conformance suites need no broker; what reaches this file can start one.
+const BROKER_SOURCE = 'packages/testkit/src/kafka-distribution.ts'
+
+/** All test files whose path holds one of the filters; all when there is none. Long runs are left out. */
+export function findTestFiles(root: string, filters: readonly string[]): TestFiles {
+  const files = globSync(PATTERNS, { cwd: root, exclude: (path) => path.includes('node_modules') })
+    .map((path) => path.split(sep).join('/'))
+    .filter((path) => !path.includes('/long/'))
+    .filter((path) => filters.length === 0 || filters.some((filter) => path.includes(filter)))
+    .sort()
+  const needsBroker = new Map(files.map((file) => [file, mayStartBrokers(root, file)]))
+  return {
+    light: files.filter((file) => !needsBroker.get(file)),
+    withBrokers: files.filter((file) => needsBroker.get(file)),
+  }
+}
+
+function mayStartBrokers(root: string, file: string): boolean {
+  // The tests of the scripts are the only ones under tests/ that run without a cluster.
+  if (file.startsWith('packages/testkit/')) return true
+  if (file.startsWith('tests/') && !file.startsWith('tests/scripts/')) return true
+  return reachesBrokers(root, file, new Set())
+}
+
+/** Follows relative imports, also into shared files of the tests. */
+function reachesBrokers(root: string, file: string, seen: Set<string>): boolean {
+  if (file === BROKER_SOURCE) return true
+  if (seen.has(file) || !existsSync(join(root, file))) return false
+  seen.add(file)
+  return findImports(readFileSync(join(root, file), 'utf8')).some(({ specifier }) => {
+    if (specifier === null) return false
+    if (specifier === TESTKIT_NAME || specifier.startsWith(`${TESTKIT_NAME}/`)) return true
+    if (!specifier.startsWith('.')) return false
+    return reachesBrokers(root, posix.join(posix.dirname(file), specifier), seen)
+  })
+}
