@@ -21,7 +21,11 @@ export function openLocation(
   const factory = factories.get(scheme)
   if (!factory) {
     const known = [...factories.keys()].sort().map((name) => `${name}://`)
-    throw invalidLocation(location, `unknown scheme ${scheme}`, `Known are: ${known.join(', ')}.`)
+    throw invalidLocation(
+      location,
+      `unknown scheme ${scheme}`,
+      `This version knows ${known.join(', ')} only.`,
+    )
   }
   // The URL parser would take `file:backups` for the folder /backups, wherever the program runs.
   if (!location.slice(scheme.length + 1).startsWith('//')) {
