@@ -177,15 +177,17 @@ function inOffsetOrder(content: FoldedContent): FoldStep[] {
   return steps.sort((a, b) => (a.begin < b.begin ? -1 : a.begin > b.begin ? 1 : 0))
 }
 
-/** Bounds in order, and holes that lie inside the part, ascending and apart. */
+/** Bounds in order; holes that lie inside the part, ascending and apart; and one of them explains a late first batch. */
 function isPartWellFormed(part: SegmentPart): boolean {
   let from = part.beginOffset
   for (const [first, end] of part.holes) {
     if (first < from || end <= first || end > part.lastOffset) return false
     from = end
   }
+  const [leading] = part.holes
+  const explainedOffset = leading?.[0] === part.beginOffset ? leading[1] : part.beginOffset
   return (
-    part.firstOffset >= part.beginOffset &&
+    part.firstOffset === explainedOffset &&
     part.lastOffset >= part.firstOffset &&
     part.nextOffset === part.lastOffset + 1n &&
     part.frames[1] > part.frames[0]

@@ -44,6 +44,8 @@ export class StatisticsCollector {
     visibleRecords = cursor.recordCount,
   ): void {
     const { baseOffset, lastOffset, partitionLeaderEpoch: epoch, codec } = cursor
+    // Throws for records that cannot be read: before anything is counted.
+    const minTimestampMs = readableMinTimestamp(cursor)
     if (this.#batches === 0) this.#firstOffset = baseOffset < floorOffset ? floorOffset : baseOffset
     this.#lastOffset = lastOffset
     this.#batches++
@@ -60,7 +62,7 @@ export class StatisticsCollector {
     }
     if (isAborted) this.#abortedRecords += visibleRecords
     else this.#records += visibleRecords
-    this.#addTimestamps(cursor)
+    this.#addTimestamps(cursor, minTimestampMs)
   }
 
   /** What was collected since the last call. */
@@ -83,18 +85,13 @@ export class StatisticsCollector {
     return statistics
   }
 
-  #addTimestamps(cursor: BatchCursor): void {
+  #addTimestamps(cursor: BatchCursor, minTimestampMs: bigint | null): void {
     if (cursor.recordCount === 0) return
     if (cursor.maxTimestamp > this.#maxTimestampMs) this.#maxTimestampMs = cursor.maxTimestamp
-    const isReadable = cursor.isLogAppendTime || cursor.codecId === 0
-    if (!isReadable) {
-      // Finding the minimum of a compressed batch needs its records; that is left to whoever decompresses it.
-      this.#isMinKnown = false
-      return
+    if (minTimestampMs === null) this.#isMinKnown = false
+    else if (this.#minTimestampMs === null || minTimestampMs < this.#minTimestampMs) {
+      this.#minTimestampMs = minTimestampMs
     }
-    const min = minEffectiveTimestamp(cursor, cursor.body)
-    if (min !== null && (this.#minTimestampMs === null || min < this.#minTimestampMs))
-      this.#minTimestampMs = min
   }
 
   #reset(): void {
@@ -111,4 +108,11 @@ export class StatisticsCollector {
     this.#rawBytes = 0
     this.#codecs.clear()
   }
+}
+
+/** Null when there is none, and for a compressed batch: it needs its records, and is left to whoever decompresses them. */
+function readableMinTimestamp(cursor: BatchCursor): bigint | null {
+  if (cursor.isControl) return null
+  const isReadable = cursor.isLogAppendTime || cursor.codecId === 0
+  return isReadable ? minEffectiveTimestamp(cursor, cursor.body) : null
 }

@@ -3,7 +3,11 @@ import { z } from 'zod'
 const decimal = /^(?:0|-?[1-9][0-9]{0,18})$/
 
 /** A 64-bit integer as a decimal string, parsed to bigint. */
-export const decimalString = z.string().regex(decimal).transform(BigInt)
+export const decimalString = z
+  .string()
+  .regex(decimal)
+  .transform(BigInt)
+  .refine((value) => BigInt.asIntN(64, value) === value, 'not a 64-bit integer')
 /** The same, not negative. */
 export const offsetString = decimalString.refine((value) => value >= 0n, 'negative offset')
 /** A count or a size. */

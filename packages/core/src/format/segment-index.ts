@@ -51,10 +51,13 @@ export interface SegmentIndex {
 
 const FORMAT = 'kafka-backup-index'
 
+// The seek table has 32 bits for it.
+const frameBytes = count.max(0xffff_ffff)
+
 const frameSchema = z.object({
   stream: count,
   position: count,
-  bytes: count,
+  bytes: frameBytes,
   raw_bytes: count.max(LIMITS.frameMaxRawBytes),
   sha256: digest,
   first_offset: offsetString,
@@ -73,8 +76,8 @@ const frameSchema = z.object({
 const schema = z.object({
   format: z.literal(FORMAT),
   version: z.literal(1),
-  header: z.object({ bytes: count, sha256: digest }),
-  frames: z.array(frameSchema),
+  header: z.object({ bytes: count.max(LIMITS.segmentHeaderMaxBytes), sha256: digest }),
+  frames: z.array(frameSchema).min(1),
   aborted: z.array(
     z.object({
       stream: count,

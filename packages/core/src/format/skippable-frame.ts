@@ -4,6 +4,8 @@ import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 export const HEADER_MAGIC = 0x184d2a50
 export const INDEX_MAGIC = 0x184d2a51
 export const SEEK_TABLE_MAGIC = 0x184d2a5e
+/** Frame at the end of a snapshot object: SHA-256 of what stands before it. */
+export const SNAPSHOT_DIGEST_MAGIC = 0x184d2a52
 
 /** Bytes before the content: magic number and length. */
 export const SKIPPABLE_OVERHEAD_BYTES = 8

@@ -1,0 +1,220 @@
+import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import type { ArtifactRecord, Commit, GapRecord, RunOutcome } from '../format/commit.ts'
+import type { SegmentRecord } from '../format/segment-record.ts'
+import { assertBackupId, commitKey } from '../repository/key-layout.ts'
+import type { TransformsById } from '../repository/segment-reader.ts'
+import { type Clock, systemClock } from '../runtime/clock.ts'
+import type { StorageBackend } from '../storage/storage-backend.ts'
+import { assertArtifact } from './check-artifact.ts'
+import { checkSegment } from './check-segment.ts'
+import { type AffectedPartition, damageFrom, type Finding, isDamageError } from './finding.ts'
+import { type Inventory, partitionOfKey, takeInventory } from './inventory.ts'
+import { logFindings } from './log-findings.ts'
+import { ManifestCheck } from './manifest-check.ts'
+import { readManifestCopy } from './manifest-copy.ts'
+import { PartitionSet, touchedBy } from './partition-set.ts'
+import { runConcurrently } from './run-concurrently.ts'
+import { SnapshotCheck } from './snapshot-check.ts'
+import type { ValidationProgress, ValidationReport, ValidationVerdict } from './validation-report.ts'
+import { type LogWalk, walkLog } from './walk-log.ts'
+
+const CONCURRENT_SEGMENTS = 4
+
+/** What to validate. `isDeep`: read every data frame too, not only what describes them. */
+export interface ValidateOptions {
+  readonly storage: StorageBackend
+  readonly backupId: string
+  readonly transforms: TransformsById
+  readonly isDeep: boolean
+  readonly clock?: Clock
+  /** Told after each piece that was checked; must return at once. */
+  readonly onProgress?: (progress: ValidationProgress) => void
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Checks a backup against its commits, and every object below its folder. Damage is in the report and never thrown: what
+ * can be checked behind it is checked. Changes nothing.
+ * @throws KB_BACKUP_NOT_FOUND, KB_USAGE for an impossible id, KB_STORAGE_* when the store cannot be read
+ */
+export async function validateBackup(options: ValidateOptions): Promise<ValidationReport> {
+  assertBackupId(options.backupId)
+  const validation = new Validation(options)
+  return validation.run()
+}
+
+class Validation {
+  readonly #options: ValidateOptions
+  readonly #clock: Clock
+  readonly #beganMs: number
+  readonly #segments: SegmentRecord[] = []
+  readonly #artifacts: { readonly record: ArtifactRecord; readonly commit: Commit }[] = []
+  readonly #gaps: GapRecord[] = []
+  #commits = 0
+  #lastOutcome: RunOutcome | null = null
+  #checkedBytes = 0
+  #doneSegments = 0
+
+  constructor(options: ValidateOptions) {
+    this.#options = options
+    this.#clock = options.clock ?? systemClock
+    this.#beganMs = this.#clock.monotonicMs()
+  }
+
+  async run(): Promise<ValidationReport> {
+    const { storage, backupId, signal } = this.#options
+    // First the manifest, then the listing, then the commits: a run that goes on meanwhile can only make later ones newer.
+    const manifest = await readManifestCopy(storage, backupId, signal)
+    const inventory = await takeInventory(storage, backupId, signal)
+    if (inventory.isEmpty) throw this.#notFound()
+    const manifestCheck = new ManifestCheck(manifest)
+    const numbers = inventory.snapshots
+    const snapshotCheck = new SnapshotCheck({ storage, backupId, numbers, signal })
+    const walk = await this.#walk(inventory, manifestCheck, snapshotCheck)
+    const named = new Set(this.#segments.map((segment) => segment.key))
+    const evidence = { backupId, inventory, walk, named, snapshots: snapshotCheck, manifest: manifestCheck }
+    const findings = [
+      ...(await logFindings(evidence)),
+      ...(await this.#checkSegments(inventory)),
+      ...(await this.#checkArtifacts(walk)),
+      ...this.#foreign(inventory, walk),
+      ...this.#orphans(inventory, walk, named),
+    ]
+    return this.#report(inventory, walk, findings)
+  }
+
+  #walk(inventory: Inventory, manifest: ManifestCheck, snapshots: SnapshotCheck): Promise<LogWalk> {
+    const { storage, backupId, signal } = this.#options
+    return walkLog({
+      storage,
+      backupId,
+      listed: inventory.commits,
+      signal,
+      onCommit: async ({ commit }, fold) => {
+        this.#commits++
+        this.#lastOutcome = commit.run.outcome
+        this.#segments.push(...commit.segments)
+        this.#gaps.push(...commit.gaps)
+        this.#artifacts.push(...commit.artifacts.map((record) => ({ record, commit })))
+        manifest.compare(commit.number, fold)
+        await snapshots.compare(commit.number, fold)
+      },
+    })
+  }
+
+  async #checkSegments(inventory: Inventory): Promise<Finding[]> {
+    const { storage, backupId, transforms, isDeep, signal } = this.#options
+    const onChecked = (bytes: number) => this.#progress(bytes)
+    const context = { storage, backupId, transforms, isDeep, signal, onChecked }
+    const findings: Finding[][] = []
+    await runConcurrently(this.#segments, CONCURRENT_SEGMENTS, async (record, at) => {
+      signal?.throwIfAborted()
+      // A commit may be younger than the listing.
+      const entry =
+        inventory.segments.get(record.key) ?? (await storage.stat(record.key, signal ? { signal } : {}))
+      findings[at] = await checkSegment(context, record, entry?.bytes)
+      this.#doneSegments++
+      this.#progress(0)
+    })
+    return findings.flat()
+  }
+
+  async #checkArtifacts(walk: LogWalk): Promise<Finding[]> {
+    const { storage, signal } = this.#options
+    const findings: Finding[] = []
+    for (const { record, commit } of this.#artifacts) {
+      try {
+        await assertArtifact(storage, record, signal)
+      } catch (error) {
+        if (!isDamageError(error)) throw error
+        const own = touchedBy(commit)
+        findings.push(damageFrom(error, record.key, own.length > 0 ? own : this.#allPartitions(walk)))
+      }
+    }
+    return findings
+  }
+
+  #foreign(inventory: Inventory, walk: LogWalk): Finding[] {
+    const { backupId } = this.#options
+    const named = new Set(this.#artifacts.map(({ record }) => record.key))
+    const foreign = (key: string, message: string): Finding => {
+      return { severity: 'foreign', code: 'KB_VALIDATION_FAILED', key, partitions: [], message }
+    }
+    return [
+      ...inventory.unknown.map(({ key }) => foreign(key, 'it is no object of a backup')),
+      ...walk.strayNumbers.map((number) => {
+        return foreign(commitKey(backupId, number), 'it is no commit, and no commits lead to its number')
+      }),
+      ...[...inventory.artifacts.keys()]
+        .filter((key) => !named.has(key))
+        .map((key) => foreign(key, 'no readable commit names it')),
+    ]
+  }
+
+  #orphans(inventory: Inventory, walk: LogWalk, named: ReadonlySet<string>): Finding[] {
+    const message = walk.fold.isExact
+      ? 'no commit names it: a run was ended before it could commit it'
+      : 'no commit that can be read names it'
+    return this.#unnamed(inventory, named).map(({ key }) => {
+      const partition = partitionOfKey(this.#options.backupId, key)
+      const partitions = partition ? [partition] : []
+      return { severity: 'note', code: 'KB_VALIDATION_FAILED', key, partitions, message }
+    })
+  }
+
+  #unnamed(inventory: Inventory, named: ReadonlySet<string>) {
+    return [...inventory.segments.values()].filter((entry) => !named.has(entry.key))
+  }
+
+  #report(inventory: Inventory, walk: LogWalk, findings: readonly Finding[]): ValidationReport {
+    const { storage, backupId, isDeep } = this.#options
+    const parts = this.#segments.flatMap((segment) => segment.parts)
+    const orphans = this.#unnamed(inventory, new Set(this.#segments.map((segment) => segment.key)))
+    const sum = <T>(items: readonly T[], pick: (item: T) => number) =>
+      items.reduce((total, item) => total + pick(item), 0)
+    return {
+      backupId,
+      location: storage.location,
+      isDeep,
+      verdict: this.#verdict(findings),
+      commits: this.#commits,
+      segments: this.#segments.length,
+      storedBytes: sum(this.#segments, (segment) => segment.bytes),
+      checkedBytes: this.#checkedBytes,
+      partitions: walk.fold.state.partitions().length,
+      records: sum(parts, (part) => part.records),
+      gaps: this.#gaps,
+      orphans: { objects: orphans.length, bytes: sum(orphans, (entry) => entry.bytes) },
+      findings,
+      durationMs: this.#clock.monotonicMs() - this.#beganMs,
+    }
+  }
+
+  #verdict(findings: readonly Finding[]): ValidationVerdict {
+    if (findings.some((finding) => finding.severity !== 'note')) return 'damaged'
+    return this.#gaps.length > 0 || this.#lastOutcome !== 'complete' ? 'incomplete' : 'complete'
+  }
+
+  #allPartitions(walk: LogWalk): AffectedPartition[] {
+    const names = walk.fold.state.partitions().map(({ topic, partition }) => ({ topic, partition }))
+    return new PartitionSet(names).sorted()
+  }
+
+  #progress(bytes: number): void {
+    this.#checkedBytes += bytes
+    this.#options.onProgress?.({
+      doneSegments: this.#doneSegments,
+      segments: this.#segments.length,
+      checkedBytes: this.#checkedBytes,
+    })
+  }
+
+  #notFound(): KafkaBackupError {
+    const { storage, backupId } = this.#options
+    const message = `there is no backup "${backupId}" in ${storage.location}`
+    return new KafkaBackupError('KB_BACKUP_NOT_FOUND', message, {
+      context: { backup: backupId },
+      hint: `List the backups there with: kafka-backup list --repo ${storage.location}`,
+    })
+  }
+}

@@ -1,0 +1,101 @@
+import type { Commit, GapRecord, RunOutcome, TopicRecord } from '../../src/format/commit.ts'
+import type { OffsetInterval, SegmentPart, SegmentRecord } from '../../src/format/segment-record.ts'
+import type { Prng } from '../protocol/prng.ts'
+
+const OUTCOMES: readonly RunOutcome[] = ['running', 'complete', 'incomplete', 'interrupted', 'failed']
+const OFFSETS = [0n, 1n, 12_345n, 2n ** 53n, 2n ** 53n + 1n, 2n ** 62n]
+
+/** Hex digits, as of a digest. */
+export function randomHex(random: Prng, byteCount: number): string {
+  return random.bytes(byteCount).toString('hex')
+}
+
+/** A part that continues at `beginOffset`, with every field drawn; offsets are in order, as the fold demands. */
+export function randomPart(random: Prng, topic: string, partition: number, beginOffset: bigint): SegmentPart {
+  const holes: OffsetInterval[] = []
+  const firstOffset = random.chance(0.3) ? beginOffset + BigInt(1 + random.below(50)) : beginOffset
+  if (firstOffset > beginOffset) holes.push([beginOffset, firstOffset])
+  let at = firstOffset + 1n
+  for (let left = random.below(3); left > 0; left--) {
+    const first = at + BigInt(random.below(10))
+    at = first + BigInt(1 + random.below(10))
+    holes.push([first, at])
+  }
+  const lastOffset = at + BigInt(random.below(1000))
+  const firstFrame = random.below(5)
+  return {
+    topic,
+    partition,
+    frames: [firstFrame, firstFrame + 1 + random.below(5)],
+    beginOffset,
+    firstOffset,
+    lastOffset,
+    nextOffset: lastOffset + 1n,
+    holes,
+    records: random.below(1e6),
+    abortedRecords: random.below(10),
+    batches: random.below(1e4),
+    controlBatches: random.below(10),
+    storedBytes: random.below(1e9),
+    rawBytes: Number.MAX_SAFE_INTEGER - random.below(10),
+    minTimestampMs: random.chance(0.3) ? null : -(2n ** 63n) + BigInt(random.below(100)),
+    maxTimestampMs: random.pick([-1n, 1_700_000_000_000n, 2n ** 63n - 1n]),
+    leaderEpochs: random.chance(0.3) ? [] : [[random.below(10) - 1, firstOffset]],
+    largestBatchBytes: random.below(1e6),
+  }
+}
+
+/** A commit of which every field is drawn. Nothing in it needs to follow anything. */
+export function randomCommit(random: Prng): Commit {
+  const topics = Array.from({ length: random.below(3) }, (): TopicRecord => {
+    const topicId = random.chance(0.5) ? null : randomHex(random, 11)
+    return { name: `topic-${random.below(1e6)}`, topicId, partitions: random.below(100) }
+  })
+  const segments = Array.from({ length: random.below(3) }, (_, at): SegmentRecord => {
+    const parts = Array.from({ length: 1 + random.below(3) }, (__, partition) =>
+      randomPart(random, `t.${at}_x`, partition, random.pick(OFFSETS)),
+    )
+    const index = {
+      position: random.below(1e9),
+      bytes: random.below(1e6),
+      sha256: randomHex(random, 32),
+    }
+    return {
+      key: `b/${random.pick(['a', 'ü "quoted"', '\u{1f4be}'])}`,
+      bytes: random.below(1e9),
+      index,
+      parts,
+    }
+  })
+  const gaps = Array.from({ length: random.below(3) }, (): GapRecord => {
+    const firstOffset = random.pick(OFFSETS)
+    const reason = random.pick(['deleted_before_read', 'missing_in_log'] as const)
+    const endOffset = firstOffset + BigInt(1 + random.below(99))
+    return { topic: 'g', partition: random.below(9), firstOffset, endOffset, reason }
+  })
+  return {
+    backupId: 'b',
+    number: random.pick(OFFSETS),
+    previousSha256: random.chance(0.2) ? null : randomHex(random, 32),
+    writer: randomHex(random, 4),
+    program: random.pick(['kafka-backup 0.1.0', 'line\nbreak', '']),
+    createdAtMs: BigInt(random.below(2e9)) * 1000n,
+    run: {
+      id: randomHex(random, 16),
+      beganAtMs: BigInt(random.below(2e9)),
+      targetAtMs: -1n,
+      outcome: random.pick(OUTCOMES),
+    },
+    source: {
+      clusterId: randomHex(random, 8),
+      bootstrapServers: random.chance(0.5) ? [] : ['a:9092', 'b:1'],
+    },
+    topics,
+    begins: topics.map((topic) => ({ topic: topic.name, partition: 0, offset: random.pick(OFFSETS) })),
+    segments,
+    gaps,
+    artifacts: random.chance(0.5)
+      ? []
+      : [{ kind: 'report', key: 'b/artifacts/report/1', bytes: 7, sha256: randomHex(random, 32) }],
+  }
+}
