@@ -1,3 +1,5 @@
+import { type FileHandle, open } from 'node:fs/promises'
+import { join } from 'node:path'
 import { negotiateVersion } from '../packages/core/src/kafka/api-versions.ts'
 import { openBrokerLink } from '../packages/core/src/kafka/broker-connections.ts'
 import { openCluster } from '../packages/core/src/kafka/client-cluster.ts'
@@ -5,9 +7,10 @@ import { FETCH, fetchBatches } from '../packages/core/src/kafka/fetch-api.ts'
 import { ResponseBuffers } from '../packages/core/src/kafka/response-buffers.ts'
 import { BatchCursor, verifyCrc } from '../packages/core/src/protocol/record-batch.ts'
 
-// The limit of the source: fetch every batch, check its CRC, throw it away. Two connections, next request in flight.
-const [bootstrap = '', topic = ''] = process.argv.slice(2)
-const FETCH_MAX_BYTES = 16 * 1024 * 1024
+// The limit of the source: fetch every batch, check its CRC, throw it away. Two connections, next request in flight. With a
+// folder as third argument the bytes are also written to a file for each partition and made durable: the limit of the disk.
+const [bootstrap = '', topic = '', folder] = process.argv.slice(2)
+const FETCH_MAX_BYTES = 8 * 1024 * 1024
 const CONNECTIONS = 2
 
 interface Position {
@@ -22,12 +25,19 @@ const partitions = (description.topics[0]?.partitions ?? []).map(({ partition })
 const ends = await cluster.listOffsets('last_stable', partitions)
 const starts = await cluster.listOffsets('log_start', partitions)
 const [address] = description.brokers.values()
-const buffers = new ResponseBuffers(FETCH_MAX_BYTES + 256 * 1024, 2 * CONNECTIONS)
+const buffers = new ResponseBuffers(FETCH_MAX_BYTES + 256 * 1024, 3 * CONNECTIONS)
+const files = new Map<number, FileHandle>()
+if (folder !== undefined) {
+  for (const { partition } of partitions)
+    files.set(partition, await open(join(folder, `raw-${partition}`), 'w'))
+}
 let bytes = 0
 let records = 0
 const beganMs = performance.now()
 await Promise.all(Array.from({ length: CONNECTIONS }, (_, lane) => drain(lane)))
+await Promise.all([...files.values()].map((file) => file.datasync()))
 const durationMs = performance.now() - beganMs
+for (const file of files.values()) await file.close()
 await cluster.close()
 console.log(JSON.stringify({ raw_bytes: bytes, records, duration_ms: durationMs }))
 
@@ -60,6 +70,7 @@ async function drain(lane: number): Promise<void> {
     })
   for (let fetching = send(); ; ) {
     const response = await fetching
+    const writes: Promise<unknown>[] = []
     for (const fetched of response.partitions) {
       const position = live.find((entry) => entry.partition === fetched.partition)
       if (!position) continue
@@ -69,11 +80,14 @@ async function drain(lane: number): Promise<void> {
         records += cursor.recordCount
         position.offset = cursor.lastOffset + 1n
       }
+      const file = files.get(fetched.partition)
+      if (file) writes.push(file.write(response.buffer, fetched.begin, cursor.position - fetched.begin))
     }
     live = live.filter((entry) => entry.offset < entry.end)
+    if (live.length > 0) fetching = send()
+    await Promise.all(writes)
     response.release()
     if (live.length === 0) break
-    fetching = send()
   }
   link.connection.close()
 }

@@ -6,7 +6,7 @@ import { type KafkaCluster, startKafkaCluster, writePayloadFile } from '@kafka-b
 import { type MeasuredRun, median, runMeasured } from './measured-run.ts'
 
 // Backup and restore beside the limits of the same broker in the same minutes: our raw fetch to nowhere, and Kafka's own
-// consumer and producer perf tools. Usage: npm run bench [-- --runs 3 --megabytes 1000]
+// consumer and producer perf tools. Usage: npm run bench [-- --runs 3 --megabytes 1000 --row lz4]
 const RUNS = numberArgument('--runs', 3)
 const MEGABYTES = numberArgument('--megabytes', 1_000)
 const PARTITIONS = 4
@@ -20,7 +20,7 @@ const ROWS = [
 
 const folder = await mkdtemp(join(process.env.BENCH_FOLDER ?? tmpdir(), 'kafka-backup-bench-'))
 try {
-  for (const row of ROWS) await measureRow(row)
+  for (const row of ROWS.filter(isWanted)) await measureRow(row)
 } finally {
   await rm(folder, { recursive: true, force: true })
 }
@@ -34,11 +34,13 @@ async function measureRow(row: (typeof ROWS)[number]): Promise<void> {
   const produced = await produce(cluster, 'source', row.compression, records, payload)
   const consumed = await cluster.tools.consumerPerformance({ topic: 'source', records, timeoutMs: 300_000 })
   const raw: MeasuredRun[] = []
+  const rawToDisk: MeasuredRun[] = []
   const backups: MeasuredRun[] = []
   const restores: MeasuredRun[] = []
   const location = pathToFileURL(join(folder, 'repository')).href
   for (let at = 0; at < RUNS; at++) {
     raw.push(await runMeasured(folder, 'bench/raw-fetch.ts', [cluster.bootstrap, 'source']))
+    rawToDisk.push(await runMeasured(folder, 'bench/raw-fetch.ts', [cluster.bootstrap, 'source', folder]))
     backups.push(await runMeasured(folder, PROGRAM, backupArgs(cluster, location, `run-${at}`)))
     restores.push(
       await runMeasured(folder, PROGRAM, restoreArgs(cluster, location, `run-${at}`, `restored-${at}`)),
@@ -46,7 +48,7 @@ async function measureRow(row: (typeof ROWS)[number]): Promise<void> {
     await cluster.tools.deleteTopic(`restored-${at}`)
   }
   await rm(join(folder, 'repository'), { recursive: true, force: true })
-  print(row.name, records, { produced, consumed: consumed.elapsedMs, raw, backups, restores })
+  print(row.name, records, { produced, consumed: consumed.elapsedMs, raw, rawToDisk, backups, restores })
 }
 
 async function produce(
@@ -108,12 +110,14 @@ interface RowResult {
   readonly produced: number
   readonly consumed: number
   readonly raw: readonly MeasuredRun[]
+  readonly rawToDisk: readonly MeasuredRun[]
   readonly backups: readonly MeasuredRun[]
   readonly restores: readonly MeasuredRun[]
 }
 
 function print(name: string, records: number, result: RowResult): void {
   const raw = median(result.raw)
+  const rawToDisk = median(result.rawToDisk)
   const backup = median(result.backups)
   const restore = median(result.restores)
   const megabytes = raw.report.raw_bytes / 1e6
@@ -121,11 +125,12 @@ function print(name: string, records: number, result: RowResult): void {
     `\n${name}: ${records.toLocaleString('en-US')} records, ${megabytes.toFixed(0)} MB on the broker, ${PARTITIONS} partitions, ${RUNS} runs, median`,
   )
   line('raw fetch to nowhere', raw, megabytes)
+  line('raw fetch to disk', rawToDisk, megabytes)
   line(
     'backup',
     backup,
     megabytes,
-    `${percent(raw, backup)} of raw fetch, ${((backup.report.stored_bytes ?? 0) / 1e6).toFixed(0)} MB stored, spread ${spread(result.backups)}`,
+    `${percent(raw, backup)} of raw fetch, ${percent(rawToDisk, backup)} of raw fetch to disk, ${((backup.report.stored_bytes ?? 0) / 1e6).toFixed(0)} MB stored, spread ${spread(result.backups)}`,
   )
   line(
     'restore',
@@ -152,6 +157,12 @@ function percent(limit: MeasuredRun, run: MeasuredRun): string {
 function spread(runs: readonly MeasuredRun[]): string {
   const durations = runs.map((run) => run.report.duration_ms / 1000)
   return `${Math.min(...durations).toFixed(2)}-${Math.max(...durations).toFixed(2)} s`
+}
+
+/** `--row lz4` keeps the rows whose name holds that text. */
+function isWanted(row: (typeof ROWS)[number]): boolean {
+  const at = process.argv.indexOf('--row')
+  return at < 0 || row.name.includes(process.argv[at + 1] ?? '')
 }
 
 function numberArgument(name: string, fallback: number): number {

@@ -15,7 +15,7 @@ export interface ParsedCommand {
 
 const EXIT_CODES_HELP = `
 Exit codes:
-  0  complete                   5  conflict: nothing was changed
+  0  complete                   5  conflict
   1  failed                     6  cluster unreachable
   2  usage or configuration     7  storage unreachable or full
   3  incomplete                 8  permission
@@ -73,7 +73,7 @@ function addCommand(
     .command(command.name)
     .summary(command.summary)
     .description(command.description)
-    .helpOption('-h, --help', 'show this help')
+    .addHelpOption(new Option('-h, --help', 'show this help').helpGroup(GENERAL))
     .exitOverride()
     .allowExcessArguments(false)
   const attributes = new Map<string, Setting>()

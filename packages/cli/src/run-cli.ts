@@ -10,7 +10,9 @@ import {
   toKafkaBackupError,
 } from '@kafka-backup/core'
 import { CommanderError } from 'commander'
+import { saying } from './before-writing.ts'
 import type { Command, CommandContext, CommandResult, OutputFormat } from './command.ts'
+import { withPastableHint } from './pastable-hint.ts'
 import { buildProgram, type ParsedCommand } from './program.ts'
 import { errorDocument, renderErrorText } from './render/error-text.ts'
 import { renderJson } from './render/json-document.ts'
@@ -19,6 +21,7 @@ import { watchStopSignals } from './stop-signal.ts'
 import { usageError, wantedFormat } from './usage-error.ts'
 
 const USAGE_ERROR = 2
+const NOTHING_STARTED = 'Nothing was started'
 
 /** Parses the arguments, runs the verb, prints its result. Returns the exit code; never throws. */
 export async function runCli(
@@ -38,13 +41,14 @@ export async function runCli(
     // Without a verb commander has printed the help already.
     if (error.code === 'commander.help') return USAGE_ERROR
     const verbs = commands.map((command) => command.name)
-    return printError(usageError(error, args, verbs), wantedFormat(args))
+    return printError(saying(usageError(error, args, verbs), NOTHING_STARTED), wantedFormat(args))
   }
   return parsed ? runCommand(registry, parsed) : 0
 }
 
 async function runCommand(registry: Registry, parsed: ParsedCommand): Promise<number> {
   let format: OutputFormat = 'table'
+  let loaded: LoadedConfig | undefined
   const observer = new RunObserver(
     {
       isTerminal: process.stderr.isTTY === true && process.env.TERM !== 'dumb',
@@ -54,12 +58,15 @@ async function runCommand(registry: Registry, parsed: ParsedCommand): Promise<nu
       write: (text) => process.stderr.write(text),
     },
     systemClock,
+    parsed.command.verb,
   )
   const observe: Observer = parsed.isQuiet ? () => undefined : observer.observe
   const stop = watchStopSignals(() => observe({ type: 'stop_requested' }))
   try {
     format = outputFormat(parsed.outputFormat)
-    const loaded = await loadSettings(parsed)
+    loaded = await loadSettings(parsed).catch((error: unknown) => {
+      throw saying(error, NOTHING_STARTED)
+    })
     const say = (text: string) => {
       if (!parsed.isQuiet) process.stderr.write(`${text}\n`)
     }
@@ -80,7 +87,7 @@ async function runCommand(registry: Registry, parsed: ParsedCommand): Promise<nu
     return printResult(result, format)
   } catch (error) {
     observer.end()
-    return printError(failureOf(error, stop.signal), format)
+    return printError(withPastableHint(failureOf(error, stop.signal), loaded?.config), format)
   } finally {
     stop.dispose()
   }
@@ -103,7 +110,10 @@ function loadSettings(parsed: ParsedCommand): Promise<LoadedConfig> {
 
 function outputFormat(text: string): OutputFormat {
   if (text === 'table' || text === 'json') return text
-  throw new KafkaBackupError('KB_USAGE', `--output-format must be table or json, not "${text}"`)
+  throw new KafkaBackupError(
+    'KB_USAGE',
+    `--output-format must be table or json, not "${text}". ${NOTHING_STARTED}`,
+  )
 }
 
 function printResult(result: CommandResult, format: OutputFormat): number {

@@ -170,7 +170,7 @@ final class EventSource {
   private static final byte[][] WORDS = new byte[ONSETS.length * ENDINGS.length][];
   private static final byte[][] REGIONS = all("eu-west", "eu-north", "us-east", "us-west", "ap-south");
   private static final byte[][] STATUSES =
-      all("created", "paid", "packed", "shipped", "delivered", "returned");
+      all("created", "settled", "packed", "shipped", "delivered", "returned");
   private static final byte[][] TYPES =
       all("order.updated", "order.created", "order.closed", "payment.received");
   private static final byte[][] CURRENCIES = all("EUR", "USD", "GBP", "SEK");

@@ -1,7 +1,7 @@
 import { type SeededRandom, seededRandom } from './seeded-random.ts'
 
 const REGIONS = ['eu-west', 'eu-north', 'us-east', 'us-west', 'ap-south'] as const
-const STATUSES = ['created', 'paid', 'packed', 'shipped', 'delivered', 'returned'] as const
+const STATUSES = ['created', 'settled', 'packed', 'shipped', 'delivered', 'returned'] as const
 const TYPES = ['order.updated', 'order.created', 'order.closed', 'payment.received'] as const
 const CURRENCIES = ['EUR', 'USD', 'GBP', 'SEK'] as const
 const ONSETS = ['ba', 'ce', 'di', 'fo', 'gu', 'ha', 'je', 'lo', 'mu', 'ri', 'so', 'ta']

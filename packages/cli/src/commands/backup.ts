@@ -1,5 +1,6 @@
 import {
   type BackupTuning,
+  type Cluster,
   type Config,
   openBackup,
   openCluster,
@@ -8,13 +9,12 @@ import {
   requireBackupId,
   requireCluster,
   requireRepositoryUrl,
-  requireBackupId,
-  requireCluster,
-  requireRepositoryUrl,
   runBackup,
+  type StorageBackend,
 } from '@kafka-backup/core'
+import { beforeWriting } from '../before-writing.ts'
 import { chosenTopics } from '../chosen-topics.ts'
-import type { Command, CommandResult } from '../command.ts'
+import type { Command, CommandContext, CommandResult } from '../command.ts'
 import { CLIENT_ID, PROGRAM } from '../program-name.ts'
 import {
   backupDocument,
@@ -29,23 +29,23 @@ export const backupCommand: Command = {
   name: 'backup',
   summary: 'Read topics of a cluster into a repository',
   description:
-    'Reads every chosen topic from where the backup ends to the last stable offset at the start of the run, and commits what is durable as it goes. Run it again to add what is new.',
+    'Reads the chosen topics from where the backup ends up to what is there now, and commits what is safely stored as it goes. Run it again to add what is new: a run that was stopped or killed goes on where its last commit ended.',
   verb: 'backup',
   options: [{ flags: '--dry-run', description: 'Show what would be read and write nothing' }],
   examples: [
-    'kafka-backup backup --bootstrap-servers broker:9092 --topics orders,payments --repo file:///var/backups --backup-id daily',
+    'kafka-backup backup --bootstrap-servers broker:9092 --topics orders,payments \\',
+    '    --repo file:///var/backups --backup-id daily',
     "kafka-backup backup --config backup.yaml --topics 'payments-*' --dry-run",
   ],
   async run(context) {
     const { config } = context.loaded
-    const storage = openLocation(requireRepositoryUrl(config), context.registry.storages)
+    const storage = await beforeWriting(async () =>
+      openLocation(requireRepositoryUrl(config), context.registry.storages),
+    )
     const source = requireCluster(config, 'source')
     const cluster = openCluster({ bootstrapServers: source.bootstrapServers, clientId: CLIENT_ID })
     try {
-      const state = await openBackup(storage, requireBackupId(config), { signal: context.signal })
-      const where = `on ${source.bootstrapServers.join(',')}`
-      const topics = chosenTopics(source.topics, await cluster.topicNames(), where)
-      const plan = await prepareBackup(cluster, state, topics, context.clock, context.signal)
+      const { state, plan } = await beforeWriting(() => prepare(context, storage, cluster))
       if (context.options.dryRun === true) {
         return {
           document: backupPlanDocument(plan),
@@ -75,6 +75,16 @@ export const backupCommand: Command = {
       await storage.close()
     }
   },
+}
+
+async function prepare(context: CommandContext, storage: StorageBackend, cluster: Cluster) {
+  const { config } = context.loaded
+  const source = requireCluster(config, 'source')
+  const state = await openBackup(storage, requireBackupId(config), { signal: context.signal })
+  const where = `on ${source.bootstrapServers.join(',')}`
+  const topics = chosenTopics(source.topics, await cluster.topicNames(), where)
+  const plan = await prepareBackup(cluster, state, topics, context.clock, context.signal)
+  return { state, plan }
 }
 
 function result(report: Awaited<ReturnType<typeof runBackup>>): CommandResult {

@@ -15,7 +15,11 @@ export const describeCommand: Command = {
   description: 'Shows topics, partitions, offsets, sizes and gaps of a backup, as its commits tell them.',
   verb: 'read',
   options: [],
-  examples: ['kafka-backup describe --repo file:///var/backups --backup-id daily --output-format json'],
+  examples: [
+    'kafka-backup describe --repo file:///var/backups --backup-id daily',
+    'kafka-backup describe --repo file:///var/backups --backup-id daily \\',
+    '    --output-format json',
+  ],
   async run({ loaded, registry, signal }) {
     const storage = openLocation(requireRepositoryUrl(loaded.config), registry.storages)
     try {

@@ -1,4 +1,5 @@
 import {
+  type Cluster,
   type ClusterSettings,
   openCluster,
   openExistingBackup,
@@ -8,13 +9,12 @@ import {
   requireBackupId,
   requireCluster,
   requireRepositoryUrl,
-  requireBackupId,
-  requireCluster,
-  requireRepositoryUrl,
   runRestore,
+  type StorageBackend,
 } from '@kafka-backup/core'
+import { beforeWriting } from '../before-writing.ts'
 import { chosenTopics } from '../chosen-topics.ts'
-import type { Command } from '../command.ts'
+import type { Command, CommandContext } from '../command.ts'
 import { CLIENT_ID } from '../program-name.ts'
 import {
   restoreDocument,
@@ -29,27 +29,25 @@ export const restoreCommand: Command = {
   name: 'restore',
   summary: 'Write a backup into a cluster',
   description:
-    'Writes the committed records of a backup into topics that are empty or do not exist, each to the partition it came from. Everything that speaks against it is said before the first write.',
+    'Writes the committed records of a backup into topics that are empty or do not exist yet, each into the partition it came from. What speaks against it is said before anything is written; --dry-run shows the plan.',
   verb: 'restore',
   options: [],
   examples: [
-    'kafka-backup restore --repo file:///var/backups --backup-id daily --bootstrap-servers dr:9092',
-    'kafka-backup restore --repo file:///var/backups --backup-id daily --bootstrap-servers dr:9092 --topics orders --topic-mapping orders=orders-restored --dry-run',
+    'kafka-backup restore --repo file:///var/backups --backup-id daily \\',
+    '    --bootstrap-servers dr:9092 --dry-run',
+    'kafka-backup restore --repo file:///var/backups --backup-id daily \\',
+    '    --bootstrap-servers dr:9092 --topics orders \\',
+    '    --topic-mapping orders=orders-copy',
   ],
   async run(context) {
     const { config } = context.loaded
-    const storage = openLocation(requireRepositoryUrl(config), context.registry.storages)
+    const storage = await beforeWriting(async () =>
+      openLocation(requireRepositoryUrl(config), context.registry.storages),
+    )
     const target = requireCluster(config, 'target')
     const cluster = openCluster({ bootstrapServers: target.bootstrapServers, clientId: CLIENT_ID })
     try {
-      const state = await openExistingBackup(storage, requireBackupId(config), { signal: context.signal })
-      const topics = chosenTopics(patternsOf(target), [...state.topics.keys()], `in backup ${state.backupId}`)
-      const plan = planRestore(state, { topics, topicMapping: config.restore.topicMapping })
-      const targetPlan = await preflightRestore(cluster, plan, {
-        isCreatingTopics: config.restore.createTopics,
-        replicationFactor: config.restore.defaultReplicationFactor,
-        nowMs: context.clock.nowMs(),
-      })
+      const { plan, targetPlan } = await beforeWriting(() => prepare(context, storage, cluster))
       if (config.restore.dryRun) {
         return {
           document: restorePlanDocument(plan, targetPlan),
@@ -81,6 +79,20 @@ export const restoreCommand: Command = {
       await storage.close()
     }
   },
+}
+
+async function prepare(context: CommandContext, storage: StorageBackend, cluster: Cluster) {
+  const { config } = context.loaded
+  const state = await openExistingBackup(storage, requireBackupId(config), { signal: context.signal })
+  const patterns = patternsOf(requireCluster(config, 'target'))
+  const topics = chosenTopics(patterns, [...state.topics.keys()], `in backup ${state.backupId}`)
+  const plan = planRestore(state, { topics, topicMapping: config.restore.topicMapping })
+  const targetPlan = await preflightRestore(cluster, plan, {
+    isCreatingTopics: config.restore.createTopics,
+    replicationFactor: config.restore.defaultReplicationFactor,
+    nowMs: context.clock.nowMs(),
+  })
+  return { plan, targetPlan }
 }
 
 /** Without a choice everything that was backed up is restored, internal topics that were asked for included. */

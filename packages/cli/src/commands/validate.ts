@@ -1,4 +1,4 @@
-import { openLocation, requireBackupId, requireBackupId, requireRepositoryUrl, requireRepositoryUrl, validateBackup } from '@kafka-backup/core'
+import { openLocation, requireBackupId, requireRepositoryUrl, validateBackup } from '@kafka-backup/core'
 import type { Command } from '../command.ts'
 import { validationDocument, validationText } from '../render/validation-text.ts'
 
@@ -7,13 +7,11 @@ export const validateCommand: Command = {
   name: 'validate',
   summary: 'Check a backup against its own digests',
   description:
-    'Checks the commit log, every object and its index; with --deep every byte: the digest of each frame and the CRC of each record batch. Exit code 4 when something is damaged, 3 when the backup declares gaps or its last run did not end complete.',
+    'Checks the commits, every object and its index; with --deep every byte: the digest of each frame and the CRC of each record batch. It changes nothing. Exit code 4: something is damaged, or does not belong there. Exit code 3: the backup has declared gaps, or its last run did not end complete.',
   verb: 'read',
-  options: [
-    { flags: '--deep', description: 'Read every byte: all digests, all batch checksums, all offsets' },
-  ],
+  options: [{ flags: '--deep', description: 'Read every byte: all digests, all checksums, all offsets' }],
   examples: ['kafka-backup validate --repo file:///var/backups --backup-id daily --deep'],
-  async run({ loaded, registry, options, signal }) {
+  async run({ loaded, registry, options, observe, signal }) {
     const storage = openLocation(requireRepositoryUrl(loaded.config), registry.storages)
     try {
       const report = await validateBackup({
@@ -21,6 +19,17 @@ export const validateCommand: Command = {
         backupId: requireBackupId(loaded.config),
         transforms: registry.transformsById(),
         isDeep: options.deep === true,
+        onProgress: ({ doneSegments, segments, checkedBytes }) =>
+          observe({
+            type: 'progressed',
+            progress: {
+              records: 0,
+              rawBytes: checkedBytes,
+              storedBytes: checkedBytes,
+              doneOffsets: doneSegments,
+              totalOffsets: segments,
+            },
+          }),
         signal,
       })
       const exitCodes = { complete: 0, incomplete: 3, damaged: 4 }

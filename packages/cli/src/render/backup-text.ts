@@ -44,8 +44,8 @@ export function backupReportText(report: BackupReport): string {
     running: 'Failed',
   }
   const lines = [
-    `${word[report.outcome].padEnd(11)}${plural(report.records, 'record')} · ${formatBytes(report.rawBytes)} read, ${formatBytes(report.storedBytes)} stored (${formatRatio(report.rawBytes, report.storedBytes)}) · ${formatDuration(report.durationMs)} · ${formatRate(report.rawBytes, report.durationMs)} · commit ${report.commit}`,
-    `           ${recoveryText(report)} · ${plural(report.gaps.length, 'gap')} · checkpoint p99 ${formatDuration(report.checkpointP99Ms)}`,
+    `${word[report.outcome].padEnd(12)}${plural(report.records, 'record')} · ${formatBytes(report.rawBytes)} read, ${formatBytes(report.storedBytes)} stored (${formatRatio(report.rawBytes, report.storedBytes)}) · ${formatDuration(report.durationMs)} · ${formatRate(report.rawBytes, report.durationMs)} · commit ${report.commit}`,
+    `            ${recoveryText(report)} · ${plural(report.gaps.length, 'gap')} · checkpoint p99 ${formatDuration(report.checkpointP99Ms)}`,
   ]
   for (const gap of report.gaps) {
     const why =
@@ -53,11 +53,11 @@ export function backupReportText(report: BackupReport): string {
         ? 'deleted on the source before they could be read'
         : 'missing in the source log'
     lines.push(
-      `           ${gap.topic}/${gap.partition} offsets ${gap.firstOffset}-${gap.endOffset - 1n}: ${why}`,
+      `            ${gap.topic}/${gap.partition} offsets ${gap.firstOffset}-${gap.endOffset - 1n}: ${why}`,
     )
   }
   if (report.outcome === 'interrupted')
-    lines.push('           Run the same command again to go on where this run ended.')
+    lines.push('            Run the same command again to go on where this run ended.')
   return lines.join('\n')
 }
 

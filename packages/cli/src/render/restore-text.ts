@@ -11,15 +11,15 @@ export function restoreHeadline(plan: RestorePlan, target: TargetPlan): string {
         : `${topic.sourceTopic} → ${topic.targetTopic}`
     const created = target.newTopics.some((entry) => entry.name === topic.targetTopic)
     const how = created
-      ? `created with ${plural(topic.partitionCount, 'partition')}, retention.ms=-1`
-      : 'exists, is empty'
+      ? `will be created with ${plural(topic.partitionCount, 'partition')} and retention.ms=-1`
+      : 'exists and is empty'
     return `  ${name} (${how})`
   })
   return [
     `Restore of ${plan.backupId} (commit ${plan.commit}) into cluster ${target.clusterId} (${plural(target.brokers, 'broker')})`,
     ...topics,
     `  ${plural(plan.records, 'record')} · ${formatBytes(plan.storedBytes)} to read · ${formatBytes(plan.rawBytes)} to produce`,
-    '  mode: idempotent producer. A run that dies leaves a part behind, which the next run refuses to add to.',
+    '  If this run dies, a part of the records stays behind, and the next run refuses to add to it.',
   ].join('\n')
 }
 
@@ -37,18 +37,19 @@ export function restoreReportText(report: RestoreReport): string {
   const word = report.outcome === 'complete' ? 'Complete' : 'Incomplete'
   const topics = new Set(report.partitions.map((entry) => entry.topic))
   const lines = [
-    `${word.padEnd(11)}${plural(report.records, 'record')} in ${plural(topics.size, 'topic')} · ${formatBytes(report.rawBytes)} · ${formatDuration(report.durationMs)} · ${formatRate(report.rawBytes, report.durationMs)}`,
-    `           every target partition ends where the count of its records says`,
+    `${word.padEnd(12)}${plural(report.records, 'record')} in ${plural(topics.size, 'topic')} · ${formatBytes(report.rawBytes)} · ${formatDuration(report.durationMs)} · ${formatRate(report.rawBytes, report.durationMs)}`,
+    '            checked: every target partition holds as many records as were written',
   ]
   if (report.createdTopics.length > 0) {
     lines.push(
-      `           created with retention.ms=-1, so that old records stay: ${report.createdTopics.join(', ')}`,
-      '           set the retention you want with kafka-configs.sh --alter --entity-type topics',
+      `            created with retention.ms=-1, so that old records stay: ${report.createdTopics.join(', ')}`,
+      '            set the retention you want: kafka-configs.sh --bootstrap-server … --alter \\',
+      `                --entity-type topics --entity-name ${report.createdTopics[0]} --add-config retention.ms=…`,
     )
   }
   for (const gap of report.gaps) {
     lines.push(
-      `           ${gap.topic}/${gap.partition} offsets ${gap.firstOffset}-${gap.endOffset - 1n} are not in the backup`,
+      `            ${gap.topic}/${gap.partition} offsets ${gap.firstOffset}-${gap.endOffset - 1n} are not in the backup`,
     )
   }
   return lines.join('\n')

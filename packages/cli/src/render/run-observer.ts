@@ -1,5 +1,6 @@
 import type { Clock, Observer, RunEvent, RunProgress } from '@kafka-backup/core'
-import { formatBytes, formatCount, formatDuration, formatRate } from './units.ts'
+import type { Command } from '../command.ts'
+import { formatBytes, formatDuration, formatRate, plural } from './units.ts'
 
 /** Where progress goes: stderr, so that stdout holds only the result. */
 export interface ProgressTarget {
@@ -11,18 +12,25 @@ export interface ProgressTarget {
 const REDRAW_INTERVAL_MS = 200
 const PLAIN_INTERVAL_MS = 10_000
 const BAR_WIDTH_MAX = 28
+const STOPPING: Readonly<Record<Command['verb'], string>> = {
+  backup: ': what was read so far is being committed.',
+  restore: ': what is under way is being given up.',
+  read: '.',
+}
 
 /** Shows how a run goes: one line that is rewritten on a terminal, one plain line every ten seconds elsewhere. */
 export class RunObserver {
   readonly #target: ProgressTarget
   readonly #clock: Clock
+  readonly #verb: Command['verb']
   readonly #beganMs: number
   #shownMs: number
   #hasLine = false
 
-  constructor(target: ProgressTarget, clock: Clock) {
+  constructor(target: ProgressTarget, clock: Clock, verb: Command['verb']) {
     this.#target = target
     this.#clock = clock
+    this.#verb = verb
     this.#beganMs = clock.monotonicMs()
     this.#shownMs = this.#beganMs
   }
@@ -49,7 +57,7 @@ export class RunObserver {
   }
 
   #note(event: RunEvent): void {
-    const text = noteText(event)
+    const text = noteText(event, this.#verb)
     if (text === undefined) return
     this.end()
     this.#target.write(`${text}\n`)
@@ -61,7 +69,7 @@ function progressLine(progress: RunProgress, elapsedMs: number, target: Progress
   const parts = [
     `${Math.floor(fraction * 100)} %`,
     formatRate(progress.rawBytes, elapsedMs),
-    `${formatCount(progress.records)} records`,
+    progress.records > 0 ? plural(progress.records, 'record') : '',
     formatBytes(progress.rawBytes),
     fraction > 0 && fraction < 1 ? `ETA ${formatDuration((elapsedMs / fraction) * (1 - fraction))}` : '',
   ]
@@ -74,7 +82,7 @@ function progressLine(progress: RunProgress, elapsedMs: number, target: Progress
   return `  ${'█'.repeat(filled)}${'░'.repeat(width - filled)}  ${text}`
 }
 
-function noteText(event: RunEvent): string | undefined {
+function noteText(event: RunEvent, verb: Command['verb']): string | undefined {
   if (event.type === 'gap_declared') {
     const { topic, partition, firstOffset, endOffset } = event
     const what =
@@ -86,7 +94,7 @@ function noteText(event: RunEvent): string | undefined {
   if (event.type === 'retry_scheduled')
     return `Retrying ${event.what} (attempt ${event.attempt}): ${event.reason}`
   if (event.type === 'stop_requested') {
-    return 'Stopping: what is durable is being committed. Press Ctrl-C again to stop at once, which is as safe.'
+    return `Stopping${STOPPING[verb]} Press Ctrl-C again to stop at once.`
   }
   return undefined
 }

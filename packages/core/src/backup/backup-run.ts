@@ -17,6 +17,7 @@ import type { StorageBackend } from '../storage/storage-backend.ts'
 import type { BackupPlan } from './backup-plan.ts'
 import { type BackupReport, BackupTally } from './backup-report.ts'
 import { FRAME_MIN_BYTES } from './batch-intake.ts'
+import { DigestThread } from './digest-thread.ts'
 import { readPartitions } from './partition-reading.ts'
 import { PartitionWriter } from './partition-writer.ts'
 
@@ -79,6 +80,7 @@ class BackupRun {
   readonly #beganAtMs: number
   readonly #writers: PartitionWriter[]
   readonly #tally: BackupTally
+  readonly #digester = new DigestThread()
   #isFirstCommit = true
   #manifestAtMs: number
 
@@ -103,6 +105,8 @@ class BackupRun {
     } catch (error) {
       await this.#salvage(error)
       throw error
+    } finally {
+      await this.#digester.close()
     }
     await this.#renderManifest()
     return this.#report(this.#outcome())
@@ -235,6 +239,7 @@ class BackupRun {
       transform,
       isCompressing: tuning.isCompressing,
       compressionSlots: new Budget(COMPRESSION_SLOTS),
+      digester: this.#digester,
       frameMinBytes: frameMinBytes(plan.partitions.length),
       segmentMaxBytes: tuning.segmentMaxBytes,
       segmentMaxIntervalMs: tuning.segmentMaxIntervalMs,

@@ -53,6 +53,7 @@ export class BatchIntake {
   readonly #isCompacted: boolean
   readonly #frameMinBytes: number
   readonly #cursor = new BatchCursor()
+  readonly #foreseeingCursor = new BatchCursor()
   readonly #collector = new StatisticsCollector()
   #tracker = new AbortedTransactionTracker()
   /** Trackers by the first offset they know; offsets that were jumped over may have held a marker. */
@@ -139,6 +140,29 @@ export class BatchIntake {
     if (this.#collector.rawBytes >= this.#frameMinBytes) cut.push(this.#cutFrame(slice(), true))
     else this.#keep(slice())
     return cut
+  }
+
+  /**
+   * Where an answer leads, by its batch headers alone: lets the next request go out before the batches are checked. What
+   * {@link accept} makes of it counts; the answer to a request that was sent for another offset must be ignored.
+   */
+  foresee(
+    buffer: Buffer,
+    begin: number,
+    end: number,
+  ): { readonly nextOffset: bigint; readonly isAtTarget: boolean } {
+    const cursor = this.#foreseeingCursor.reset(buffer, begin, end)
+    let nextOffset = this.#nextOffset
+    try {
+      while (cursor.next()) {
+        if (cursor.baseOffset >= this.#targetOffset) return { nextOffset, isAtTarget: true }
+        const batchEnd = cursor.lastOffset + 1n
+        if (batchEnd > nextOffset) nextOffset = batchEnd
+      }
+    } catch {
+      // accept() meets the same batch and says what is wrong with it.
+    }
+    return { nextOffset, isAtTarget: nextOffset >= this.#targetOffset }
   }
 
   /** The rest as a frame of its own, however small. */

@@ -28,9 +28,17 @@ const EMPTY_ANSWERS_MAX = 5
 const CORRUPT_ANSWERS_MAX = 3
 const IDLE_MAX_MS = 30_000
 
+/** Offset asked for, by partition, in the order of the request. */
+type Positions = ReadonlyMap<PartitionWriter, bigint>
+
+interface SentRequest {
+  readonly answer: Promise<FetchResponse>
+  readonly positions: Positions
+}
+
 /**
- * Reads the partitions of one leader over one connection until each is at its target. One response is being received
- * while the one before is compressed and written, so at most two response buffers are held.
+ * Reads the partitions of one leader over one connection until each is at its target. One response is being received while
+ * the one before is checked and the one before that is written, so at most three response buffers are held.
  *
  * Copies of a byte from socket to store: the kernel writes it into the response buffer; frames are slices of that buffer, which
  * are written (stored) or compressed from there. Only what stays below the size of a frame is copied once more.
@@ -58,17 +66,19 @@ export class FetchLoop {
   async run(): Promise<void> {
     const { signal, clock } = this.#options
     let writing: Promise<void> = Promise.resolve()
-    let fetching = this.#send()
+    let request: SentRequest | undefined = this.#send(this.#currentPositions())
     try {
-      while (this.#live.length > 0 && !signal.aborted) {
-        const response = await fetching
+      while (request && !signal.aborted) {
+        const response = await request.answer
         if (signal.aborted) break
-        const work = this.#intake(response)
+        const ahead = this.#sendAhead(response, request)
+        const work = this.#intake(response, request)
         await writing
         writing = settleAll(work).then(() => response.release())
         writing.catch(() => undefined)
         if (response.throttleMs > 0) await clock.sleep(response.throttleMs, signal).catch(() => undefined)
-        if (this.#live.length > 0) fetching = this.#send()
+        request = ahead ?? (this.#live.length > 0 ? this.#send(this.#currentPositions()) : undefined)
+        if (this.#live.length === 0) break
       }
       await writing
     } finally {
@@ -76,29 +86,54 @@ export class FetchLoop {
     }
   }
 
-  #send(): Promise<FetchResponse> {
+  #currentPositions(): Positions {
+    return new Map(this.#live.map((writer) => [writer, writer.intake.nextOffset]))
+  }
+
+  /** Asks for what follows an answer before it was checked, so that the broker works meanwhile. */
+  #sendAhead(response: FetchResponse, request: SentRequest): SentRequest | undefined {
+    const advanced = new Map<PartitionWriter, bigint>()
+    const waiting = new Set(this.#live)
+    for (const fetched of response.partitions) {
+      const writer = this.#byName.get(`${fetched.topic}/${fetched.partition}`)
+      if (!writer || !waiting.has(writer)) continue
+      const isAnswer = request.positions.get(writer) === writer.intake.nextOffset
+      const foreseen = writer.intake.foresee(response.buffer, fetched.begin, fetched.end)
+      if (fetched.errorCode !== 0 || !isAnswer || foreseen.isAtTarget) waiting.delete(writer)
+      else if (foreseen.nextOffset > writer.intake.nextOffset) {
+        waiting.delete(writer)
+        advanced.set(writer, foreseen.nextOffset)
+      }
+    }
+    if (advanced.size === 0) return undefined
+    // Who got nothing stands first: only the first partition of an answer gets a batch that is larger than its share.
+    const first = [...waiting].map((writer) => [writer, writer.intake.nextOffset] as const)
+    return this.#send(new Map([...first, ...advanced]))
+  }
+
+  #send(positions: Positions): SentRequest {
     const { link, fetchMaxBytes, fetchMaxWaitMs } = this.#options
-    const share = Math.floor(fetchMaxBytes / Math.max(this.#live.length, 1))
-    const fetching = fetchBatches(link.connection, this.#version, {
+    const share = Math.floor(fetchMaxBytes / Math.max(positions.size, 1))
+    const answer = fetchBatches(link.connection, this.#version, {
       maxWaitMs: fetchMaxWaitMs,
       minBytes: 1,
       maxBytes: fetchMaxBytes,
       isReadCommitted: true,
       rackId: '',
-      partitions: this.#live.map((writer) => ({
+      partitions: [...positions].map(([writer, fetchOffset]) => ({
         topic: writer.plan.topic,
         partition: writer.plan.partition,
-        fetchOffset: writer.intake.nextOffset,
+        fetchOffset,
         leaderEpoch: -1,
         partitionMaxBytes: Math.max(share, PARTITION_MIN_BYTES),
       })),
     })
-    fetching.catch(() => undefined)
-    return fetching
+    answer.catch(() => undefined)
+    return { answer, positions }
   }
 
   /** Hands each partition's batches to its writer; what is returned resolves when the response's bytes are free. */
-  #intake(response: FetchResponse): Promise<void>[] {
+  #intake(response: FetchResponse, request: SentRequest): Promise<void>[] {
     const work: Promise<void>[] = []
     const lost: PartitionWriter[] = []
     const served: PartitionWriter[] = []
@@ -112,6 +147,8 @@ export class FetchLoop {
         continue
       }
       const before = writer.intake.nextOffset
+      // Asked for before the answer in front of it was checked, and that one led elsewhere: ask again.
+      if (request.positions.get(writer) !== before) continue
       const writing = this.#accept(writer, fetched, response)
       // A failure is reported where the work is awaited; until then it must not count as unhandled.
       writing.catch(() => undefined)

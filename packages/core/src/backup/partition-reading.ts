@@ -37,7 +37,10 @@ export async function readPartitions(
   writers: readonly PartitionWriter[],
 ): Promise<void> {
   const lanes = options.connectionsPerBroker
-  const buffers = new ResponseBuffers(options.fetchMaxBytes + RESPONSE_OVERHEAD_BYTES, 2 * lanes + 1)
+  const buffers = new ResponseBuffers(
+    options.fetchMaxBytes + RESPONSE_OVERHEAD_BYTES,
+    BUFFERS_PER_CONNECTION * lanes,
+  )
   const failure = new AbortController()
   const shared: ReadingOptions = { ...options, signal: AbortSignal.any([options.signal, failure.signal]) }
   const laneOf = new Map(writers.map((writer, at) => [writer, at % lanes] as const))
@@ -51,6 +54,9 @@ export async function readPartitions(
   }
   await follow(writers)
 }
+
+// One is being received, one is being taken in, one is being written.
+const BUFFERS_PER_CONNECTION = 3
 
 type Follow = (group: readonly PartitionWriter[]) => Promise<void>
 

@@ -1,5 +1,6 @@
 import type { GapRecord } from '../format/commit.ts'
-import type { FrameTransform } from '../format/frame-transform.ts'
+import type { FrameDigester } from '../format/frame-digest.ts'
+import type { FrameMode, FrameTransform } from '../format/frame-transform.ts'
 import type { OffsetInterval, SegmentRecord } from '../format/segment-record.ts'
 import { segmentKey } from '../repository/key-layout.ts'
 import { SegmentUpload } from '../repository/segment-upload.ts'
@@ -19,6 +20,7 @@ export interface WriterContext {
   readonly transform: FrameTransform
   readonly isCompressing: boolean
   readonly compressionSlots: Budget
+  readonly digester: FrameDigester
   readonly frameMinBytes: number
   readonly segmentMaxBytes: number
   readonly segmentMaxIntervalMs: number
@@ -30,6 +32,11 @@ export interface WriterContext {
 export interface DurableWork {
   readonly segments: readonly SegmentRecord[]
   readonly gaps: readonly GapRecord[]
+}
+
+interface EncodedFrame {
+  readonly chunks: readonly Uint8Array[]
+  readonly sha256: string
 }
 
 interface OpenSegment {
@@ -119,12 +126,20 @@ export class PartitionWriter {
   }
 
   #enqueueFrame(frame: CutFrame): Promise<void> {
-    const { transform, isCompressing } = this.#context
+    const { isCompressing } = this.#context
     const mode = isCompressing && frame.isCompressible ? 'compressed' : 'stored'
-    const encoding = mode === 'stored' ? transform.encode(frame.chunks, mode) : this.#compress(frame)
+    const encoding = this.#encode(frame, mode)
     // The chain reports it; until its turn comes it must not count as unhandled.
     encoding.catch(() => undefined)
     return this.#chain(async () => this.#writeFrame(frame, await encoding))
+  }
+
+  /** Encoding and digesting run ahead of the chain, side by side with other frames. */
+  async #encode(frame: CutFrame, mode: FrameMode): Promise<EncodedFrame> {
+    const { transform, digester } = this.#context
+    const chunks =
+      mode === 'stored' ? await transform.encode(frame.chunks, mode) : await this.#compress(frame)
+    return { chunks, sha256: await digester.digest(chunks) }
   }
 
   /** Each compression under way holds a context of several megabytes, so there are no more of them than threads to run them. */
@@ -138,11 +153,11 @@ export class PartitionWriter {
     }
   }
 
-  async #writeFrame(frame: CutFrame, encoded: readonly Uint8Array[]): Promise<void> {
+  async #writeFrame(frame: CutFrame, encoded: EncodedFrame): Promise<void> {
     const segment = this.#open ?? (await this.#openSegment(frame.beginOffset))
     const { statistics, rawBytes } = frame
     const before = segment.upload.bytes
-    await segment.upload.addFrame({ ...statistics, stream: 0, rawBytes }, encoded)
+    await segment.upload.addFrame({ ...statistics, stream: 0, rawBytes }, encoded.chunks, encoded.sha256)
     segment.holes.push(...frame.holes)
     segment.endOffset = statistics.lastOffset + 1n
     this.#context.onFrameWritten(statistics.records, rawBytes, segment.upload.bytes - before)

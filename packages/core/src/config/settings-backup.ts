@@ -51,7 +51,7 @@ function sizeSettings(): readonly Setting[] {
       'backup.fetch_max_bytes',
       integer(64 * KIB, 256 * MIB),
       'Most bytes asked of a broker in one request. More than the default costs memory and is not faster.',
-      { default: 16 * MIB, unit: 'bytes' },
+      { default: 8 * MIB, unit: 'bytes' },
     ),
     effective(
       'backup.fetch_timeout_ms',
@@ -128,7 +128,7 @@ function scopeSettings(): readonly Setting[] {
     effective(
       'backup.include_internal_topics',
       BOOLEAN,
-      'Whether patterns also match topics that begin with `__`. An exact name always does.',
+      'Let patterns also match topics that begin with `__`. An exact name always does.',
       { default: false },
     ),
     refused(

@@ -38,10 +38,10 @@ function targetSettings(): readonly Setting[] {
     effective(
       'restore.topic_mapping',
       PAIRS,
-      'New names: a topic of the backup to the topic it is restored into. As text: `old=new,other=another`.',
+      'New names for topics, such as `orders=orders-copy`: the name in the backup, then the name in the target.',
       { default: new Map(), check: topicNameRule },
     ),
-    effective('restore.create_topics', BOOLEAN, 'Whether topics that do not exist are created.', {
+    effective('restore.create_topics', BOOLEAN, 'Create topics that do not exist in the target cluster.', {
       default: true,
     }),
     effective(
@@ -50,7 +50,7 @@ function targetSettings(): readonly Setting[] {
       'Replicas of created topics; -1 is the default of the cluster.',
       { default: -1, check: replicationFactorRule },
     ),
-    effective('restore.dry_run', BOOLEAN, 'Whether the plan is shown and nothing is written.', {
+    effective('restore.dry_run', BOOLEAN, 'Show the plan and write nothing.', {
       default: false,
     }),
     effective(

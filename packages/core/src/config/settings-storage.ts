@@ -23,11 +23,13 @@ export const STORAGE_SETTINGS: readonly Setting[] = [
     'What the file is for. Optional; a backup or a restore refuses a file for the other.',
     { flag: null },
   ),
-  effective('backup_id', STRING, 'Name of the backup: a folder in the repository.', { check: backupIdRule }),
+  effective('backup_id', STRING, 'Name of the backup, such as `daily`. A repository can hold many.', {
+    check: backupIdRule,
+  }),
   effective(
     'repo',
     STRING,
-    'The repository as a URL, such as `file:///var/backups`; the other way to write `storage`.',
+    'Where the repository is, as a URL such as `file:///var/backups`. It replaces the section `storage`.',
     { check: repositoryRule },
   ),
   refused(
@@ -41,12 +43,17 @@ export const STORAGE_SETTINGS: readonly Setting[] = [
   effective(
     'storage.path',
     STRING,
-    'Folder of the repository. In a file it is relative to the folder of that file, elsewhere to the working folder.',
+    'The repository as a folder, instead of `repo`. In a file it is relative to the folder of that file, elsewhere to the working folder.',
     { check: pathRule },
   ),
-  effective('storage.prefix', STRING, 'Folder below `storage.path`, to share one place.', {
-    check: prefixRule,
-  }),
+  effective(
+    'storage.prefix',
+    STRING,
+    'Folder below that of `storage.path`, so that several repositories can share one place.',
+    {
+      check: prefixRule,
+    },
+  ),
   ofObjectStore('endpoint', STRING, 'Address of the store.'),
   ofObjectStore('region', STRING, 'Region of the store.'),
   ofObjectStore('bucket', STRING, 'Bucket that holds the repository.'),

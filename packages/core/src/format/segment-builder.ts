@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { invariant } from '../runtime/invariant.ts'
 import { sha256Hex } from './canonical-json.ts'
 import { encodeSeekTable } from './seek-table.ts'
@@ -47,16 +46,15 @@ export class SegmentBuilder {
     return this.#frames
   }
 
-  /** Takes the frame's place; the caller writes exactly these chunks next. */
-  addFrame(description: FrameDescription, chunks: readonly Uint8Array[]): void {
+  /** Takes the frame's place; the caller writes exactly these chunks next. `sha256` is their digest. */
+  addFrame(
+    description: FrameDescription,
+    chunks: readonly Uint8Array[],
+    sha256: string = sha256Hex(...chunks),
+  ): void {
     invariant(description.stream < this.#streamCount, 'a frame of a stream that the header does not name')
-    const hash = createHash('sha256')
-    let bytes = 0
-    for (const chunk of chunks) {
-      hash.update(chunk)
-      bytes += chunk.length
-    }
-    this.#frames.push({ ...description, position: this.#position, bytes, sha256: hash.digest('hex') })
+    const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+    this.#frames.push({ ...description, position: this.#position, bytes, sha256 })
     this.#position += bytes
   }
 

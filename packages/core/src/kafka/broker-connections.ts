@@ -26,10 +26,15 @@ export async function openBrokerLink(
     requestTimeoutMs: REQUEST_TIMEOUT_MS,
     ...options,
   })
+  const abandon = () => connection.close()
+  options.signal?.addEventListener('abort', abandon, { once: true })
+  if (options.signal?.aborted) abandon()
   try {
     return { connection, versions: await fetchApiVersions(connection) }
   } catch (error) {
     connection.close()
     throw error
+  } finally {
+    options.signal?.removeEventListener('abort', abandon)
   }
 }

@@ -1,4 +1,4 @@
-import { Admin, type ClusterMetadata } from '@platformatic/kafka'
+import { Admin, type ClusterMetadata, type ClusterTopicMetadata } from '@platformatic/kafka'
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { retry } from '../runtime/retry.ts'
 import { translateClientError } from './client-error.ts'
@@ -25,6 +25,7 @@ export function openCluster(address: ClusterAddress): Cluster {
     bootstrapBrokers: [...address.bootstrapServers],
     connectTimeout: CONNECT_TIMEOUT_MS,
     timeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
     // Retries are ours (runtime/retry.ts): they obey the signal and end with our errors.
     retries: 0,
     autocreateTopics: false,
@@ -34,9 +35,6 @@ export function openCluster(address: ClusterAddress): Cluster {
     try {
       return await admin.metadata({ topics: [...topics], forceUpdate: true, autocreateTopics: false })
     } catch (error) {
-      if (isUnknownTopic(error)) {
-        throw new KafkaBackupError('KB_BROKER_TRANSIENT', `${where} does not know one of ${topics.join(', ')} yet`, { cause: error })
-      }
       throw translateClientError(error, `reading metadata from ${where}`)
     }
   }
@@ -69,11 +67,6 @@ export function openCluster(address: ClusterAddress): Cluster {
   }
 }
 
-/** The library refuses the answer itself when the broker does not know a topic: it does not hand out the broker's code. */
-function isUnknownTopic(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'PLT_KFK_USER'
-}
-
 async function translated<T>(doing: string, step: () => Promise<T>): Promise<T> {
   try {
     return await step()
@@ -97,8 +90,15 @@ function assertNoneMissing(wanted: readonly string[], existing: readonly string[
 }
 
 function toDescription(metadata: ClusterMetadata): ClusterDescription {
-  const topics = [...metadata.topics].map(
-    ([name, topic]): TopicDescription => ({
+  const found: readonly (readonly [string, ClusterTopicMetadata | undefined])[] = [...metadata.topics]
+  const topics = found.map(([name, topic]): TopicDescription => {
+    // The library leaves out what the brokers keep for themselves.
+    if (topic === undefined) {
+      throw new KafkaBackupError('KB_CONFIG_UNSUPPORTED', `topic "${name}" is internal to the brokers`, {
+        context: { topic: name },
+      })
+    }
+    return {
       name,
       topicId: kafkaTopicId(topic.id),
       partitions: topic.partitions.map((entry, partition) => ({
@@ -107,8 +107,8 @@ function toDescription(metadata: ClusterMetadata): ClusterDescription {
         leaderEpoch: entry.leaderEpoch,
       })),
       replicationFactor: topic.partitions[0]?.replicas.length ?? 1,
-    }),
-  )
+    }
+  })
   return {
     clusterId: metadata.id,
     brokers: metadata.brokers,

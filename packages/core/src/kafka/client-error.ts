@@ -7,7 +7,10 @@ interface ClientErrorShape {
   readonly apiCode?: unknown
   readonly serverErrorMessage?: unknown
   readonly errors?: unknown
+  readonly cause?: unknown
 }
+
+const UNKNOWN_TOPIC_OR_PARTITION = 3
 
 /**
  * An error of the client library as one of ours. The library nests errors in aggregates: the first broker error decides,
@@ -26,11 +29,12 @@ export function translateClientError(error: unknown, doing: string): KafkaBackup
       cause: error,
     })
   }
+  if (leaves.some(isUnknownTopic)) return brokerError(UNKNOWN_TOPIC_OR_PARTITION, doing)
   const network = leaves.find((leaf) => leaf.code === 'PLT_KFK_NETWORK' || leaf.code === 'PLT_KFK_TIMEOUT')
   if (network) {
     return new KafkaBackupError(
       'KB_CLUSTER_UNREACHABLE',
-      `${doing}: ${lowerFirst(String(network.message))}`,
+      `${doing}: ${lowerFirst(String(network.message))}${reasonOf(network)}`,
       { cause: error },
     )
   }
@@ -46,6 +50,16 @@ function leafErrors(error: unknown, depth: number): ClientErrorShape[] {
   const shape = error as ClientErrorShape
   if (Array.isArray(shape.errors)) return shape.errors.flatMap((inner) => leafErrors(inner, depth + 1))
   return [shape]
+}
+
+/** The library makes a mistake of the caller out of it, although a broker may not have heard of a new topic yet. */
+function isUnknownTopic(leaf: ClientErrorShape): boolean {
+  return leaf.code === 'PLT_KFK_USER' && /^Unknown (topic|partition)\b/.test(String(leaf.message))
+}
+
+/** What the system said, such as that a host name is unknown. */
+function reasonOf(leaf: ClientErrorShape): string {
+  return leaf.cause instanceof Error && leaf.cause.message !== '' ? ` (${leaf.cause.message})` : ''
 }
 
 /** The library's sentences as part of ours. */

@@ -1,6 +1,7 @@
 /**
  * Response buffers that are used again. A fetch response of many megabytes that is allocated anew each time costs page
- * faults and leaves memory to the garbage collector's mood; three or four buffers a connection are enough instead.
+ * faults and leaves memory to the garbage collector's mood; three buffers a connection are enough instead. They are shared memory,
+ * so that a thread can digest what lies in them without a copy.
  */
 export class ResponseBuffers {
   readonly #bufferBytes: number
@@ -17,7 +18,7 @@ export class ResponseBuffers {
   acquire(bytes: number): Buffer {
     // Small responses would pin a large buffer for little.
     if (bytes > this.#bufferBytes || bytes < this.#bufferBytes / 64) return Buffer.allocUnsafeSlow(bytes)
-    return this.#idle.pop() ?? Buffer.allocUnsafeSlow(this.#bufferBytes)
+    return this.#idle.pop() ?? Buffer.from(new SharedArrayBuffer(this.#bufferBytes))
   }
 
   /** Gives a buffer back. Nobody may read it afterwards: the next response overwrites it. */

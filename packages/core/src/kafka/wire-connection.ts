@@ -73,7 +73,13 @@ export class WireConnection {
   static async open(options: WireOptions): Promise<WireConnection> {
     options.signal?.throwIfAborted()
     const connection = new WireConnection(options)
-    await connection.#connect(options)
+    const abandon = () => connection.close()
+    options.signal?.addEventListener('abort', abandon, { once: true })
+    try {
+      await connection.#connect(options)
+    } finally {
+      options.signal?.removeEventListener('abort', abandon)
+    }
     return connection
   }
 
@@ -210,9 +216,10 @@ export class WireConnection {
     const correlationId = reader.int32()
     const pending = this.#pending.get(correlationId)
     if (!pending) throw unreachable(this.broker, `answered a request that was not made (${correlationId})`)
+    // May throw: while the request still counts as pending, so that it is rejected with the others.
+    if (pending.isFlexible) reader.skipTaggedFields()
     this.#pending.delete(correlationId)
     clearTimeout(pending.timer)
-    if (pending.isFlexible) reader.skipTaggedFields()
     pending.resolve({ reader, release: () => this.#buffers?.release(buffer) })
   }
 

@@ -43,9 +43,9 @@ export class SegmentUpload {
     return this.#builder.bytes
   }
 
-  /** Writes one frame; its chunks may be reused afterwards. */
-  addFrame(description: FrameDescription, chunks: readonly Uint8Array[]): Promise<void> {
-    this.#builder.addFrame(description, chunks)
+  /** Writes one frame; its chunks may be reused afterwards. `sha256` is their digest, taken by the caller. */
+  addFrame(description: FrameDescription, chunks: readonly Uint8Array[], sha256?: string): Promise<void> {
+    this.#builder.addFrame(description, chunks, sha256)
     return this.#guarded(() => this.#writer.write(chunks))
   }
 

@@ -1,6 +1,7 @@
-import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { PlacedPart } from '../format/backup-state.ts'
 import type { AbortedEntry, FrameEntry } from '../format/segment-index.ts'
+import type { SegmentRecord } from '../format/segment-record.ts'
 import { AbortedTransactionFilter } from '../protocol/aborted-transactions.ts'
 import { isProducible } from '../protocol/batch-patch.ts'
 import { readRecords } from '../protocol/record.ts'
@@ -30,7 +31,7 @@ export interface BatchSourceOptions {
 /**
  * The committed data of some parts of one partition, in order: verified against the archive's digests and each batch's
  * CRC, without control batches and aborted data. One frame is read ahead.
- * @throws KB_SEGMENT_CORRUPT, KB_BATCH_CORRUPT, KB_OBJECT_NOT_FOUND, KB_TRANSFORM_UNAVAILABLE
+ * @throws KB_SEGMENT_CORRUPT (also when the segment is missing), KB_BATCH_CORRUPT, KB_TRANSFORM_UNAVAILABLE
  */
 export async function* readSourceBatches(
   options: BatchSourceOptions,
@@ -61,18 +62,24 @@ async function* framesOf(
   parts: readonly PlacedPart[],
 ): AsyncGenerator<LocatedFrame> {
   for (const { segment, part } of parts) {
-    const reader = await SegmentReader.open(
-      options.storage,
-      options.backupId,
-      segment,
-      options.transforms,
-      options.signal,
-    )
+    const reader = await openSegment(options, segment)
     const stream = segment.parts.indexOf(part)
     const own = (entry: AbortedEntry) => entry.stream === stream
     const filter = new AbortedTransactionFilter(reader.index.aborted.filter(own))
     for (const entry of reader.index.frames.slice(part.frames[0], part.frames[1]))
       yield { reader, entry, filter }
+  }
+}
+
+async function openSegment(options: BatchSourceOptions, segment: SegmentRecord): Promise<SegmentReader> {
+  const { storage, backupId, transforms, signal } = options
+  try {
+    return await SegmentReader.open(storage, backupId, segment, transforms, signal)
+  } catch (error) {
+    if (!isKafkaBackupError(error, 'KB_OBJECT_NOT_FOUND')) throw error
+    // The store is well; it is the backup that lacks something.
+    const message = `${segment.key}: a commit names it, and it is not there`
+    throw new KafkaBackupError('KB_SEGMENT_CORRUPT', message, { context: error.context, cause: error })
   }
 }
 

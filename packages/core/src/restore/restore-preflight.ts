@@ -58,6 +58,7 @@ export async function preflightRestore(
 
 interface Refusal {
   readonly code: 'KB_TARGET_NOT_EMPTY' | 'KB_TARGET_UNSUITABLE'
+  readonly sourceTopic: string
   readonly topic: string
   readonly message: string
 }
@@ -104,7 +105,7 @@ function refusePartitions(description: ClusterDescription, present: readonly Top
     return [
       unsuitable(
         topic,
-        `has ${count} partitions, the backup of ${topic.sourceTopic} has ${topic.partitionCount}`,
+        `has ${count} partition${count === 1 ? '' : 's'}, the backup of ${topic.sourceTopic} has ${topic.partitionCount}`,
       ),
     ]
   })
@@ -186,28 +187,30 @@ async function inspectContent(
         0n,
       )
     if (held === 0n) return []
-    return [
-      { code: 'KB_TARGET_NOT_EMPTY', topic: topic.targetTopic, message: `already holds ${held} offsets` },
-    ]
+    const { sourceTopic, targetTopic } = topic
+    const message = `is not empty: it holds ${held.toLocaleString('en-US')} offset${held === 1n ? '' : 's'}`
+    return [{ code: 'KB_TARGET_NOT_EMPTY', sourceTopic, topic: targetTopic, message }]
   })
   return { beginOffsets: ends, occupied }
 }
 
 function unsuitable(topic: TopicRestorePlan, message: string): Refusal {
-  return { code: 'KB_TARGET_UNSUITABLE', topic: topic.targetTopic, message }
+  const { sourceTopic, targetTopic } = topic
+  return { code: 'KB_TARGET_UNSUITABLE', sourceTopic, topic: targetTopic, message }
 }
 
 function throwRefusals(refusals: readonly Refusal[], clusterId: string): void {
   const [first] = refusals
   if (!first) return
-  const lines = refusals.map((refusal) => `topic ${refusal.topic} ${refusal.message}`)
-  const beside = `--topic-mapping ${first.topic}=${first.topic}-restored`
+  const lines = refusals.map((refusal) => `- topic ${refusal.topic} ${refusal.message}`)
+  const sources = [...new Set(refusals.map(({ sourceTopic }) => sourceTopic))]
+  const beside = sources.map((topic) => `${topic}=${topic}-restored`).join(',')
   throw new KafkaBackupError(
     first.code,
-    `cluster ${clusterId} cannot take this restore; nothing was written: ${lines.join('; ')}`,
+    `cluster ${clusterId} cannot take this restore; nothing was written:\n${lines.join('\n')}`,
     {
       context: { topic: first.topic },
-      hint: `Restore beside it with ${beside}, or change or delete the target topic.`,
+      hint: `Change or delete what is in the way, or restore beside it: --topic-mapping ${beside}`,
     },
   )
 }

@@ -11,6 +11,7 @@ import { settleAll } from '../runtime/settle-all.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { readSourceBatches } from './batch-source.ts'
 import { LeaderQueues } from './leader-queues.ts'
+import { withTargetState } from './partial-target.ts'
 import { type LaneResult, PartitionLane } from './partition-lane.ts'
 import type { PartitionRestorePlan, RestorePlan } from './restore-plan.ts'
 import type { TargetPlan } from './restore-preflight.ts'
@@ -60,7 +61,8 @@ const PRODUCER_ID_RETRY = { firstDelayMs: 100, maxDelayMs: 1_000, giveUpAfterMs:
 /**
  * Executes a plan whose preflight passed: creates the topics, writes every record once, and checks at the end that each target
  * partition holds as many as were written.
- * @throws KB_TARGET_CHANGED, KB_CLUSTER_*, KB_SEGMENT_CORRUPT …; the target then holds a part of the records
+ * @throws KB_TARGET_CHANGED, KB_CLUSTER_*, KB_SEGMENT_CORRUPT …; the target then may hold a part of the records, and the
+ * error says how many
  */
 export async function runRestore(options: RestoreRunOptions): Promise<RestoreReport> {
   const { plan, target, cluster, clock, signal } = options
@@ -68,10 +70,8 @@ export async function runRestore(options: RestoreRunOptions): Promise<RestoreRep
   if (target.newTopics.length > 0) await cluster.createTopics(target.newTopics, signal)
   const topics = plan.topics.map((topic) => topic.targetTopic)
   const identity = await acquireIdentity(options, topics)
-  const queues = new LeaderQueues(options, topics)
   try {
-    const results = await writePartitions(options, queues, identity)
-    await assertEnds(cluster, results)
+    const results = await writeAll(options, topics, identity)
     return {
       backupId: plan.backupId,
       commit: plan.commit,
@@ -85,6 +85,21 @@ export async function runRestore(options: RestoreRunOptions): Promise<RestoreRep
       gaps: plan.gaps,
       partitions: results,
     }
+  } catch (error) {
+    throw await withTargetState(signal.aborted ? signal.reason : error, options)
+  }
+}
+
+async function writeAll(
+  options: RestoreRunOptions,
+  topics: readonly string[],
+  identity: ProducerIdentity,
+): Promise<RestoredPartition[]> {
+  const queues = new LeaderQueues(options, topics)
+  try {
+    const results = await writePartitions(options, queues, identity)
+    await assertEnds(options.cluster, results)
+    return results
   } finally {
     await queues.close()
   }

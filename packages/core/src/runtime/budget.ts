@@ -23,14 +23,23 @@ export class Budget {
       return Promise.resolve()
     }
     return new Promise((resolve, reject) => {
-      const entry = { units, grant: resolve, fail: reject }
+      const abandon = () => this.#abandon(entry, signal?.reason)
+      const grant = () => {
+        signal?.removeEventListener('abort', abandon)
+        resolve()
+      }
+      const entry = { units, grant, fail: reject }
       this.#waiting.push(entry)
-      signal?.addEventListener('abort', () => this.#abandon(entry, signal.reason), { once: true })
+      signal?.addEventListener('abort', abandon, { once: true })
     })
   }
 
   release(units: number): void {
     this.#used -= units
+    this.#grantWaiting()
+  }
+
+  #grantWaiting(): void {
     for (let next = this.#waiting[0]; next && this.#fits(next.units); next = this.#waiting[0]) {
       this.#waiting.shift()
       this.#used += next.units
@@ -50,5 +59,7 @@ export class Budget {
     if (at < 0) return
     this.#waiting.splice(at, 1)
     entry.fail(reason)
+    // It may have been the one that the others waited behind.
+    this.#grantWaiting()
   }
 }

@@ -2,7 +2,7 @@ import { isKafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { type Random, systemRandom } from './random.ts'
 
-/** Exponential backoff with full jitter, bounded by elapsed time. All durations in milliseconds. */
+/** Exponential backoff, each delay drawn from its upper half, bounded by elapsed time. All durations in milliseconds. */
 export interface RetryPolicy {
   readonly firstDelayMs: number
   readonly maxDelayMs: number
@@ -38,9 +38,11 @@ export async function retry<T>(
       return await operation(attempt)
     } catch (error) {
       const isRetryable = isKafkaBackupError(error) && error.retryable
-      if (!isRetryable || clock.monotonicMs() - beginMs >= options.policy.giveUpAfterMs) throw error
+      const delayMs = backoffDelayMs(options.policy, attempt, options.random)
+      const nextBeginMs = clock.monotonicMs() - beginMs + delayMs
+      if (!isRetryable || nextBeginMs > options.policy.giveUpAfterMs) throw error
       options.onRetry?.(error, attempt)
-      await clock.sleep(backoffDelayMs(options.policy, attempt, options.random), options.signal)
+      await clock.sleep(delayMs, options.signal)
     }
   }
 }

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Clock, RunProgress } from '@kafka-backup/core'
+import { type ProgressTarget, RunObserver } from '../../src/render/run-observer.ts'
+
+const REDRAW = '\r\u001b[K'
+
+/** A clock that stands still until it is told to go on, and a screen that remembers what was written. */
+class Stage implements Clock, ProgressTarget {
+  readonly isTerminal: boolean
+  readonly columns: number
+  readonly written: string[] = []
+  readonly observer: RunObserver
+  #nowMs = 5_000
+
+  constructor(options: { isTerminal: boolean; columns?: number; verb?: 'backup' | 'restore' | 'read' }) {
+    this.isTerminal = options.isTerminal
+    this.columns = options.columns ?? 80
+    this.observer = new RunObserver(this, this, options.verb ?? 'backup')
+  }
+
+  write(text: string): void {
+    this.written.push(text)
+  }
+
+  nowMs(): number {
+    return this.#nowMs
+  }
+
+  monotonicMs(): number {
+    return this.#nowMs
+  }
+
+  sleep(): Promise<void> {
+    throw new Error('an observer never waits')
+  }
+
+  progressAfter(durationMs: number, progress: Partial<RunProgress> = {}): void {
+    this.#nowMs += durationMs
+    this.observer.observe({
+      type: 'progressed',
+      progress: {
+        records: 1_000,
+        rawBytes: 2_000_000,
+        storedBytes: 500_000,
+        doneOffsets: 1_000,
+        totalOffsets: 4_000,
+        ...progress,
+      },
+    })
+  }
+}
+
+test('on a pipe there is one plain line every ten seconds', () => {
+  const stage = new Stage({ isTerminal: false })
+  for (let second = 1; second <= 25; second++) stage.progressAfter(1_000)
+  assert.equal(stage.written.length, 2)
+  assert.equal(stage.written[0], '25 %   200 kB/s   1,000 records   2.0 MB   ETA 30.0 s\n')
+  stage.observer.end()
+  assert.equal(stage.written.length, 2, 'nothing to clean up')
+})
+
+test('on a terminal one line is rewritten five times a second at most', () => {
+  const stage = new Stage({ isTerminal: true })
+  for (let at = 0; at < 100; at++) stage.progressAfter(10)
+  assert.equal(stage.written.length, 5)
+  for (const text of stage.written) {
+    assert.ok(text.startsWith(`${REDRAW}  ███`))
+    assert.doesNotMatch(text, /\n/)
+  }
+  stage.observer.end()
+  assert.equal(stage.written.at(-1), REDRAW)
+  stage.observer.end()
+  assert.equal(stage.written.length, 6, 'cleaned up once')
+})
+
+test('a note stands on a line of its own, above the line that is rewritten', () => {
+  const stage = new Stage({ isTerminal: true })
+  stage.progressAfter(300)
+  stage.observer.observe({ type: 'retry_scheduled', what: 'orders/3', reason: 'no leader', attempt: 2 })
+  assert.deepEqual(stage.written.slice(1), [REDRAW, 'Retrying orders/3 (attempt 2): no leader\n'])
+})
+
+test('a line never is as wide as the terminal, however narrow that is', () => {
+  for (let columns = 1; columns <= 200; columns++) {
+    const stage = new Stage({ isTerminal: true, columns })
+    stage.progressAfter(300, { records: 123_456_789, rawBytes: 987_654_321_000 })
+    const line = stage.written[0]?.slice(REDRAW.length) ?? ''
+    assert.ok(line.length > 0 && line.length <= Math.max(columns - 1, 1), `${line.length} of ${columns}`)
+  }
+})
+
+test('the bar is empty at the beginning and full at the end, also when there is nothing to do', () => {
+  const barOf = (progress: Partial<RunProgress>): string => {
+    const stage = new Stage({ isTerminal: true, columns: 120 })
+    stage.progressAfter(300, progress)
+    return /[█░]+/.exec(stage.written[0] ?? '')?.[0] ?? ''
+  }
+  assert.equal(barOf({ doneOffsets: 0 }), '░'.repeat(28))
+  assert.equal(barOf({ doneOffsets: 2_000 }), '█'.repeat(14) + '░'.repeat(14))
+  assert.equal(barOf({ doneOffsets: 4_000 }), '█'.repeat(28))
+  assert.equal(barOf({ doneOffsets: 5_000 }), '█'.repeat(28))
+  assert.equal(barOf({ doneOffsets: 0, totalOffsets: 0 }), '█'.repeat(28))
+})
+
+test('what is told of a gap and of stopping', () => {
+  const stage = new Stage({ isTerminal: false, verb: 'restore' })
+  const gap = { topic: 'orders', partition: 2, firstOffset: 5n, endOffset: 9n }
+  stage.observer.observe({ type: 'gap_declared', ...gap, reason: 'deleted_before_read' })
+  stage.observer.observe({ type: 'stop_requested' })
+  stage.observer.observe({ type: 'segment_closed', key: 'k', bytes: 1 })
+  assert.deepEqual(stage.written, [
+    'Gap: orders/2 offsets 5-8 were deleted on the source before they could be read\n',
+    'Stopping: what is under way is being given up. Press Ctrl-C again to stop at once.\n',
+  ])
+})

@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { type Setting, settingFlags } from '@kafka-backup/core'
+import { assertExit, expectExit } from '../harness/archive.ts'
+import { runProgram } from '../harness/run-program.ts'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const PROGRAM = join(ROOT, 'packages/cli/bin/kafka-backup.js')
+const VERBS = ['backup', 'restore', 'list', 'describe', 'status', 'validate']
+const NOBODY = '127.0.0.1:1'
+
+let folder: string
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'kafka-backup-cli-'))
+})
+
+after(() => rm(folder, { recursive: true, force: true }))
+
+test('the help lists every verb and the exit codes', async () => {
+  const { stdout, stderr } = await expectExit(0, ['--help'])
+  for (const verb of VERBS) assert.match(stdout, new RegExp(`^  ${verb} \\[options\\]  +\\S`, 'm'))
+  expectGoodHelp(stdout)
+  assert.equal(stderr, '')
+  const bare = await expectExit(2, [])
+  assert.equal(bare.stdout, '')
+  assert.equal(bare.stderr, stdout)
+})
+
+for (const verb of VERBS) {
+  test(`the help of ${verb} has examples and fits a terminal`, async () => {
+    const { stdout, stderr } = await expectExit(0, [verb, '--help'])
+    expectGoodHelp(stdout)
+    assert.match(stdout, new RegExp(`^Examples:\\n  kafka-backup ${verb} `, 'm'))
+    assert.equal(stderr, '')
+    // Whoever pastes an example must not be told that an option is unknown.
+    const [, examples = ''] = /^Examples:\n((?: {2}.*\n)+)/m.exec(stdout) ?? []
+    for (const line of examples
+      .replaceAll(/ \\\n\s*/g, ' ')
+      .trimEnd()
+      .split('\n')) {
+      const args = line.trim().replaceAll("'", '').split(' ').slice(1)
+      for (const flag of args.filter((arg) => arg.startsWith('--'))) {
+        assert.ok(stdout.includes(`  ${flag}`) || stdout.includes(`, ${flag}`), `${flag} in: ${line}`)
+      }
+    }
+  })
+}
+
+test('prints its version, also through npx', async () => {
+  const { stdout, stderr } = await expectExit(0, ['--version'])
+  assert.match(stdout, /^\d+\.\d+\.\d+\n$/)
+  assert.equal(stderr, '')
+  const npx = spawnSync('npx', ['kafka-backup', '--version'], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    // It is installed here; nothing is to be fetched.
+    env: { ...process.env, npm_config_offline: 'true', npm_config_yes: 'false' },
+  })
+  assert.equal(npx.status, 0, npx.stderr)
+  assert.equal(npx.stdout, stdout)
+})
+
+test('an older Node is told why, in one sentence', (t) => {
+  const node = olderNode()
+  if (!node) return t.skip('no node below 24 on the PATH')
+  const { status, stdout, stderr } = spawnSync(node, [PROGRAM, 'list'], { encoding: 'utf8' })
+  assert.equal(status, 2)
+  assert.equal(stdout, '')
+  assert.match(stderr, /^kafka-backup needs Node\.js 24 or newer; this is v\d+/)
+  assert.match(stderr, /Nothing was started/)
+  assert.doesNotMatch(stderr, /^\s+at /m)
+})
+
+for (const verb of ['backup', 'restore', 'read'] as const) {
+  test(`every flag of ${verb} is understood and checked`, async () => {
+    const name = verb === 'read' ? 'list' : verb
+    const flags = [...settingFlags(verb)].filter(([, setting]) => setting.status.kind === 'effective')
+    assert.ok(flags.length >= 3)
+    const refused = flags.flatMap(([flag, setting]) => {
+      const value = invalidValue(setting)
+      return value === undefined ? [] : [[flag, value] as const]
+    })
+    // All that is wrong is told at once, up to ten: few runs show that each flag reaches its setting.
+    for (let at = 0; at < refused.length; at += 10) {
+      const some = refused.slice(at, at + 10)
+      const { stderr } = await expectExit(2, [name, ...some.flat()])
+      for (const [flag] of some) assert.match(stderr, new RegExp(`${flag} (?:must be|needs)`))
+    }
+    const valid = flags.filter(([flag]) => flag !== '--path' && flag !== '--prefix')
+    const args = valid.flatMap(([flag, setting]) => [flag, validValue(setting)])
+    const end = await runProgram([name, ...args, '--output-format', 'json'])
+    // What follows the settings fails: nobody listens there, and there is no such backup.
+    assert.ok([2, 6].includes(end.exitCode ?? -1), end.stderr)
+    assert.match(
+      end.json<{ error: { code: string } }>().error.code,
+      /KB_(CLUSTER_UNREACHABLE|BACKUP_NOT_FOUND)/,
+    )
+    const path = await runProgram([name, '--path', folder, '--prefix', 'sub', '--output-format', 'json'])
+    assert.doesNotMatch(path.stdout, /--repo/)
+  })
+}
+
+test('a reader that closes stdout early causes no stack trace', async () => {
+  const repo = pathToFileURL(folder).href
+  for (const command of [
+    '--help',
+    'backup --help',
+    `list --repo ${repo}`,
+    'list --repo x --output-format json',
+  ]) {
+    const script = `{ sleep 0.2; "${process.execPath}" "${PROGRAM}" ${command}; echo "exit $?" >&2; } | true`
+    const { stderr } = spawnSync('sh', ['-c', script], { encoding: 'utf8', cwd: folder })
+    assert.match(stderr, /exit [02]\n$/, command)
+    assert.doesNotMatch(stderr, /EPIPE|Unhandled|^\s+at /m)
+  }
+})
+
+test('a result that cannot be printed is not a success', (t) => {
+  if (!existsSync('/dev/full')) return t.skip('no /dev/full')
+  const repo = pathToFileURL(folder).href
+  const script = `"${process.execPath}" "${PROGRAM}" list --repo ${repo} > /dev/full`
+  const { status, stderr } = spawnSync('sh', ['-c', script], { encoding: 'utf8' })
+  assert.equal(status, 1)
+  assert.match(stderr, /^Failed: cannot write the result to stdout \(ENOSPC\)$/m)
+})
+
+test('a repository that is empty or absent holds no backup', async () => {
+  await mkdir(join(folder, 'empty'))
+  for (const name of ['empty', 'absent']) {
+    const repo = pathToFileURL(join(folder, name)).href
+    const table = await expectExit(0, ['list', '--repo', repo])
+    assert.equal(table.stdout, `No backup in ${repo}\n`)
+    const { kind, backups } = (
+      await expectExit(0, ['list', '--repo', repo, '--output-format', 'json'])
+    ).json()
+    assert.deepEqual([kind, backups], ['backup_list', []])
+  }
+  assert.equal(existsSync(join(folder, 'absent')), false)
+})
+
+test('errors of the command line are JSON when that was asked for, whatever else is wrong', async () => {
+  for (const args of [
+    ['backup', '--output-format', 'json', '--nope'],
+    ['backup', '--output-format=json', 'extra'],
+    ['nope', '--output-format', 'json'],
+    ['list', '--output-format', 'json'],
+  ]) {
+    const end = await runProgram(args)
+    assertExit(end, 2)
+    const { kind, error } = end.json<{ kind: string; error: { code: string; exit_code: number } }>()
+    assert.deepEqual([kind, error.exit_code], ['error', 2])
+    assert.match(end.stderr, /^Refused: /)
+  }
+})
+
+function expectGoodHelp(text: string): void {
+  for (const line of text.split('\n')) assert.ok(line.length <= 80, `longer than 80 columns: ${line}`)
+  assert.match(text, /^Exit codes:$/m)
+  for (const code of [0, 1, 2, 3, 4, 5, 6, 7, 8, 70, 130]) assert.match(text, new RegExp(` ${code}  \\S`))
+  assert.doesNotMatch(text, /undefined|\[object|NaN|`/)
+}
+
+function validValue(setting: Setting): string {
+  if (setting.path === 'repo') return pathToFileURL(folder).href
+  const { type } = setting
+  if (setting.path.endsWith('bootstrap_servers')) return NOBODY
+  if (type.kind === 'integer') return String(setting.default ?? type.min)
+  if (type.kind === 'boolean') return 'false'
+  if (type.kind === 'choice') return type.choices[0] ?? ''
+  return type.kind === 'pairs' ? 'a=b' : 'daily'
+}
+
+/** Undefined for texts without a rule that could be broken here. */
+function invalidValue(setting: Setting): string | undefined {
+  const { type } = setting
+  if (type.kind === 'integer') return '999999999999999'
+  if (type.kind === 'boolean' || type.kind === 'choice') return 'perhaps'
+  // Any text may be meant as a repository, until it is opened.
+  return setting.check && setting.path !== 'repo' ? '~/~' : undefined
+}
+
+function olderNode(): string | undefined {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter((path) => !path.includes('node_modules'))
+  return folders
+    .map((path) => join(path, 'node'))
+    .filter((path) => existsSync(path))
+    .find((path) => {
+      const { stdout } = spawnSync(path, ['--version'], { encoding: 'utf8' })
+      return Number(/^v(\d+)/.exec(stdout)?.[1] ?? 99) < 24
+    })
+}
