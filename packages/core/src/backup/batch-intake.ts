@@ -209,9 +209,7 @@ export class BatchIntake {
   }
 
   #isAborted(cursor: BatchCursor): boolean {
-    const { baseOffset, lastOffset, producerId } = cursor
-    const ranges = this.#tracker.ranges(baseOffset, lastOffset + 1n)
-    return ranges.some((range) => range.producerId === producerId && range.firstOffset <= baseOffset)
+    return this.#tracker.isInAborted(cursor.producerId, cursor.baseOffset)
   }
 
   /** Records at or above the next offset; fewer than the batch holds when DeleteRecords cut into it. */

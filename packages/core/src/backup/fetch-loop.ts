@@ -141,14 +141,14 @@ export class FetchLoop {
     for (const fetched of response.partitions) {
       const writer = this.#byName.get(`${fetched.topic}/${fetched.partition}`)
       if (!writer || !live.has(writer)) continue
+      const before = writer.intake.nextOffset
+      // Asked for before the answer in front of it was checked, and that one led elsewhere: ask again, whatever it says.
+      if (request.positions.get(writer) !== before) continue
       if (fetched.errorCode !== 0) {
         lost.push(writer)
         this.#options.onPartitionLost(writer, this.#partitionError(fetched))
         continue
       }
-      const before = writer.intake.nextOffset
-      // Asked for before the answer in front of it was checked, and that one led elsewhere: ask again.
-      if (request.positions.get(writer) !== before) continue
       const writing = this.#accept(writer, fetched, response)
       // A failure is reported where the work is awaited; until then it must not count as unhandled.
       writing.catch(() => undefined)

@@ -73,7 +73,7 @@ export class PartitionLane {
       // A broker takes any first sequence of a producer it does not know: the first batch must be in before the next is sent.
       if (this.#window.length >= WINDOW_MAX || this.#written === 0) await this.#settleOldest()
     }
-    while (this.#window.length > 0) await this.#settleOldest()
+    await this.#settleAll()
     return {
       topic: this.#plan.targetTopic,
       partition: this.#plan.partition,
@@ -101,6 +101,10 @@ export class PartitionLane {
     return answer
   }
 
+  async #settleAll(): Promise<void> {
+    while (this.#window.length > 0) await this.#settleOldest()
+  }
+
   async #settleOldest(): Promise<void> {
     const beganMs = this.#context.clock.monotonicMs()
     for (let attempt = 1; ; attempt++) {
@@ -110,6 +114,8 @@ export class PartitionLane {
         this.#window.shift()
         this.#written += oldest.batch.records
         this.#context.onWritten(oldest.batch.records, oldest.batch.bytes.length)
+        // What was sent again goes one by one: a new batch would get ahead of it, out of sequence.
+        if (attempt > 1) await this.#settleAll()
         return
       }
       const waitedMs = this.#context.clock.monotonicMs() - beganMs

@@ -34,11 +34,17 @@ export function readToTarget({ log, options, random, answerMaxBytes, spoils }: R
     const { bytes, aborted } = answerAt(log, intake.nextOffset, random.below(answerMaxBytes), random)
     const before = { nextOffset: intake.nextOffset, pendingBytes: intake.pendingBytes }
     spoils?.(bytes)
+    const foreseen = intake.foresee(bytes, 0, bytes.length)
     try {
       items.push(...intake.accept(bytes, 0, bytes.length, aborted).map(taken))
     } catch (error) {
       assert.ok(isKafkaBackupError(error) && spoils !== undefined, String(error))
       assert.deepEqual({ nextOffset: intake.nextOffset, pendingBytes: intake.pendingBytes }, before)
+    }
+    const mayStopAtHole = !options.isCompacted && aborted.length > 0
+    if (spoils === undefined && !mayStopAtHole) {
+      assert.equal(foreseen.isAtTarget, intake.isAtTarget)
+      if (!foreseen.isAtTarget) assert.equal(foreseen.nextOffset, intake.nextOffset)
     }
     bytes.fill(0xdd)
   }
