@@ -34,7 +34,7 @@ export async function killRun(
   const ended = program.ended.finally(() => {
     hasEnded = true
   })
-  if (aim === 'any moment') await Promise.race([delay(wholeRunMs * (0.1 + 0.45 * random.fraction())), ended])
+  if (aim === 'any moment') await Promise.race([delay(wholeRunMs * (0.1 + 0.35 * random.fraction())), ended])
   else {
     await untilCommit(archive, before + 1, { isLast: aim === 'last commit', isOver: () => hasEnded })
     await delay(random.below(BLINK_MS[aim]))

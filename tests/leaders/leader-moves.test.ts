@@ -21,9 +21,10 @@ import { countRecords, expectCopiesEqual } from '../harness/same-content.ts'
 const TOPICS = ['orders', 'ledger']
 const RECORDS = { orders: 9_000, ledger: 3_000 } as const
 const REPLICATED = { 'default.replication.factor': '3', 'min.insync.replicas': '2' } as const
+const QUICK_FAILOVER = { 'broker.session.timeout.ms': '3000', 'broker.heartbeat.interval.ms': '300' } as const
 // Each broker leads a third, so a run takes some seconds, and what happens to a leader meets it in the middle.
-const BYTES_PER_SEC = 700_000
-const MIDDLE_MS = 1_500
+const BYTES_PER_SEC = 900_000
+const MIDDLE_MS = 1_200
 const MOVED_WITHIN_MS = 60_000
 const PATIENCE_MS = 240_000
 
@@ -60,7 +61,10 @@ let ends: ReadonlyMap<string, bigint>
 
 describe('while leaders move between three brokers', () => {
   before(async () => {
-    cluster = await startKafkaCluster({ brokers: 3, properties: { ...SHORT_QUOTA_WINDOWS, ...REPLICATED } })
+    cluster = await startKafkaCluster({
+      brokers: 3,
+      properties: { ...SHORT_QUOTA_WINDOWS, ...REPLICATED, ...QUICK_FAILOVER },
+    })
     await createTopics(cluster, { orders: { partitions: 3 }, ledger: { partitions: 3 } })
     const transactions = { recordsPerTransaction: 100, abortEvery: 4 }
     await fillTopics(cluster, [

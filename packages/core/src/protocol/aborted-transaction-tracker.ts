@@ -62,6 +62,15 @@ export class AbortedTransactionTracker {
   }
 
   /**
+   * True when a data batch of this producer at `offset`, which is the next to be added, belongs to a transaction that was
+   * listed as aborted and has not ended. Costs the same however many transactions there were.
+   */
+  isInAborted(producerId: bigint, offset: bigint): boolean {
+    const first = this.#open.get(producerId)?.[0]
+    return first !== undefined && first <= offset
+  }
+
+  /**
    * The ranges that lie in what was read from `beginOffset` to `endOffset` (exclusive), by first offset. One of which
    * only the marker is there is among them, so that the ranges of all readings together hold its end.
    */
