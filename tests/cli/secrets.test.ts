@@ -57,13 +57,10 @@ test('no secret of the file or the environment is ever printed', async () => {
   IN_ENVIRONMENT.forEach((name, at) => {
     env[name] = canaries[IN_FILE.length + at] ?? ''
   })
-  // All at once, and one by one, so that no refusal hides another.
+  // All at once, and a few at a time: of many refusals only the first ten are told.
   await expectSilence(nested(IN_FILE), env, canaries)
-  await Promise.all([0, 1].map((turn) => one(turn)))
-  async function one(turn: number): Promise<void> {
-    for (const [at, path] of IN_FILE.entries()) {
-      if (at % 2 === turn) await expectSilence(nested([path]), env, canaries, `${at}.yaml`)
-    }
+  for (let at = 0; at < IN_FILE.length; at += 4) {
+    await expectSilence(nested(IN_FILE.slice(at, at + 4)), env, canaries)
   }
 })
 
@@ -106,8 +103,8 @@ async function expectSilence(
   text: string,
   env: Readonly<Record<string, string>>,
   canaries: readonly string[],
-  file = 'all.yaml',
 ): Promise<void> {
+  const file = 'secret.yaml'
   await writeFile(join(folder, file), text)
   const args = [
     '--config',

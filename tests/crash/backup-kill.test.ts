@@ -23,7 +23,7 @@ const KILLS = Number(process.env.KILLS ?? 20)
 const SEED = Number(process.env.SEED ?? 4)
 const READ_BYTES_PER_SEC = 4_000_000
 // A lineage is one backup id: killed runs until it is done or had this many, the last killed at its end, then a whole run.
-const SHOTS_PER_LINEAGE = 8
+const SHOTS_PER_LINEAGE = 6
 
 let cluster: KafkaCluster
 
@@ -81,7 +81,7 @@ async function killLineage(
 }
 
 function anyAim(fraction: number): KillAim {
-  return fraction < 0.7 ? 'any moment' : 'next commit'
+  return fraction < 0.6 ? 'any moment' : 'next commit'
 }
 
 async function expectRestoredEqual(lineages: readonly Archive[]): Promise<void> {

@@ -19,7 +19,7 @@ export interface KilledRun {
 }
 
 // Behind its last commit a run has only the manifest to write.
-const BLINK_MS = { 'next commit': 25, 'last commit': 6 } as const
+const BLINK_MS = { 'next commit': 300, 'last commit': 6 } as const
 const POLL_MS = 2
 
 /** Kills a backup that was just started, by SIGKILL, and finds out what was hit. `wholeRunMs` bounds the random moments. */
@@ -34,7 +34,7 @@ export async function killRun(
   const ended = program.ended.finally(() => {
     hasEnded = true
   })
-  if (aim === 'any moment') await Promise.race([delay(wholeRunMs * (0.1 + 0.35 * random.fraction())), ended])
+  if (aim === 'any moment') await Promise.race([delay(wholeRunMs * (0.1 + 0.6 * random.fraction())), ended])
   else {
     await untilCommit(archive, before + 1, { isLast: aim === 'last commit', isOver: () => hasEnded })
     await delay(random.below(BLINK_MS[aim]))

@@ -91,6 +91,7 @@ async function prepare(context: CommandContext, storage: StorageBackend, cluster
     isCreatingTopics: config.restore.createTopics,
     replicationFactor: config.restore.defaultReplicationFactor,
     nowMs: context.clock.nowMs(),
+    signal: context.signal,
   })
   return { plan, targetPlan }
 }

@@ -1,5 +1,6 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { type Cluster, type ClusterDescription, type NewTopic, partitionName } from '../kafka/cluster.ts'
+import { retry } from '../runtime/retry.ts'
 import type { RestorePlan, TopicRestorePlan } from './restore-plan.ts'
 
 /** What is created, and where each target partition begins. */
@@ -17,8 +18,11 @@ export interface TargetOptions {
   /** -1: the cluster's default. */
   readonly replicationFactor: number
   readonly nowMs: number
+  readonly signal?: AbortSignal
 }
 
+// The leaders of a topic that was just created may not have heard of it yet.
+const PREFLIGHT_RETRY = { firstDelayMs: 200, maxDelayMs: 1_000, giveUpAfterMs: 10_000 }
 const BROKER_MAX_MESSAGE_BYTES = 1_048_588
 const FUTURE_MAX_MS = 3_600_000n
 const SETTINGS = [
@@ -37,7 +41,20 @@ export async function preflightRestore(
   plan: RestorePlan,
   options: TargetOptions,
 ): Promise<TargetPlan> {
+  // Outside of the retry: that no broker answers is said at once.
   const existing = new Set(await cluster.topicNames())
+  return retry(() => preflightOnce(cluster, plan, options, existing), {
+    policy: PREFLIGHT_RETRY,
+    ...(options.signal ? { signal: options.signal } : {}),
+  })
+}
+
+async function preflightOnce(
+  cluster: Cluster,
+  plan: RestorePlan,
+  options: TargetOptions,
+  existing: ReadonlySet<string>,
+): Promise<TargetPlan> {
   const present = plan.topics.filter((topic) => existing.has(topic.targetTopic))
   const absent = plan.topics.filter((topic) => !existing.has(topic.targetTopic))
   const description = await cluster.describe(present.map((topic) => topic.targetTopic))

@@ -55,8 +55,8 @@ export interface RestoreReport {
 
 // Each partition under way holds up to three frames and five batches; four keep a broker busy.
 const CONCURRENT_PARTITIONS_MAX = 4
-// InitProducerId answers with transient errors for the first moments of a cluster.
-const PRODUCER_ID_RETRY = { firstDelayMs: 100, maxDelayMs: 1_000, giveUpAfterMs: 30_000 }
+// InitProducerId answers with transient errors for the first moments of a cluster, everything else while leaders change.
+const TRANSIENT_RETRY = { firstDelayMs: 100, maxDelayMs: 1_000, giveUpAfterMs: 30_000 }
 
 /**
  * Executes a plan whose preflight passed: creates the topics, writes every record once, and checks at the end that each target
@@ -98,7 +98,7 @@ async function writeAll(
   const queues = new LeaderQueues(options, topics)
   try {
     const results = await writePartitions(options, queues, identity)
-    await assertEnds(options.cluster, results)
+    await assertEnds(options, results)
     return results
   } finally {
     await queues.close()
@@ -122,7 +122,7 @@ async function acquireIdentity(
         link.connection.close()
       }
     },
-    { policy: PRODUCER_ID_RETRY, clock, signal },
+    { policy: TRANSIENT_RETRY, clock, signal },
   )
 }
 
@@ -204,8 +204,10 @@ function trackProgress(options: RestoreRunOptions): (records: number, bytes: num
 }
 
 /** What the target says it holds must be what we wrote: a foreign writer or a deletion is noticed here at the latest. */
-async function assertEnds(cluster: Cluster, results: readonly RestoredPartition[]): Promise<void> {
-  const ends = await cluster.listOffsets('high_watermark', results)
+async function assertEnds(options: RestoreRunOptions, results: readonly RestoredPartition[]): Promise<void> {
+  const { cluster, clock, signal } = options
+  const policy = TRANSIENT_RETRY
+  const ends = await retry(() => cluster.listOffsets('high_watermark', results), { policy, clock, signal })
   for (const result of results) {
     const end = ends.get(partitionName(result))
     if (end === result.nextTargetOffset) continue

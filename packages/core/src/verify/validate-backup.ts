@@ -141,7 +141,7 @@ class Validation {
       return { severity: 'foreign', code: 'KB_VALIDATION_FAILED', key, partitions: [], message }
     }
     return [
-      ...inventory.unknown.map(({ key }) => foreign(key, 'it is no object of a backup')),
+      ...inventory.unknown.map(({ key }) => foreign(key, 'it does not belong to a backup')),
       ...walk.strayNumbers.map((number) => {
         return foreign(commitKey(backupId, number), 'it is no commit, and no commits lead to its number')
       }),
