@@ -49,7 +49,7 @@ export const ERROR_TABLE = {
   KB_CONFIG_UNSET_VARIABLE: row(
     'config',
     false,
-    'Set the variable, or write $${NAME} for a literal ${NAME}.',
+    'Set the variable, or double the dollar sign to mean the text itself.',
   ),
   KB_CONFIG_UNSUPPORTED: row('config', false, 'Remove the setting, or use a version that supports it.'),
   KB_LOCATION_INVALID: row('config', false, 'Write the repository as a URL, such as file:///var/backups.'),
