@@ -11,6 +11,7 @@ import { manifestKey } from '../repository/key-layout.ts'
 import { writeSnapshotIfDue } from '../repository/open-backup.ts'
 import { Budget } from '../runtime/budget.ts'
 import type { Clock } from '../runtime/clock.ts'
+import { invariant } from '../runtime/invariant.ts'
 import type { Random } from '../runtime/random.ts'
 import { settleAll } from '../runtime/settle-all.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
@@ -99,6 +100,7 @@ class BackupRun {
   async execute(): Promise<BackupReport> {
     try {
       await this.#readWithCheckpoints()
+      this.#assertExplained()
       const outcome = this.#outcome()
       await settleAll(this.#writers.map((writer) => writer.checkpoint(true)))
       await this.#commit(outcome)
@@ -110,6 +112,18 @@ class BackupRun {
     }
     await this.#renderManifest()
     return this.#report(this.#outcome())
+  }
+
+  /** Whatever the reading decided: no offset below a target may be passed over without a batch, a hole or a gap. */
+  #assertExplained(): void {
+    if (this.#options.signal.aborted) return
+    for (const { plan, intake } of this.#writers) {
+      const isExplained = intake.isAtTarget && (plan.isCompacted || !intake.isShort)
+      invariant(
+        isExplained,
+        `${plan.topic}/${plan.partition} ended at ${intake.nextOffset}, before ${plan.targetOffset}`,
+      )
+    }
   }
 
   async #readWithCheckpoints(): Promise<void> {

@@ -82,6 +82,11 @@ export class BatchIntake {
     return this.#isEndDeclared || this.#nextOffset >= this.#targetOffset
   }
 
+  /** True when the end was declared before the target: legal on compacted topics only. */
+  get isShort(): boolean {
+    return this.#nextOffset < this.#targetOffset
+  }
+
   /** Bytes of batches that wait for a frame to fill. */
   get pendingBytes(): number {
     return this.#collector.rawBytes
@@ -113,7 +118,7 @@ export class BatchIntake {
             cut.push(...this.#cutMissing(slice(), this.#targetOffset))
             sliceBegin = cursor.position
           }
-          this.declareEnd()
+          this.#isEndDeclared = true
           break
         }
         if (cursor.lastOffset < this.#nextOffset) {
@@ -178,9 +183,14 @@ export class BatchIntake {
     this.#trackers.push({ fromOffset: offset, tracker: this.#tracker })
   }
 
-  /** Nothing is between here and the target; the next run finds the hole in front of the first newer batch. */
-  declareEnd(): void {
+  /**
+   * The leader has shown that it holds nothing more below the target. On a compacted topic that is a hole, which the next run
+   * finds in front of the first newer batch; elsewhere these offsets are missing, and are returned as such.
+   */
+  declareEnd(): (CutFrame | MissingOffsets)[] {
+    const isMissing = !this.#isCompacted && !this.isAtTarget
     this.#isEndDeclared = true
+    return isMissing ? this.#cutMissing(Buffer.alloc(0), this.#targetOffset) : []
   }
 
   /** Aborted transactions that overlap [beginOffset, endOffset), for the index of a segment that ends there. */

@@ -5,6 +5,7 @@ import { FETCH, type FetchedPartition, type FetchResponse, fetchBatches } from '
 import { brokerError } from '../kafka/kafka-error.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { settleAll } from '../runtime/settle-all.ts'
+import type { CutFrame, MissingOffsets } from './batch-intake.ts'
 import type { PartitionWriter } from './partition-writer.ts'
 
 /** How a fetch loop asks. Sizes in bytes, times in milliseconds. */
@@ -21,8 +22,8 @@ export interface FetchLoopOptions {
 }
 
 const PARTITION_MIN_BYTES = 256 * 1024
-// An empty answer below the target means that nothing is left there. Asked again, because a leader that was just
-// elected may not have its high watermark yet.
+// An empty answer to the partition that was asked for first means that nothing is left there. Asked again, because a leader
+// that was just elected may not have its high watermark yet.
 const EMPTY_ANSWERS_MAX = 5
 // A response can be damaged on its way; a batch that is damaged in the log stays so.
 const CORRUPT_ANSWERS_MAX = 3
@@ -138,6 +139,7 @@ export class FetchLoop {
     const lost: PartitionWriter[] = []
     const served: PartitionWriter[] = []
     const live = new Set(this.#live)
+    const [first] = request.positions.keys()
     for (const fetched of response.partitions) {
       const writer = this.#byName.get(`${fetched.topic}/${fetched.partition}`)
       if (!writer || !live.has(writer)) continue
@@ -149,7 +151,7 @@ export class FetchLoop {
         this.#options.onPartitionLost(writer, this.#partitionError(fetched))
         continue
       }
-      const writing = this.#accept(writer, fetched, response)
+      const writing = this.#accept(writer, fetched, { response, isFirst: writer === first })
       // A failure is reported where the work is awaited; until then it must not count as unhandled.
       writing.catch(() => undefined)
       work.push(writing)
@@ -160,13 +162,16 @@ export class FetchLoop {
     return work
   }
 
-  #accept(writer: PartitionWriter, fetched: FetchedPartition, response: FetchResponse): Promise<void> {
-    const before = writer.intake.nextOffset
+  #accept(
+    writer: PartitionWriter,
+    fetched: FetchedPartition,
+    { response, isFirst }: { readonly response: FetchResponse; readonly isFirst: boolean },
+  ): Promise<void> {
     try {
       const cut = writer.intake.accept(response.buffer, fetched.begin, fetched.end, fetched.aborted)
-      this.#noteEmpty(writer, fetched, writer.intake.nextOffset > before)
+      const ended = this.#noteEmpty(writer, fetched, isFirst)
       this.#corruptAnswers.delete(writer)
-      return writer.enqueue(cut)
+      return writer.enqueue([...cut, ...ended])
     } catch (error) {
       const attempts = (this.#corruptAnswers.get(writer) ?? 0) + 1
       this.#corruptAnswers.set(writer, attempts)
@@ -177,17 +182,24 @@ export class FetchLoop {
     }
   }
 
-  /** On a compacted topic the last records below the target may be gone without a batch that shows it. */
-  #noteEmpty(writer: PartitionWriter, fetched: FetchedPartition, hasAdvanced: boolean): void {
-    if (hasAdvanced || writer.intake.isAtTarget) {
-      this.#emptyAnswers.delete(writer)
-      return
+  /**
+   * On a compacted topic the last records below the target may be gone without a batch that shows it. An empty answer says so only
+   * for the partition that stood first in the request: it gets at least one batch if it has any (KIP-74), while the others
+   * are left out whenever the answer is full.
+   */
+  #noteEmpty(
+    writer: PartitionWriter,
+    fetched: FetchedPartition,
+    isFirst: boolean,
+  ): (CutFrame | MissingOffsets)[] {
+    const isEmpty = fetched.end === fetched.begin && fetched.lastStableOffset >= writer.plan.targetOffset
+    if (!isEmpty || !isFirst || writer.intake.isAtTarget) {
+      if (!isEmpty) this.#emptyAnswers.delete(writer)
+      return []
     }
-    const isServed = fetched.end === fetched.begin && fetched.lastStableOffset >= writer.plan.targetOffset
-    if (!isServed) return
     const answers = (this.#emptyAnswers.get(writer) ?? 0) + 1
     this.#emptyAnswers.set(writer, answers)
-    if (answers >= EMPTY_ANSWERS_MAX) writer.intake.declareEnd()
+    return answers >= EMPTY_ANSWERS_MAX ? writer.intake.declareEnd() : []
   }
 
   /** A leader that answers and has nothing, although there should be something, is as good as one that is silent. */

@@ -86,7 +86,7 @@ export const ERROR_TABLE = {
   KB_TARGET_CHANGED: row(
     'conflict',
     false,
-    'Something else wrote to the target; delete the topic and restore again.',
+    'Something else wrote to the target, or a broker was killed in the middle; delete the topic and restore again.',
   ),
   KB_RECORD_TOO_LARGE: row('failed', false, 'Raise max.message.bytes of the target topic.'),
 

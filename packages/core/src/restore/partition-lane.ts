@@ -143,7 +143,7 @@ export class PartitionLane {
     const { targetTopic: topic, partition } = this.#plan
     return new KafkaBackupError(
       'KB_TARGET_CHANGED',
-      `${partitionName({ topic, partition })}: a batch was written at offset ${produced.baseOffset}, expected ${sent.targetOffset}: something else writes to this topic`,
+      `${partitionName({ topic, partition })}: a batch was written at offset ${produced.baseOffset}, expected ${sent.targetOffset}: something else writes to this topic, or a broker was killed and took a batch twice`,
       { context: { topic, partition, offset: produced.baseOffset.toString() } },
     )
   }
