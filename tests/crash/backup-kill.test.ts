@@ -24,6 +24,8 @@ const SEED = Number(process.env.SEED ?? 4)
 const READ_BYTES_PER_SEC = 4_000_000
 // A lineage is one backup id: killed runs until it is done or had this many, the last killed at its end, then a whole run.
 const SHOTS_PER_LINEAGE = 6
+// A restore says nothing about offsets that reading every batch of the archive does not; it is the proof of the content.
+const RESTORED_MAX = 3
 
 let cluster: KafkaCluster
 
@@ -61,7 +63,7 @@ test(`a backup that is killed ${KILLS} times at random moments holds every offse
   t.diagnostic(`${lineages.length} backups, ${orphans} orphans of dead runs beside what is committed`)
   assert.ok(hits.has('before the first commit') && hits.has('between commits'), `kills hit only: ${summary}`)
   assert.ok(orphans > 0, 'no kill left an orphan: they hit too little of the writing')
-  await expectRestoredEqual(lineages)
+  await expectRestoredEqual(lineages.slice(0, RESTORED_MAX))
 })
 
 /** Kills runs on one backup id until one of them finished its work. */
@@ -102,8 +104,12 @@ function archiveOf(backupId: string): Archive {
   return { folder: join(cluster.folder, 'repository'), backupId }
 }
 
-/** Without compression segments reach their size between two commits, where a kill makes orphans of them. */
+/**
+ * Every other backup has small segments, closed at each checkpoint. In the others they fill up and stay uncommitted for a
+ * while, so that kills make orphans of them.
+ */
 function backupCommand(archive: Archive): string[] {
-  const compression = archive.backupId.endsWith('2') ? 'zstd' : 'none'
-  return [...backupArgs(cluster, archive, CRASH_TOPICS), ...MANY_COMMITS, '--compression', compression]
+  const isFilling = Number(archive.backupId.at(-1)) % 2 === 0
+  const style = isFilling ? ['--compression', 'none', '--segment-max-interval-ms', '2000'] : []
+  return [...backupArgs(cluster, archive, CRASH_TOPICS), ...MANY_COMMITS, ...style]
 }

@@ -19,8 +19,8 @@ export interface KilledRun {
 }
 
 // Behind its last commit a run has only the manifest to write.
-const BLINK_MS = { 'next commit': 300, 'last commit': 6 } as const
-const POLL_MS = 2
+const BLINK_MS = { 'next commit': 5, 'last commit': 6 } as const
+const POLL_MS = 1
 
 /** Kills a backup that was just started, by SIGKILL, and finds out what was hit. `wholeRunMs` bounds the random moments. */
 export async function killRun(
