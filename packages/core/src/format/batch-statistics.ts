@@ -110,9 +110,12 @@ export class StatisticsCollector {
   }
 }
 
-/** Null when there is none, and for a compressed batch: it needs its records, and is left to whoever decompresses them. */
+/**
+ * Null when there is none, and for a compressed batch: it needs its records, and is left to whoever decompresses them. A
+ * message set was looked through already, for its first offset.
+ */
 function readableMinTimestamp(cursor: BatchCursor): bigint | null {
   if (cursor.isControl) return null
-  const isReadable = cursor.isLogAppendTime || cursor.codecId === 0
+  const isReadable = cursor.isLogAppendTime || cursor.codecId === 0 || cursor.messageSet !== null
   return isReadable ? minEffectiveTimestamp(cursor, cursor.body) : null
 }

@@ -1,5 +1,6 @@
 import { LIMITS } from '../runtime/limits.ts'
 import type { AbortedRange } from './aborted-transactions.ts'
+import { AscendingOffsets } from './ascending-offsets.ts'
 import { parseControlType } from './control-record.ts'
 import type { BatchCursor } from './record-batch.ts'
 
@@ -22,8 +23,8 @@ export interface AbortedTransaction {
  * already is an old one, and is left out: to take it up again would drop the producer's next, committed, transaction.
  */
 export class AbortedTransactionTracker {
-  /** Per producer, first offsets of transactions whose end was not seen, ascending. */
-  readonly #open = new Map<bigint, bigint[]>()
+  /** Per producer, first offsets of transactions whose end was not seen. */
+  readonly #open = new Map<bigint, AscendingOffsets>()
   /** In order of their end. */
   #ended: (AbortedRange & { readonly endOffset: bigint })[] = []
   /** Offset of the last marker per producer, those seen last at the end. */
@@ -31,12 +32,18 @@ export class AbortedTransactionTracker {
 
   /** Takes the list of a response, before its batches. */
   addAborted(transactions: Iterable<AbortedTransaction>): void {
+    const listed = new Map<bigint, bigint[]>()
     for (const { producerId, firstOffset } of transactions) {
       const lastMarker = this.#lastMarker.get(producerId)
       if (lastMarker !== undefined && firstOffset <= lastMarker) continue
-      const open = this.#open.get(producerId)
-      if (open === undefined) this.#open.set(producerId, [firstOffset])
-      else insert(open, firstOffset)
+      const offsets = listed.get(producerId)
+      if (offsets === undefined) listed.set(producerId, [firstOffset])
+      else offsets.push(firstOffset)
+    }
+    for (const [producerId, offsets] of listed) {
+      const open = this.#open.get(producerId) ?? new AscendingOffsets()
+      open.add(offsets)
+      this.#open.set(producerId, open)
     }
   }
 
@@ -50,10 +57,8 @@ export class AbortedTransactionTracker {
     this.#remember(producerId, markerOffset)
     const open = this.#open.get(producerId)
     if (open === undefined) return
-    const ending = open.filter((firstOffset) => firstOffset <= markerOffset)
-    const staying = open.slice(ending.length)
-    if (staying.length > 0) this.#open.set(producerId, staying)
-    else this.#open.delete(producerId)
+    const ending = open.takeUpTo(markerOffset)
+    if (open.isEmpty) this.#open.delete(producerId)
     ending.forEach((firstOffset, index) => {
       const endOffset = ending[index + 1] ?? markerOffset
       // Older brokers list an empty transaction with the offset of its marker.
@@ -66,7 +71,7 @@ export class AbortedTransactionTracker {
    * listed as aborted and has not ended. Costs the same however many transactions there were.
    */
   isInAborted(producerId: bigint, offset: bigint): boolean {
-    const first = this.#open.get(producerId)?.[0]
+    const first = this.#open.get(producerId)?.first
     return first !== undefined && first <= offset
   }
 
@@ -78,7 +83,8 @@ export class AbortedTransactionTracker {
     const found: AbortedRange[] = this.#ended.filter(
       (range) => range.firstOffset < endOffset && range.endOffset >= beginOffset,
     )
-    for (const [producerId, open] of this.#open) {
+    for (const [producerId, offsets] of this.#open) {
+      const open = offsets.values()
       for (const [index, firstOffset] of open.entries()) {
         const end = open[index + 1] ?? null
         if (firstOffset >= endOffset || (end !== null && end < beginOffset)) continue
@@ -103,12 +109,6 @@ export class AbortedTransactionTracker {
       return
     }
   }
-}
-
-function insert(offsets: bigint[], offset: bigint): void {
-  const index = offsets.findIndex((other) => other >= offset)
-  if (index < 0) offsets.push(offset)
-  else if (offsets[index] !== offset) offsets.splice(index, 0, offset)
 }
 
 function byOffset(left: AbortedRange, right: AbortedRange): number {

@@ -1,6 +1,7 @@
 import { promisify } from 'node:util'
 import { gunzip, gunzipSync, gzip, gzipSync } from 'node:zlib'
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import { LIMITS } from '../runtime/limits.ts'
 import type { Codec } from './codec.ts'
 import { compressLz4Frame, compressLz4FrameAsync, decompressLz4Frame } from './lz4-frame.ts'
 import { compressXerial, compressXerialAsync, decompressSnappy } from './snappy-stream.ts'
@@ -90,7 +91,10 @@ export async function compressBodyAsync(codec: Codec, raw: Buffer, level?: numbe
   }
 }
 
-/** The trailer of a gzip member states its length modulo 2^32; the last member alone may pass the ceiling. */
+/**
+ * The trailer of a gzip member states its length modulo 2^32. Where members are joined it is that of the last: the others
+ * are given LIMITS.gzipUnstatedMaxRawBytes, so that a member that lies is not followed to a high ceiling.
+ */
 function gunzipOptions(body: Buffer, ceilingBytes: number): { maxOutputLength: number; chunkSize: number } {
   if (body.length < GZIP_MIN_BYTES) {
     throw new KafkaBackupError('KB_BATCH_CORRUPT', `gzip: ${body.length} bytes are no gzip member`)
@@ -98,7 +102,8 @@ function gunzipOptions(body: Buffer, ceilingBytes: number): { maxOutputLength: n
   const statedBytes = body.readUInt32LE(body.length - 4)
   if (statedBytes > ceilingBytes) throw aboveCeiling(ceilingBytes)
   const expectedBytes = Math.min(statedBytes, body.length * GZIP_RATIO_MAX)
-  return { maxOutputLength: Math.max(1, ceilingBytes), chunkSize: gzipChunkBytes(expectedBytes) }
+  const mostBytes = Math.min(ceilingBytes, Math.max(statedBytes, LIMITS.gzipUnstatedMaxRawBytes))
+  return { maxOutputLength: Math.max(1, mostBytes), chunkSize: gzipChunkBytes(expectedBytes) }
 }
 
 function gzipOptions(raw: Buffer, level: number | undefined): { level?: number; chunkSize: number } {

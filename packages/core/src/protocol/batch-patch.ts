@@ -4,6 +4,7 @@ import {
   BATCH_ATTRIBUTE,
   BATCH_FIELD,
   BATCH_LENGTH_OVERHEAD_BYTES,
+  BATCH_MAGIC,
   type BatchCursor,
 } from './record-batch.ts'
 
@@ -18,11 +19,12 @@ export interface ProducePatch {
 
 /**
  * True when the batch may be produced as it is, after {@link patchForProduce}: brokers take neither control
- * batches nor batches whose record count differs from their offsets. Two more would be taken and change what
+ * batches, nor batches whose record count differs from their offsets, nor message sets. Two more would be taken and change what
  * consumers see or what the log means, so they are re-encoded: a batch with a delete horizon (KIP-534), and one
  * with log append time, whose records the broker would give the producer's times back.
  */
 export function isProducible(cursor: BatchCursor): boolean {
+  if (cursor.messageSet !== null) return false
   const { attributes, recordCount } = cursor
   const forbidden = BATCH_ATTRIBUTE.control | BATCH_ATTRIBUTE.deleteHorizon | BATCH_ATTRIBUTE.logAppendTime
   return (attributes & forbidden) === 0 && recordCount > 0 && recordCount === cursor.lastOffsetDelta + 1
@@ -33,6 +35,7 @@ export function isProducible(cursor: BatchCursor): boolean {
  * producer's fields, the transactional bit, and the CRC-32C. The records are not touched.
  */
 export function patchForProduce(buffer: Buffer, position: number, patch: ProducePatch): void {
+  assertMagic(buffer, position)
   const attributes = buffer.readInt16BE(position + BATCH_FIELD.attributes)
   invariant(
     (attributes & (BATCH_ATTRIBUTE.control | BATCH_ATTRIBUTE.deleteHorizon)) === 0,
@@ -52,9 +55,14 @@ export function patchForProduce(buffer: Buffer, position: number, patch: Produce
 
 /** Writes the CRC-32C of the batch at `position`, whose length field is right already. */
 export function sealBatch(buffer: Buffer, position: number): void {
+  assertMagic(buffer, position)
   const batchLength = buffer.readInt32BE(position + BATCH_FIELD.batchLength)
   const end = position + BATCH_LENGTH_OVERHEAD_BYTES + batchLength
   invariant(batchLength > 0 && end <= buffer.length, 'the batch lies inside the buffer')
   const crc = crc32c(buffer.subarray(position + BATCH_FIELD.attributes, end))
   buffer.writeUInt32BE(crc, position + BATCH_FIELD.crc)
+}
+
+function assertMagic(buffer: Buffer, position: number): void {
+  invariant(buffer[position + BATCH_FIELD.magic] === BATCH_MAGIC, 'only record batches are changed')
 }

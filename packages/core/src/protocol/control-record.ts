@@ -1,8 +1,9 @@
 import { LIMITS } from '../runtime/limits.ts'
 import { decompressBody } from './batch-compression.ts'
+import { corrupt } from './batch-error.ts'
 import { ByteReader } from './byte-reader.ts'
 import { readRecords } from './record.ts'
-import { type BatchCursor, corrupt } from './record-batch.ts'
+import type { BatchCursor } from './record-batch.ts'
 
 /**
  * What a control batch says: the end of a transaction, nothing any more because the log cleaner took its record

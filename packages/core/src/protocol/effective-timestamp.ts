@@ -1,4 +1,5 @@
-import { assertBatch, type BatchCursor, corrupt } from './record-batch.ts'
+import { corrupt } from './batch-error.ts'
+import { assertBatch, type BatchCursor } from './record-batch.ts'
 import { readShortVarlong, readVarint, readVarlong, type VarintSource } from './varint.ts'
 
 /** Timestamps and deltas in these bounds have a sum that a number holds exactly. */
@@ -7,13 +8,14 @@ const EXACT_TIMESTAMP_MAX = 2 ** 52
 /**
  * Smallest effective timestamp, in milliseconds, of the records of the current batch, whose decompressed records
  * are `body`; null when the batch holds none. With log append time it is the max timestamp of the batch, and `body`
- * is not looked at. Reads the length and the timestamp delta of each record and nothing else, without allocating.
+ * is not looked at; nor is it for a message set, whose records were looked through already. Reads the length and the timestamp delta of each record and nothing else, without allocating.
  * (The header does not have it: `baseTimestamp` is that of the first record, not the smallest.)
  * @throws KB_BATCH_CORRUPT when the lengths do not add up to the body.
  */
 export function minEffectiveTimestamp(cursor: BatchCursor, body: Buffer): bigint | null {
   assertBatch(cursor)
   if (cursor.recordCount === 0) return null
+  if (cursor.messageSet !== null) return cursor.messageSet.minTimestamp
   if (cursor.isLogAppendTime) return cursor.maxTimestamp
   const baseTimestamp = Number(cursor.baseTimestamp)
   if (Math.abs(baseTimestamp) <= EXACT_TIMESTAMP_MAX) {

@@ -41,13 +41,22 @@ interface MeasuredFrame {
   readonly end: number
 }
 
+/** `acceptsOldHeaderChecksum`: Kafka's clients before 0.10 counted the magic into the header checksum (KAFKA-3160). */
+export interface Lz4DecodeOptions {
+  readonly acceptsOldHeaderChecksum?: boolean
+}
+
 /**
  * Decodes every LZ4 frame of `input`; skippable frames are left out, checksums are verified where present.
  * The output is measured first, so nothing is allocated for input that would pass `ceilingBytes`.
  * @throws KB_LIMIT_EXCEEDED above the ceiling, KB_BATCH_CORRUPT for malformed input, KB_FORMAT_UNSUPPORTED for
  * a frame that needs a dictionary.
  */
-export function decompressLz4Frame(input: Buffer, ceilingBytes: number): Buffer {
+export function decompressLz4Frame(
+  input: Buffer,
+  ceilingBytes: number,
+  options: Lz4DecodeOptions = {},
+): Buffer {
   const frames: MeasuredFrame[] = []
   let contentBytes = 0
   for (let position = 0; position < input.length; ) {
@@ -56,7 +65,8 @@ export function decompressLz4Frame(input: Buffer, ceilingBytes: number): Buffer 
       position = skipped
       continue
     }
-    const frame = measureFrame(input, position, ceilingBytes - contentBytes)
+    const flags = checkHeader(input, position, options.acceptsOldHeaderChecksum === true)
+    const frame = measureFrame(input, position, flags, ceilingBytes - contentBytes)
     if (frames.push(frame) > LIMITS.bodyMaxFrames) throw tooManyFrames()
     contentBytes += frame.contentBytes
     position = frame.end
@@ -111,8 +121,7 @@ function skippableEnd(input: Buffer, position: number): number {
   return end
 }
 
-function measureFrame(input: Buffer, begin: number, ceilingBytes: number): MeasuredFrame {
-  const flags = checkHeader(input, begin)
+function measureFrame(input: Buffer, begin: number, flags: number, ceilingBytes: number): MeasuredFrame {
   const hasSize = (flags & FLAG.size) !== 0
   const blockMaxBytes = 1 << (8 + 2 * (input[begin + 5]! >>> 4))
   const declaredBytes = hasSize ? input.readBigUInt64LE(begin + 6) : null
@@ -144,7 +153,7 @@ function measureFrame(input: Buffer, begin: number, ceilingBytes: number): Measu
 }
 
 /** Checks the frame header at `begin` and returns its flags. */
-function checkHeader(input: Buffer, begin: number): number {
+function checkHeader(input: Buffer, begin: number, acceptsOld: boolean): number {
   if (wordAt(input, begin) !== FRAME_MAGIC) throw corruptFrame('no LZ4 frame magic', begin)
   if (input.length - begin < HEADER_MIN_BYTES) throw corruptFrame('header is cut off', begin)
   const flags = input[begin + 4]!
@@ -156,7 +165,9 @@ function checkHeader(input: Buffer, begin: number): number {
   const checksumAt =
     begin + 6 + ((flags & FLAG.size) !== 0 ? 8 : 0) + ((flags & FLAG.dictionary) !== 0 ? 4 : 0)
   if (checksumAt >= input.length) throw corruptFrame('header is cut off', begin)
-  if (input[checksumAt] !== headerChecksum(input, begin + 4, checksumAt)) {
+  const stated = input[checksumAt]
+  const isOld = acceptsOld && stated === headerChecksum(input, begin, checksumAt)
+  if (!isOld && stated !== headerChecksum(input, begin + 4, checksumAt)) {
     throw corruptFrame('header checksum does not match', begin)
   }
   if ((flags & FLAG.dictionary) !== 0) {

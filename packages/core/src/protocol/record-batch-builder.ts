@@ -131,6 +131,7 @@ export function assembleBatch(header: BatchHeaderInput, content: BatchBody): Buf
  * what `codec` makes of the same records.
  */
 export function withBody(cursor: BatchCursor, codec: Codec, body: Uint8Array): Buffer {
+  invariant(cursor.messageSet === null, 'a message set has no header to keep')
   const byteLength = BATCH_HEADER_BYTES + body.length
   const batch = Buffer.allocUnsafe(byteLength)
   cursor.buffer.copy(batch, 0, cursor.position, cursor.position + BATCH_HEADER_BYTES)

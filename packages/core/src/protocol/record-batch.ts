@@ -1,7 +1,9 @@
-import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { LIMITS } from '../runtime/limits.ts'
+import { corrupt, refuseLength, refuseMagic, refuseOffset, tooManyRecords } from './batch-error.ts'
 import { type Codec, codecOf } from './codec.ts'
 import { crc32c } from './crc32c.ts'
+import { MESSAGE_MIN_BYTES } from './message.ts'
+import { MessageSetEntry } from './message-set.ts'
 
 /*
  * Record batch, format v2 (KIP-98; delete horizon: KIP-534). All numbers are big-endian.
@@ -23,7 +25,8 @@ import { crc32c } from './crc32c.ts'
  *      57    4 recordCount           records that are in the batch
  *      61    . records               the body, compressed as a whole
  *
- * Formats v0 and v1 have offset and length at the same places and their magic at byte 16 too.
+ * Entries of message sets (formats v0 and v1) have offset and length at the same places and their magic at byte 16 too,
+ * so the three formats may follow each other.
  */
 
 /** Positions of the fields in a batch, in bytes from its beginning (table above). */
@@ -53,7 +56,7 @@ export const BATCH_ATTRIBUTE = {
   deleteHorizon: 0x40,
 } as const
 
-/** The magic byte of the format that this module reads. */
+/** The magic byte of record batches; message sets have 0 or 1. */
 export const BATCH_MAGIC = 2
 
 /** Bytes of a batch without records. */
@@ -62,8 +65,8 @@ export const BATCH_HEADER_BYTES: number = BATCH_FIELD.records
 /** Bytes of a batch that its own length field does not count. */
 export const BATCH_LENGTH_OVERHEAD_BYTES: number = BATCH_FIELD.partitionLeaderEpoch
 
-/** Smallest entry of formats v0 and v1, whose length is the only thing known before the magic is. */
-const MESSAGE_SET_MIN_BYTES = BATCH_LENGTH_OVERHEAD_BYTES + 14
+/** Smallest length of any format: before the magic is there, nothing else can be said of it. */
+const ENTRY_MIN_BYTES: number = MESSAGE_MIN_BYTES[0]!
 
 /** Smallest record: length, attributes, two deltas, two absent fields and no headers, one byte each. */
 const RECORD_MIN_BYTES = 7
@@ -72,7 +75,9 @@ const RECORD_MIN_BYTES = 7
 export type TimestampType = 'create_time' | 'log_append_time'
 
 /**
- * Steps over the batches that lie one after the other in a buffer, as in a fetch response, without allocating.
+ * Steps over the batches that lie one after the other in a buffer, as in a fetch response, without allocating. An entry of
+ * a message set is shown as the batch that it would be: of one record, or of those in the wrapper; a field that only
+ * record batches have is -1, and asking for one that needs the records may throw what {@link assertBatch} throws.
  * Fields are read from the buffer when asked for; those that are `bigint` cost an allocation each, so a hot loop
  * takes the `…Number` twin, which is exact (below 2^53) or throws.
  *
@@ -88,6 +93,7 @@ export class BatchCursor {
   position: number
   /** Length of the current batch with its header, in bytes; 0 when there is none. */
   byteLength = 0
+  #messageSet: MessageSetEntry | null = null
   #end: number
 
   constructor(buffer: Buffer = Buffer.alloc(0), begin = 0, end: number = buffer.length) {
@@ -101,6 +107,7 @@ export class BatchCursor {
     this.buffer = buffer
     this.position = begin
     this.byteLength = 0
+    this.#messageSet = null
     this.#end = end
     return this
   }
@@ -108,25 +115,31 @@ export class BatchCursor {
   /**
    * Steps to the next whole batch. False at the end, and before a batch of which only a part is there.
    * @throws KB_BATCH_CORRUPT when the length cannot be right, KB_LIMIT_EXCEEDED when it is above
-   * LIMITS.batchMaxBytes, KB_FORMAT_UNSUPPORTED for a magic other than 2.
+   * LIMITS.batchMaxBytes, KB_FORMAT_UNSUPPORTED for a magic other than 0, 1 and 2.
    */
   next(): boolean {
     const begin = this.position + this.byteLength
     this.position = begin
     this.byteLength = 0
+    this.#messageSet = null
     const available = this.#end - begin
     if (available < BATCH_LENGTH_OVERHEAD_BYTES) return false
     const byteLength = this.buffer.readInt32BE(begin + BATCH_FIELD.batchLength) + BATCH_LENGTH_OVERHEAD_BYTES
-    if (byteLength < MESSAGE_SET_MIN_BYTES || byteLength > LIMITS.batchMaxBytes) {
-      refuseLength(byteLength, begin)
-    }
+    if (byteLength < ENTRY_MIN_BYTES || byteLength > LIMITS.batchMaxBytes) refuseLength(byteLength, begin)
     if (available <= BATCH_FIELD.magic) return false
     const magic = this.buffer[begin + BATCH_FIELD.magic]!
-    if (magic !== BATCH_MAGIC) refuseMagic(magic, begin)
-    if (byteLength < BATCH_HEADER_BYTES) refuseLength(byteLength, begin)
+    const minBytes = magic === BATCH_MAGIC ? BATCH_HEADER_BYTES : MESSAGE_MIN_BYTES[magic]
+    if (minBytes === undefined) refuseMagic(magic, begin)
+    if (byteLength < minBytes) refuseLength(byteLength, begin)
     if (byteLength > available) return false
     this.byteLength = byteLength
+    if (magic !== BATCH_MAGIC) this.#messageSet = new MessageSetEntry(this.buffer, begin, byteLength)
     return true
+  }
+
+  /** The current batch when it is an entry of a message set, else null. */
+  get messageSet(): MessageSetEntry | null {
+    return this.#messageSet
   }
 
   /** Bytes from where the cursor stands to the end; after `next()` returned false, the partial batch. */
@@ -139,20 +152,27 @@ export class BatchCursor {
     return this.position + this.byteLength
   }
 
-  get baseOffset(): bigint {
+  /** The offset at the beginning of the batch: the base offset, or in a message set the last offset. */
+  get offsetField(): bigint {
     return this.buffer.readBigInt64BE(this.position + BATCH_FIELD.baseOffset)
+  }
+
+  get baseOffset(): bigint {
+    return this.#messageSet === null ? this.offsetField : this.#messageSet.baseOffset
   }
 
   /** {@link baseOffset} as a number. @throws KB_LIMIT_EXCEEDED when it is not below 2^53 - 2^31. */
   get baseOffsetNumber(): number {
     const high = this.buffer.readInt32BE(this.position + BATCH_FIELD.baseOffset)
     if (high < 0 || high >= 0x1fffff) refuseOffset(this.position)
+    // A message set does not begin behind the offset that stands there.
+    if (this.#messageSet !== null) return Number(this.#messageSet.baseOffset)
     return high * 0x100000000 + this.buffer.readUInt32BE(this.position + BATCH_FIELD.baseOffset + 4)
   }
 
   /** Inclusive. */
   get lastOffset(): bigint {
-    return this.baseOffset + BigInt(this.lastOffsetDelta)
+    return this.#messageSet === null ? this.offsetField + BigInt(this.lastOffsetDelta) : this.offsetField
   }
 
   /** {@link lastOffset} as a number, exact: the base is far enough below 2^53. @throws KB_LIMIT_EXCEEDED */
@@ -161,7 +181,9 @@ export class BatchCursor {
   }
 
   get partitionLeaderEpoch(): number {
-    return this.buffer.readInt32BE(this.position + BATCH_FIELD.partitionLeaderEpoch)
+    return this.#messageSet === null
+      ? this.buffer.readInt32BE(this.position + BATCH_FIELD.partitionLeaderEpoch)
+      : -1
   }
 
   get magic(): number {
@@ -170,11 +192,15 @@ export class BatchCursor {
 
   /** The checksum that the batch carries, unsigned. */
   get crc(): number {
-    return this.buffer.readUInt32BE(this.position + BATCH_FIELD.crc)
+    return this.#messageSet === null
+      ? this.buffer.readUInt32BE(this.position + BATCH_FIELD.crc)
+      : this.#messageSet.crc
   }
 
   get attributes(): number {
-    return this.buffer.readInt16BE(this.position + BATCH_FIELD.attributes)
+    return this.#messageSet === null
+      ? this.buffer.readInt16BE(this.position + BATCH_FIELD.attributes)
+      : this.#messageSet.attributes
   }
 
   /** 0 to 7; 5 to 7 are unknown. */
@@ -209,43 +235,55 @@ export class BatchCursor {
   }
 
   get lastOffsetDelta(): number {
-    return this.buffer.readInt32BE(this.position + BATCH_FIELD.lastOffsetDelta)
+    return this.#messageSet === null
+      ? this.buffer.readInt32BE(this.position + BATCH_FIELD.lastOffsetDelta)
+      : this.#messageSet.lastOffsetDelta
   }
 
   /** Milliseconds; the delete horizon when the batch has one. Deltas are relative to it in both cases. */
   get baseTimestamp(): bigint {
-    return this.buffer.readBigInt64BE(this.position + BATCH_FIELD.baseTimestamp)
+    return this.#messageSet === null
+      ? this.buffer.readBigInt64BE(this.position + BATCH_FIELD.baseTimestamp)
+      : this.#messageSet.firstTimestamp
   }
 
   /** Milliseconds. */
   get maxTimestamp(): bigint {
-    return this.buffer.readBigInt64BE(this.position + BATCH_FIELD.maxTimestamp)
+    return this.#messageSet === null
+      ? this.buffer.readBigInt64BE(this.position + BATCH_FIELD.maxTimestamp)
+      : this.#messageSet.maxTimestamp
   }
 
   get producerId(): bigint {
-    return this.buffer.readBigInt64BE(this.position + BATCH_FIELD.producerId)
+    return this.#messageSet === null
+      ? this.buffer.readBigInt64BE(this.position + BATCH_FIELD.producerId)
+      : -1n
   }
 
   get producerEpoch(): number {
-    return this.buffer.readInt16BE(this.position + BATCH_FIELD.producerEpoch)
+    return this.#messageSet === null ? this.buffer.readInt16BE(this.position + BATCH_FIELD.producerEpoch) : -1
   }
 
   get baseSequence(): number {
-    return this.buffer.readInt32BE(this.position + BATCH_FIELD.baseSequence)
+    return this.#messageSet === null ? this.buffer.readInt32BE(this.position + BATCH_FIELD.baseSequence) : -1
   }
 
   get recordCount(): number {
-    return this.buffer.readInt32BE(this.position + BATCH_FIELD.recordCount)
+    return this.#messageSet === null
+      ? this.buffer.readInt32BE(this.position + BATCH_FIELD.recordCount)
+      : this.#messageSet.recordCount
   }
 
   /** Length of the records as they lie there (compressed), in bytes. */
   get bodyByteLength(): number {
-    return this.byteLength - BATCH_HEADER_BYTES
+    return this.#messageSet === null ? this.byteLength - BATCH_HEADER_BYTES : this.#messageSet.body.length
   }
 
   /** The records as they lie there (compressed): a view. */
   get body(): Buffer {
-    return this.buffer.subarray(this.position + BATCH_HEADER_BYTES, this.position + this.byteLength)
+    return this.#messageSet === null
+      ? this.buffer.subarray(this.position + BATCH_HEADER_BYTES, this.position + this.byteLength)
+      : this.#messageSet.body
   }
 
   /** The whole batch: a view. */
@@ -254,34 +292,28 @@ export class BatchCursor {
   }
 }
 
-/**
- * Refuses what is not format v2, by name. Message sets (magic 0 and 1) may still come from the disks of brokers
- * that were upgraded (KIP-724); support for them begins by no longer calling this for them.
- * @throws KB_FORMAT_UNSUPPORTED unless `magic` is 2.
- */
-export function refuseMagic(magic: number, position: number): void {
-  if (magic === BATCH_MAGIC) return
-  const what = magic === 0 || magic === 1 ? `message set of format v${magic}` : `unknown magic ${magic}`
-  throw new KafkaBackupError('KB_FORMAT_UNSUPPORTED', `${what} at byte ${position}`)
-}
-
-/** True when the CRC-32C of the current batch is right. */
+/** True when the checksum of the current batch is right: CRC-32C, in a message set CRC-32. */
 export function hasValidCrc(cursor: BatchCursor): boolean {
+  if (cursor.messageSet !== null) return cursor.messageSet.hasValidCrc
   const begin = cursor.position + BATCH_FIELD.attributes
   return crc32c(cursor.buffer.subarray(begin, cursor.endPosition)) === cursor.crc
 }
 
-/** @throws KB_BATCH_CORRUPT when the CRC-32C of the current batch is wrong. */
+/** @throws KB_BATCH_CORRUPT when the checksum of the current batch is wrong. */
 export function verifyCrc(cursor: BatchCursor): void {
   if (hasValidCrc(cursor)) return
-  throw corrupt(cursor, 'CRC-32C does not match')
+  throw corrupt(cursor, `${cursor.messageSet === null ? 'CRC-32C' : 'CRC-32'} does not match`)
 }
 
 /**
- * Checks the fields of the current batch against each other; does not look into the records.
+ * Checks the fields of the current batch against each other; looks into the records only of a message set.
  * @throws KB_BATCH_CORRUPT, KB_FORMAT_UNSUPPORTED (codec), KB_LIMIT_EXCEEDED (record count).
  */
 export function assertBatch(cursor: BatchCursor): void {
+  if (cursor.messageSet !== null) {
+    cursor.messageSet.assertValid()
+    return
+  }
   const { recordCount, lastOffsetDelta, bodyByteLength } = cursor
   const codec = cursor.codec
   if (lastOffsetDelta < 0) throw corrupt(cursor, `last offset delta ${lastOffsetDelta} is negative`)
@@ -291,9 +323,7 @@ export function assertBatch(cursor: BatchCursor): void {
     throw corrupt(cursor, 'last offset does not fit 64 bits')
   }
   if (recordCount < 0) throw corrupt(cursor, `record count ${recordCount} is negative`)
-  if (recordCount > LIMITS.batchMaxRecords) {
-    throw new KafkaBackupError('KB_LIMIT_EXCEEDED', `batch claims ${recordCount} records`, context(cursor))
-  }
+  if (recordCount > LIMITS.batchMaxRecords) throw tooManyRecords(cursor, recordCount)
   if (recordCount > lastOffsetDelta + 1) {
     throw corrupt(cursor, `${recordCount} records do not fit ${lastOffsetDelta + 1} offsets`)
   }
@@ -303,35 +333,4 @@ export function assertBatch(cursor: BatchCursor): void {
   if (codec === 'none' && recordCount > bodyByteLength / RECORD_MIN_BYTES) {
     throw corrupt(cursor, `${recordCount} records in ${bodyByteLength} bytes`)
   }
-}
-
-/** A KB_BATCH_CORRUPT that names the batch by its offset. */
-export function corrupt(batch: BatchPlace, what: string): KafkaBackupError {
-  return new KafkaBackupError(
-    'KB_BATCH_CORRUPT',
-    `${what} in the batch at byte ${batch.position}`,
-    context(batch),
-  )
-}
-
-/** Where a batch is: its first byte in the buffer at hand, and its offset. */
-export interface BatchPlace {
-  readonly position: number
-  readonly baseOffset: bigint
-}
-
-function context(batch: BatchPlace): { context: { offset: string } } {
-  return { context: { offset: String(batch.baseOffset) } }
-}
-
-function refuseLength(byteLength: number, position: number): never {
-  const code = byteLength > LIMITS.batchMaxBytes ? 'KB_LIMIT_EXCEEDED' : 'KB_BATCH_CORRUPT'
-  throw new KafkaBackupError(code, `batch at byte ${position} claims a length of ${byteLength} bytes`)
-}
-
-function refuseOffset(position: number): never {
-  throw new KafkaBackupError(
-    'KB_LIMIT_EXCEEDED',
-    `batch at byte ${position} has an offset outside of 0 to 2^53`,
-  )
 }

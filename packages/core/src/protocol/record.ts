@@ -1,7 +1,8 @@
 import { LIMITS } from '../runtime/limits.ts'
 import { decompressBody } from './batch-compression.ts'
+import { corrupt } from './batch-error.ts'
 import { ByteReader } from './byte-reader.ts'
-import { assertBatch, type BatchCursor, corrupt } from './record-batch.ts'
+import { assertBatch, type BatchCursor } from './record-batch.ts'
 
 /*
  * Record inside a v2 batch (KIP-82, KIP-98); lengths and deltas are zigzag varints, the timestamp delta a varlong:
@@ -33,17 +34,18 @@ export interface KafkaRecord {
 }
 
 /**
- * The decompressed records of the current batch, at most LIMITS.batchMaxRawBytes of them.
+ * The decompressed records of the current batch, at most LIMITS.batchMaxRawBytes of them; of a message set, the messages.
  * @throws KB_BATCH_CORRUPT, KB_LIMIT_EXCEEDED, KB_FORMAT_UNSUPPORTED (codec).
  */
 export function decompressRecords(cursor: BatchCursor): Buffer {
+  if (cursor.messageSet !== null) return cursor.messageSet.decompressedBody
   // An emptied batch keeps its codec in some versions and has no compressed stream.
   if (cursor.recordCount === 0 && cursor.bodyByteLength === 0) return cursor.body
   return decompressBody(cursor.codec, cursor.body, LIMITS.batchMaxRawBytes)
 }
 
 /**
- * The records of the current batch, whose decompressed records are `body`. The header is read at the call, so the
+ * The records of the current batch, whose decompressed records are `body` (a message set has its own). The header is read at the call, so the
  * cursor may move on while the records are being read. Errors are thrown where the reading meets them.
  * @throws KB_BATCH_CORRUPT when lengths, count or offset deltas disagree, or bytes are left over.
  */
@@ -51,7 +53,7 @@ export function readRecords(
   cursor: BatchCursor,
   body: Buffer = decompressRecords(cursor),
 ): Iterable<KafkaRecord> {
-  return iterate(new RecordReader(cursor, body))
+  return cursor.messageSet === null ? iterate(new RecordReader(cursor, body)) : cursor.messageSet.records()
 }
 
 /** {@link readRecords} by a callback, which is quicker. */
@@ -60,6 +62,10 @@ export function visitRecords(
   visit: (record: KafkaRecord) => void,
   body: Buffer = decompressRecords(cursor),
 ): void {
+  if (cursor.messageSet !== null) {
+    for (const record of cursor.messageSet.records()) visit(record)
+    return
+  }
   const reader = new RecordReader(cursor, body)
   for (let record = reader.next(); record !== null; record = reader.next()) visit(record)
 }
@@ -89,7 +95,7 @@ class RecordReader {
     this.#lastOffsetDelta = cursor.lastOffsetDelta
     this.#recordsLeft = cursor.recordCount
     this.#fail = (what) => {
-      throw corrupt({ position, baseOffset }, what)
+      throw corrupt({ position, offsetField: baseOffset }, what)
     }
   }
 

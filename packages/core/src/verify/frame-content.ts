@@ -21,7 +21,7 @@ export class PartContent {
   }
 
   /**
-   * Every batch of the frame: CRC-32C, structure, place in the row of offsets; and what the index says of all of them.
+   * Every batch of the frame: checksum, structure, place in the row of offsets; and what the index says of all of them.
    * @throws KB_SEGMENT_CORRUPT, KB_BATCH_CORRUPT, KB_FORMAT_UNSUPPORTED, KB_LIMIT_EXCEEDED
    */
   assertFrame(frame: FrameEntry, batches: Buffer): void {

@@ -10,6 +10,7 @@ import {
 } from '../../src/protocol/batch-compression.ts'
 import { CODECS, type Codec, codecIdOf, codecOf } from '../../src/protocol/codec.ts'
 import { LIMITS } from '../../src/runtime/limits.ts'
+import { costOf, lyingGzip, lz4Bomb, snappyBomb } from './bombs.ts'
 import { prng } from './prng.ts'
 import { expectCode } from './samples.ts'
 
@@ -82,29 +83,6 @@ test('a body that is cut anywhere, or is empty, is refused', async () => {
   }
 })
 
-/**
- * What refusing costs, on average of three attempts: milliseconds of this thread's processor, so that a busy machine
- * does not matter, and bytes of resident memory.
- */
-function costOf(action: () => unknown): { elapsedMs: number; grownBytes: number } {
-  const attempts = 3
-  const beforeBytes = process.memoryUsage.rss()
-  const before = process.threadCpuUsage()
-  for (let attempt = 0; attempt < attempts; attempt++) expectCode('KB_LIMIT_EXCEEDED', action)
-  const { user, system } = process.threadCpuUsage(before)
-  return {
-    elapsedMs: (user + system) / 1000 / attempts,
-    grownBytes: (process.memoryUsage.rss() - beforeBytes) / attempts,
-  }
-}
-
-/** A gzip member of `rawBytes` zeros that says it holds one byte. */
-function lyingGzip(rawBytes: number): Buffer {
-  const member = gzipSync(Buffer.alloc(rawBytes))
-  member.writeUInt32LE(1, member.length - 4)
-  return member
-}
-
 /** Zstd blocks that decode to 128 KiB each and do not say so: a repetition inside compressed blocks, no length. */
 function opaqueZstd(blockCount: number): Buffer {
   const unit = prng(10).bytes(300)
@@ -124,25 +102,6 @@ function opaqueZstd(blockCount: number): Buffer {
   return Buffer.concat([header, first, ...Array<Buffer>(blockCount).fill(second), Buffer.from([0x01, 0, 0])])
 }
 
-/** One LZ4 frame with `blockCount` blocks of 4 MiB zeros. */
-function lz4Bomb(blockCount: number): Buffer {
-  const frame = compressBody('lz4', Buffer.alloc(8 * MIB))
-  const length = 4 + frame.readUInt32LE(7)
-  const block = frame.subarray(7, 7 + length)
-  return Buffer.concat([frame.subarray(0, 7), ...Array<Buffer>(blockCount).fill(block), Buffer.alloc(4)])
-}
-
-/** A raw Snappy block of 64 n + 1 bytes: a literal of one byte, then copies of 64 bytes from one byte back. */
-function snappyBomb(rawBytes: number): Buffer {
-  const copies = Buffer.alloc(((rawBytes - 1) / 64) * 3, Buffer.from([0xfe, 0x01, 0x00]))
-  const length = Buffer.alloc(5)
-  let rest = rawBytes
-  let size = 0
-  for (; rest >= 128; rest >>>= 7) length[size++] = (rest & 127) | 128
-  length[size++] = rest
-  return Buffer.concat([length.subarray(0, size), Buffer.from([0x00, 0x41]), copies])
-}
-
 test('bombs of every codec are refused in 100 ms and 64 MiB', (context) => {
   const ceiling = 16 * MIB
   const bombs: [string, Codec, Buffer, number][] = [
@@ -160,6 +119,7 @@ test('bombs of every codec are refused in 100 ms and 64 MiB', (context) => {
     ['zstd that says nothing', 'zstd', opaqueZstd(1000), ceiling],
     ['gzip that states its length', 'gzip', gzipSync(Buffer.alloc(64 * MIB)), ceiling],
     ['gzip that lies', 'gzip', lyingGzip(64 * MIB), ceiling],
+    ['gzip that lies below the ceiling', 'gzip', lyingGzip(256 * MIB), LIMITS.batchMaxRawBytes],
     ['lz4', 'lz4', lz4Bomb(2560), LIMITS.batchMaxRawBytes],
     ['snappy', 'snappy', snappyBomb(600 * MIB + 1), LIMITS.batchMaxRawBytes],
     [

@@ -110,17 +110,12 @@ test('a length that cannot be right is malformed even when the batch is cut', ()
 })
 
 test('other magics are refused by name', () => {
-  for (const magic of [0, 1, 3, 255]) {
+  for (const magic of [3, 4, 127, 255]) {
     const batch = two()
     batch[BATCH_FIELD.magic] = magic
     expectCode('KB_FORMAT_UNSUPPORTED', () => new BatchCursor(batch).next(), `magic ${magic}`)
+    assert.throws(() => new BatchCursor(batch).next(), new RegExp(`unknown magic ${magic} at byte 0`))
   }
-  // The smallest message of format v0: offset, size 14, CRC, magic 0, attributes, two absent fields.
-  const smallest = Buffer.from(
-    '0000000000000000' + '0000000e' + '00000000' + '00' + '00' + 'ffffffff'.repeat(2),
-    'hex',
-  )
-  assert.throws(() => new BatchCursor(smallest).next(), /message set of format v0 at byte 0/)
 })
 
 test('every single-bit flip in the bytes that the CRC covers, and in the CRC, is detected', () => {

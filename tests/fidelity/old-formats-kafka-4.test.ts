@@ -1,0 +1,3 @@
+import { describeOldFormats } from './old-formats-suite.ts'
+
+describeOldFormats('4.2.1')
