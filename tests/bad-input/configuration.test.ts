@@ -83,15 +83,15 @@ const badFiles: readonly BadFile[] = [
     says: ['backup.yaml:10: backup.compression_level must be 1 to 22, not 40'],
   },
   {
-    name: 'SASL over TLS',
+    name: 'Kerberos',
     change: (text) =>
       text.replace(
         'topics:',
-        `security: { security_protocol: SASL_SSL, sasl_mechanism: plain, sasl_username: me, sasl_password: "$` +
+        `security: { security_protocol: SASL_SSL, sasl_mechanism: GSSAPI, sasl_username: me, sasl_password: "$` +
           '{KAFKA_PASSWORD}" }\n  topics:',
       ),
-    code: UNSUPPORTED,
-    says: ['backup.yaml:4: source.security.security_protocol cannot be SASL_SSL', 'later version'],
+    code: INVALID,
+    says: ['backup.yaml:4: source.security.sasl_mechanism'],
     env: { KAFKA_PASSWORD: SECRET },
   },
   {

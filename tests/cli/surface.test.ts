@@ -93,7 +93,9 @@ for (const verb of ['backup', 'restore', 'read'] as const) {
       const { stderr } = await expectExit(2, [name, ...some.flat()])
       for (const [flag] of some) assert.match(stderr, new RegExp(`${flag} (?:must be|needs)`))
     }
-    const valid = flags.filter(([flag]) => flag !== '--path' && flag !== '--prefix')
+    const valid = flags.filter(
+      ([flag, { path }]) => flag !== '--path' && flag !== '--prefix' && !path.includes('.security.'),
+    )
     const args = valid.flatMap(([flag, setting]) => [flag, validValue(setting)])
     const end = await runProgram([name, ...args, '--output-format', 'json'])
     // What follows the settings fails: nobody listens there, and there is no such backup.
@@ -171,6 +173,7 @@ function validValue(setting: Setting): string {
   if (setting.path === 'repo') return pathToFileURL(folder).href
   const { type } = setting
   if (setting.path.endsWith('bootstrap_servers')) return NOBODY
+  if (setting.path === 'backup.partitions') return '0'
   if (type.kind === 'integer') return String(setting.default ?? type.min)
   if (type.kind === 'boolean') return 'false'
   if (type.kind === 'choice') return type.choices[0] ?? ''

@@ -1,5 +1,8 @@
 import { KafkaBackupError, matchTopics, type TopicPatterns } from '@kafka-backup/core'
 
+const INTERNAL_HINT =
+  'Internal topics (names that begin with __) must be named exactly, or asked for with backup.include_internal_topics.'
+
 /**
  * The topics that patterns choose among those there are. `where` completes "topic x does not exist in …".
  * @throws KB_TOPIC_NOT_FOUND for exact names that do not exist, and when nothing is chosen
@@ -23,9 +26,7 @@ export function chosenTopics(
     throw new KafkaBackupError(
       'KB_TOPIC_NOT_FOUND',
       `no topic ${where} matches ${wanted}; nothing was written`,
-      {
-        hint: 'Internal topics (names that begin with __) must be named exactly.',
-      },
+      patterns.includeInternal === true ? {} : { hint: INTERNAL_HINT },
     )
   }
   return match.topics

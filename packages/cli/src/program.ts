@@ -6,7 +6,7 @@ import { VERSION } from './program-name.ts'
 /** A command line after parsing: the verb, its settings given as flags, and its own options. */
 export interface ParsedCommand {
   readonly command: Command
-  readonly flags: ReadonlyMap<Setting, string | boolean>
+  readonly flags: ReadonlyMap<Setting, string | boolean | readonly string[]>
   readonly options: Readonly<Record<string, unknown>>
   readonly configFile: string | undefined
   readonly outputFormat: string
@@ -37,6 +37,10 @@ const PLACE_FLAGS = new Set([
   'topics',
   'exclude-topics',
   'topic-mapping',
+  'internal-topics',
+  'include-internal-topics',
+  'partitions',
+  'as-of-commit',
   'dry-run',
 ])
 
@@ -90,7 +94,9 @@ function addCommand(
   verb.action((options: Record<string, unknown>) => {
     const given = [...attributes].flatMap(([name, setting]) => {
       const value = options[name]
-      return typeof value === 'string' || typeof value === 'boolean' ? [[setting, value] as const] : []
+      return typeof value === 'string' || typeof value === 'boolean' || Array.isArray(value)
+        ? [[setting, value as string | boolean | readonly string[]] as const]
+        : []
     })
     onParsed({
       command,
@@ -118,8 +124,15 @@ function settingOption(flag: string, setting: Setting): Option {
   const value = isBoolean ? ' [true|false]' : ` <${placeholder(setting)}>`
   const option = new Option(flag + value, helpText(setting))
   option.helpGroup(PLACE_FLAGS.has(option.name()) ? PLACES : TUNING)
+  // Given twice, a list has the items of both; nothing of what somebody asked for may be lost.
+  if (isRepeatable(setting))
+    option.argParser((value: string, earlier: readonly string[] = []) => [...earlier, value])
   if (setting.status.kind !== 'effective') option.hideHelp()
   return option
+}
+
+function isRepeatable({ type }: Setting): boolean {
+  return type.kind === 'list' || type.kind === 'pairs'
 }
 
 /** The description of the reference, without its markup, and the default where there is one worth telling. */
@@ -133,7 +146,10 @@ function helpText(setting: Setting): string {
 const UNIT_PLACEHOLDERS = { bytes: 'bytes', milliseconds: 'ms', seconds: 's' } as const
 
 function placeholder(setting: Setting): string {
-  if (setting.type.kind === 'choice') return setting.type.choices.join('|')
+  if (setting.type.kind === 'choice') {
+    const choices = setting.type.choices.join('|')
+    return choices.length > 32 ? 'name' : choices
+  }
   if (setting.type.kind === 'list') return 'a,b'
   if (setting.type.kind === 'pairs') return 'old=new,…'
   if (setting.unit !== undefined) return UNIT_PLACEHOLDERS[setting.unit]

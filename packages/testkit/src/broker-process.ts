@@ -15,6 +15,7 @@ export interface BrokerSetup extends BrokerAddress {
   /** Receives stdout and stderr of all starts. */
   readonly outputFile: string
   readonly heapMb: number
+  readonly systemProperties: Readonly<Record<string, string>>
   readonly readyTimeoutMs: number
 }
 
@@ -44,6 +45,13 @@ export class Broker {
   get pid(): number {
     if (!this.#process) throw new Error(`broker ${this.id} was never started`)
     return this.#process.pid
+  }
+
+  /** `host:port` of one of the secure listeners. */
+  listenerAddress(name: string): string {
+    const placed = this.#setup.secureListeners.find(({ listener }) => listener.name === name)
+    if (!placed) throw new Error(`broker ${this.id} has no listener ${name}`)
+    return `${placed.listener.host ?? '127.0.0.1'}:${placed.port}`
   }
 
   /** True until the process is gone; also while it is paused. */
@@ -124,7 +132,7 @@ export class Broker {
   }
 
   #javaArgs(): string[] {
-    const { heapMb, distribution, propertiesFile } = this.#setup
+    const { heapMb, systemProperties, distribution, propertiesFile } = this.#setup
     return [
       `-Xmx${heapMb}m`,
       '-Xms128m',
@@ -133,6 +141,7 @@ export class Broker {
       '-Djava.awt.headless=true',
       '-Dorg.slf4j.simpleLogger.showDateTime=true',
       '-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS',
+      ...Object.entries(systemProperties).map(([name, value]) => `-D${name}=${value}`),
       '-cp',
       distribution.classpath,
       'kafka.Kafka',

@@ -5,6 +5,13 @@ import { Broker, type BrokerSetup } from './broker-process.ts'
 import { findFreePorts } from './free-port.ts'
 import { ensureKafka, type KafkaDistribution, type KafkaVersion, LATEST_KAFKA } from './kafka-distribution.ts'
 import { KafkaTools } from './kafka-tools.ts'
+import {
+  type ClusterUser,
+  listenerProperties,
+  listenerSystemProperties,
+  type SecureListener,
+  scramArguments,
+} from './secure-listeners.ts'
 import { type BrokerAddress, buildServerProperties, formatProperties } from './server-properties.ts'
 import { openTempFolder, type TempFolder } from './temp-folder.ts'
 import { runTool } from './tool-run.ts'
@@ -16,6 +23,10 @@ export interface KafkaClusterOptions {
   readonly brokers?: 1 | 3
   /** Server properties of every broker; they win over those of the testkit. */
   readonly properties?: Readonly<Record<string, string>>
+  /** Listeners next to PLAINTEXT, on every broker. */
+  readonly secureListeners?: readonly SecureListener[]
+  /** For listeners with PLAIN and SCRAM. */
+  readonly users?: readonly ClusterUser[]
   /** Heap of each broker in MiB. */
   readonly heapMb?: number
   /** Patience for each start of a broker. */
@@ -60,6 +71,11 @@ export class KafkaCluster implements AsyncDisposable {
   /** The same in one string, separated by commas. */
   get bootstrap(): string {
     return this.bootstrapServers.join(',')
+  }
+
+  /** `host:port` of every broker for one of its secure listeners. */
+  listener(name: string): string[] {
+    return this.brokers.map((broker) => broker.listenerAddress(name))
   }
 
   /** The broker of that id; ids begin with 1. */
@@ -107,7 +123,7 @@ async function prepareCluster(
   try {
     const clusterId = newClusterId()
     const setups = await planBrokers(distribution, clusterId, { folder: tempFolder.path, options })
-    await Promise.all(setups.map((setup) => writeAndFormat(setup, setups, options.properties ?? {})))
+    await Promise.all(setups.map((setup) => writeAndFormat(setup, setups, options)))
     const brokers = setups.map((setup) => new Broker(setup))
     return new KafkaCluster(distribution, clusterId, { brokers, tempFolder })
   } catch (error) {
@@ -129,11 +145,18 @@ async function planBrokers(
   { folder, options }: { folder: string; options: KafkaClusterOptions },
 ): Promise<BrokerSetup[]> {
   const count = options.brokers ?? 1
-  const ports = await findFreePorts(2 * count)
+  const listeners = options.secureListeners ?? []
+  const portsEach = 2 + listeners.length
+  const ports = await findFreePorts(portsEach * count)
   return Array.from({ length: count }, (_, index) => ({
     id: index + 1,
-    port: ports[2 * index]!,
-    controllerPort: ports[2 * index + 1]!,
+    port: ports[portsEach * index]!,
+    controllerPort: ports[portsEach * index + 1]!,
+    secureListeners: listeners.map((listener, at) => ({
+      listener,
+      port: ports[portsEach * index + 2 + at]!,
+    })),
+    systemProperties: listenerSystemProperties(listeners),
     logDir: join(folder, `broker-${index + 1}`, 'data'),
     distribution,
     clusterId,
@@ -147,11 +170,17 @@ async function planBrokers(
 async function writeAndFormat(
   setup: BrokerSetup,
   all: readonly BrokerAddress[],
-  overrides: Readonly<Record<string, string>>,
+  options: KafkaClusterOptions,
 ): Promise<void> {
   await mkdir(setup.logDir, { recursive: true })
+  const users = options.users ?? []
+  const { version } = setup.distribution
+  const security = (options.secureListeners ?? []).map((entry) =>
+    listenerProperties(entry, { version, users }),
+  )
+  const overrides = Object.assign({}, ...security, options.properties)
   await writeFile(setup.propertiesFile, formatProperties(buildServerProperties(setup, all, overrides)))
-  const format = ['format', '-t', setup.clusterId, '-c', setup.propertiesFile]
+  const format = ['format', '-t', setup.clusterId, '-c', setup.propertiesFile, ...scramArguments(users)]
   const { exitCode, stdout, stderr } = await runTool(setup.distribution, 'kafka.tools.StorageTool', format)
   if (exitCode !== 0) throw new Error(`could not format broker ${setup.id}:\n${stdout}${stderr}`)
 }

@@ -9,6 +9,11 @@ const ZSTD_MAGIC = 0xfd2fb528
  * tool for seekable Zstandard files would, and decompressed one by one.
  */
 export async function decompressSegment(path: string): Promise<Buffer> {
+  return Buffer.concat(await decompressFrames(path))
+}
+
+/** The data frames of a segment one by one, by the same decoder. */
+export async function decompressFrames(path: string): Promise<Buffer[]> {
   const bytes = await readFile(path)
   if (bytes.readUInt32LE(bytes.length - 4) !== SEEKABLE_MAGIC) throw new Error(`${path} has no seek table`)
   const frameCount = bytes.readUInt32LE(bytes.length - 9)
@@ -21,5 +26,5 @@ export async function decompressSegment(path: string): Promise<Buffer> {
     if (frame.readUInt32LE(0) === ZSTD_MAGIC) frames.push(zstdDecompressSync(frame))
     position += size
   }
-  return Buffer.concat(frames)
+  return frames
 }

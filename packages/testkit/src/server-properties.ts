@@ -1,9 +1,18 @@
+import type { SecureListener } from './secure-listeners.ts'
+
+/** A listener next to PLAINTEXT and where it listens on one broker. */
+export interface PlacedListener {
+  readonly listener: SecureListener
+  readonly port: number
+}
+
 /** Where one combined broker and controller lives. */
 export interface BrokerAddress {
   readonly id: number
   readonly port: number
   readonly controllerPort: number
   readonly logDir: string
+  readonly secureListeners: readonly PlacedListener[]
 }
 
 /** The properties of broker `self`; `overrides` win over everything. */
@@ -14,17 +23,23 @@ export function buildServerProperties(
 ): Record<string, string> {
   const replicationFactor = String(Math.min(all.length, 3))
   const minIsr = all.length >= 3 ? '2' : '1'
+  const secure = self.secureListeners
+  const bound = secure.map(({ listener, port }) => `,${listener.name}://127.0.0.1:${port}`).join('')
+  const advertised = secure
+    .map(({ listener, port }) => `,${listener.name}://${listener.host ?? '127.0.0.1'}:${port}`)
+    .join('')
+  const protocols = secure.map(({ listener }) => `,${listener.name}:${listener.protocol}`).join('')
   return {
     'process.roles': 'broker,controller',
     'node.id': String(self.id),
     'controller.quorum.voters': all
       .map((broker) => `${broker.id}@127.0.0.1:${broker.controllerPort}`)
       .join(','),
-    listeners: `PLAINTEXT://127.0.0.1:${self.port},CONTROLLER://127.0.0.1:${self.controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${self.port}`,
+    listeners: `PLAINTEXT://127.0.0.1:${self.port},CONTROLLER://127.0.0.1:${self.controllerPort}${bound}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${self.port}${advertised}`,
     'inter.broker.listener.name': 'PLAINTEXT',
     'controller.listener.names': 'CONTROLLER',
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'listener.security.protocol.map': `PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT${protocols}`,
     'log.dirs': self.logDir,
     'offsets.topic.replication.factor': replicationFactor,
     'offsets.topic.num.partitions': '3',
@@ -52,6 +67,14 @@ export function buildServerProperties(
 /** The properties as the text of a Java properties file. */
 export function formatProperties(properties: Readonly<Record<string, string>>): string {
   return Object.entries(properties)
-    .map(([key, value]) => `${key}=${value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}\n`)
+    .map(([key, value]) => `${key}=${escaped(value)}\n`)
     .join('')
+}
+
+/** Java reads such files as ISO 8859-1. */
+function escaped(value: string): string {
+  return value
+    .replaceAll('\\', '\\\\')
+    .replaceAll('\n', '\\n')
+    .replaceAll(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -52,6 +52,11 @@ export class CheckedValues {
     return value === undefined || (Array.isArray(value) && value.length === 0)
   }
 
+  /** True when something was given that is no value of the setting; that is reported already. */
+  isWrong(path: string): boolean {
+    return this.#given.has(path) && !this.#values.has(path)
+  }
+
   isRefused(path: string): boolean {
     return this.#refused.has(path)
   }

@@ -1,4 +1,6 @@
+import type { ClusterSecurity } from '../kafka/security.ts'
 import type { CheckedValues } from './checked-values.ts'
+import { type PartitionSelection, partitionSelection } from './partition-selection.ts'
 import type { TopicPatterns } from './topic-selection.ts'
 
 /** Everything a run is told, checked and unchangeable. Sizes in bytes, times in milliseconds. */
@@ -13,6 +15,8 @@ export interface Config {
   readonly target: ClusterSettings | undefined
   readonly backup: BackupSettings
   readonly restore: RestoreSettings
+  /** Gets figures of the run; undefined: none does. */
+  readonly metricsFile: string | undefined
 }
 
 /** How a cluster is reached, and which topics of it or for it are meant. */
@@ -20,6 +24,10 @@ export interface ClusterSettings {
   readonly bootstrapServers: readonly string[]
   readonly topics: TopicPatterns
   readonly connectionsPerBroker: number
+  /** Empty: of no rack. */
+  readonly rackId: string
+  /** Absent: plain connections without an account. */
+  readonly security?: ClusterSecurity
 }
 
 /** How a backup is written. */
@@ -31,6 +39,12 @@ export interface BackupSettings {
   readonly checkpointIntervalMs: number
   readonly compression: 'zstd' | 'lz4' | 'none'
   readonly compressionLevel: number
+  readonly partitions: PartitionSelection
+  readonly isolationLevel: 'read_committed' | 'read_uncommitted'
+  /** How long transactions may be open where the run should end. */
+  readonly transactionWaitMs: number
+  /** Within which a deletion of what is not read yet is worth a warning; 0: none is. */
+  readonly deletionWarningMs: number
 }
 
 /** How a backup is restored. */
@@ -42,15 +56,26 @@ export interface RestoreSettings {
   readonly defaultReplicationFactor: number
   readonly dryRun: boolean
   readonly produceTimeoutMs: number
+  /** The last commit that counts; undefined: all do. */
+  readonly asOfCommit: bigint | undefined
 }
 
+/** Of the clusters that the verb uses. */
+export type SecurityOfClusters = Partial<Record<'source' | 'target', ClusterSecurity | undefined>>
+
 /** Gathers the checked values under the names that the code uses. */
-export function buildConfig(values: CheckedValues, repositoryUrl: string | undefined): Config {
+export function buildConfig(
+  values: CheckedValues,
+  repositoryUrl: string | undefined,
+  security: SecurityOfClusters = {},
+): Config {
+  const asOfCommit = values.get('restore.as_of_commit') as number | undefined
   return Object.freeze({
     backupId: values.get('backup_id') as string | undefined,
     repositoryUrl,
-    source: buildCluster(values, 'source'),
-    target: buildCluster(values, 'target'),
+    metricsFile: values.get('metrics.file') as string | undefined,
+    source: buildCluster(values, 'source', security.source),
+    target: buildCluster(values, 'target', security.target),
     backup: Object.freeze({
       segmentMaxBytes: values.get('backup.segment_max_bytes') as number,
       segmentMaxIntervalMs: values.get('backup.segment_max_interval_ms') as number,
@@ -59,6 +84,10 @@ export function buildConfig(values: CheckedValues, repositoryUrl: string | undef
       checkpointIntervalMs: (values.get('backup.checkpoint_interval_secs') as number) * 1000,
       compression: values.get('backup.compression') as BackupSettings['compression'],
       compressionLevel: values.get('backup.compression_level') as number,
+      partitions: partitionSelection(listOf(values, 'backup.partitions')),
+      isolationLevel: values.get('backup.isolation_level') as BackupSettings['isolationLevel'],
+      transactionWaitMs: (values.get('backup.transaction_wait_secs') as number) * 1000,
+      deletionWarningMs: (values.get('backup.deletion_warning_secs') as number) * 1000,
     }),
     restore: Object.freeze({
       topicMapping: new Map(values.get('restore.topic_mapping') as ReadonlyMap<string, string>),
@@ -66,21 +95,29 @@ export function buildConfig(values: CheckedValues, repositoryUrl: string | undef
       defaultReplicationFactor: values.get('restore.default_replication_factor') as number,
       dryRun: values.get('restore.dry_run') as boolean,
       produceTimeoutMs: values.get('restore.produce_timeout_ms') as number,
+      asOfCommit: asOfCommit === undefined ? undefined : BigInt(asOfCommit),
     }),
   })
 }
 
-function buildCluster(values: CheckedValues, section: 'source' | 'target'): ClusterSettings | undefined {
+function buildCluster(
+  values: CheckedValues,
+  section: 'source' | 'target',
+  security: ClusterSecurity | undefined,
+): ClusterSettings | undefined {
   const bootstrapServers = listOf(values, `${section}.bootstrap_servers`)
   if (bootstrapServers.length === 0) return
+  const internalTopics = section === 'source' ? listOf(values, 'backup.internal_topics') : []
   return Object.freeze({
     bootstrapServers,
     topics: Object.freeze({
-      include: listOf(values, `${section}.topics.include`),
+      include: Object.freeze([...listOf(values, `${section}.topics.include`), ...internalTopics]),
       exclude: listOf(values, `${section}.topics.exclude`),
       includeInternal: section === 'source' && values.get('backup.include_internal_topics') === true,
     }),
     connectionsPerBroker: values.get(`${section}.connection.connections_per_broker`) as number,
+    rackId: (values.get(`${section}.rack_id`) ?? '') as string,
+    ...(security ? { security } : {}),
   })
 }
 

@@ -1,3 +1,4 @@
+import { LIMITS } from '../runtime/limits.ts'
 import type { Setting, SettingType } from './setting.ts'
 import { SETTING_ALIASES } from './setting-aliases.ts'
 import { flagOf } from './setting-names.ts'
@@ -44,9 +45,18 @@ $ kafka-backup backup --bootstrap-servers broker-1:9092,broker-2:9092 --topics '
 - **Variables.** \`\${NAME}\` in a value of the file is replaced by the environment variable, \`\${NAME:-text}\` by
   \`text\` if the variable is unset or empty; \`$\${NAME}\` is the literal text \`\${NAME}\`. The file is parsed first, so
   a variable is always one value and never YAML. A variable that is not set is an error. Keys are not replaced.
-- **Lists** may be written as one text with commas; flags and environment variables are written like that.
-- **Topics.** A name without \`*\` and \`?\` is exact and must exist. Globs do not match topics that begin with \`__\`
-  (see \`backup.include_internal_topics\`); an exact name does. What is excluded stays excluded.
+- **Lists** may be written as one text with commas; flags and environment variables are written like that. A flag may be given several times.
+- **Topics.** A name without \`*\` and \`?\` is exact and must exist. In a glob, \`*\` is any text and \`?\` one character.
+  After \`~\` stands a regular expression ([RE2 syntax](https://github.com/google/re2/wiki/Syntax): no look-around, no
+  references back, linear time), which must match the whole name: \`~orders\` is only \`orders\`, \`~orders.*\` all that
+  begins with it. Inside an expression, commas in brackets belong to it: \`~day-[0-9]{1,2},orders\` are two patterns.
+  Quote it: a shell takes \`~\` for a home folder, and YAML takes brackets for lists. An expression may have
+  ${LIMITS.topicExpressionMaxLength} characters, counts of repetitions up to ${LIMITS.topicExpressionMaxRepeat}, and ${LIMITS.topicExpressionMaxSteps} steps once repetitions are written out.
+- **Internal topics** begin with \`__\`. A backup takes them by their exact names, in \`source.topics.include\` or in
+  \`backup.internal_topics\`; globs and expressions match them only with \`backup.include_internal_topics\`. What is
+  excluded stays excluded, however it was included. A restore takes whatever is in the backup.
+- **Partitions** in \`backup.partitions\` are numbers and ranges, both ends included. \`0-3,orders:7\` is partition 7 of
+  \`orders\` and partitions 0 to 3 of every other topic; \`orders:7\` alone leaves other topics whole.
 - **Unknown keys** inside a section are errors, with a suggestion. A top-level section that is not listed here is
   ignored with a warning. A key that is written twice is an error.
 - **One file for several verbs** is fine: \`source\` and \`backup\` are for \`backup\`, \`target\` and \`restore\` for

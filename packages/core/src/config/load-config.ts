@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { CheckedValues } from './checked-values.ts'
+import { securityOfVerb } from './cluster-security.ts'
 import { buildConfig, type Config } from './config.ts'
 import { readConfigFile } from './config-file.ts'
 import { FileValues } from './file-values.ts'
@@ -48,11 +49,12 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
   const given = winningValues({ file, fileValues: fromFile?.values ?? new Map(), flags, env })
   const values = new CheckedValues(given, { verb, file, env, problems, warnings })
   const repositoryUrl = repositoryUrlOf(values, { cwd, filePath })
+  const security = await securityOfVerb(values, { verb, cwd, filePath, env, problems })
   checkMode(values, verb)
   checkRequired(values, verb, problems)
   problems.throwIfAny()
   return Object.freeze({
-    config: buildConfig(values, repositoryUrl),
+    config: buildConfig(values, repositoryUrl, security),
     warnings: Object.freeze(warnings),
     origins: values.origins(),
   })

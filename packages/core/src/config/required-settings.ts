@@ -25,7 +25,8 @@ export function checkRequired(values: CheckedValues, verb: Verb, problems: Probl
   const role = verb === 'backup' ? 'source' : 'target'
   require(`${role}.bootstrap_servers`, CLUSTER[role])
   // A restore without a choice restores the whole backup; a backup of a whole cluster is asked for with a glob.
-  if (verb === 'backup') require('source.topics.include', TOPICS)
+  if (verb === 'backup' && values.isMissing('backup.internal_topics'))
+    require('source.topics.include', TOPICS)
 }
 
 /** The backup id of verbs that read one backup. @throws KB_CONFIG_INVALID */

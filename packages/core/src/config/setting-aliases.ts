@@ -1,4 +1,6 @@
 import type { Verb } from './setting.ts'
+import { isExpression } from './topic-expression.ts'
+import { splitTopicPatterns } from './topic-pattern-list.ts'
 
 /** Another way to write a setting, in files only. */
 export interface SettingAlias {
@@ -26,8 +28,8 @@ export const SETTING_ALIASES: readonly SettingAlias[] = [
     translate: (text) => (text === '.*' ? '*' : text),
     // As a glob, `orders.*` is every name that begins with `orders.`; as a regular expression, with `orders`.
     check: (text) =>
-      text.includes('.*') && text !== '.*'
-        ? 'must be topic names or globs; what is meant by .* is clear only alone (write source.topics.include)'
+      text !== '.*' && splitTopicPatterns(text).some((item) => !isExpression(item) && item.includes('.*'))
+        ? 'must be topic names or globs; what is meant by .* is clear only alone (write ~ before a regular expression)'
         : undefined,
   },
   { path: 'storage.type', meaning: 'storage.backend' },

@@ -27,6 +27,9 @@ export function readValue(setting: Setting, written: WrittenValue): ReadValue {
   }
   const complaint = setting.check?.(written.value.text)
   if (complaint !== undefined) return complain(complaint, written.value)
+  if (setting.maxLength !== undefined && written.value.text.length > setting.maxLength) {
+    return complain(`must have at most ${setting.maxLength} characters`, written.value)
+  }
   return readText(setting.type, written.value, setting.unit)
 }
 
@@ -55,7 +58,7 @@ function readText(type: SettingType, written: WrittenText, unit: string | undefi
 function readList(setting: Setting, written: WrittenValue): ReadValue {
   if (written.kind !== 'text' && written.kind !== 'list') return { complaint: 'must be a list' }
   const texts = written.kind === 'text' ? [written.value] : written.items
-  const items = texts.flatMap(splitAtCommas)
+  const items = texts.flatMap((text) => splitText(text, setting.split ?? splitAtCommas))
   const bad = firstComplaint(setting, items)
   return bad ?? { value: Object.freeze(items.map((item) => item.text)) }
 }
@@ -82,7 +85,7 @@ function readPairs(setting: Setting, written: WrittenValue): ReadValue {
 }
 
 function pairsOf(written: WrittenText): readonly (readonly [string, WrittenText])[] | undefined {
-  const pairs = splitAtCommas(written).map((item) => {
+  const pairs = splitText(written, splitAtCommas).map((item) => {
     const at = item.text.indexOf('=')
     return at < 0
       ? undefined
@@ -91,11 +94,14 @@ function pairsOf(written: WrittenText): readonly (readonly [string, WrittenText]
   return pairs.every((pair) => pair !== undefined) ? pairs : undefined
 }
 
-function splitAtCommas(written: WrittenText): readonly WrittenText[] {
-  const parts = written.text.split(',').map((part) => part.trim())
+function splitAtCommas(text: string): readonly string[] {
+  return text.split(',').map((part) => part.trim())
+}
+
+function splitText(written: WrittenText, split: (text: string) => readonly string[]): readonly WrittenText[] {
   // A variable's value is not shown, not even in parts.
   const isSecretive = written.shown !== written.text
-  return parts
+  return split(written.text)
     .filter((part) => part !== '')
     .map((part) => ({ ...written, text: part, shown: isSecretive ? written.shown : part }))
 }

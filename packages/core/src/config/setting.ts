@@ -51,6 +51,10 @@ export interface SettingExtras {
   readonly flag?: string | null
   /** Says what is wrong with a text, a list item or either side of a pair: "must be …". */
   readonly check?: (text: string) => string | undefined
+  /** Most characters of a text. */
+  readonly maxLength?: number
+  /** The items of a list that is written as one text, where commas alone do not tell. */
+  readonly split?: (text: string) => readonly string[]
 }
 
 /** One row of the table. `path` is as in the file: `backup.segment_max_bytes`. */

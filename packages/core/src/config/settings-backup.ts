@@ -10,6 +10,7 @@ import {
   type Setting,
   STRING,
 } from './setting.ts'
+import { partitionRule, topicNameRule } from './text-rules.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -27,6 +28,8 @@ export const BACKUP_SETTINGS: readonly Setting[] = [
   ...sizeSettings(),
   ...stagingSettings(),
   ...scopeSettings(),
+  ...transactionSettings(),
+  ...captureSettings(),
   ...paceSettings(),
 ]
 
@@ -128,24 +131,50 @@ function scopeSettings(): readonly Setting[] {
     effective(
       'backup.include_internal_topics',
       BOOLEAN,
-      'Let patterns also match topics that begin with `__`. An exact name always does.',
+      'Let globs and regular expressions also match topics that begin with `__`. An exact name always does.',
       { default: false },
     ),
-    refused(
-      ['backup.internal_topics', LIST, 'Topics beginning with `__` to back up.'],
-      'write their exact names into source.topics.include',
-      { default: [] },
+    effective(
+      'backup.internal_topics',
+      LIST,
+      'Exact names of topics that begin with `__` to back up besides the included ones. Each must exist.',
+      { default: [], check: topicNameRule },
     ),
     refused(
       ['backup.on_missing_topic', choice('fail', 'warn'), 'What is done about a topic that does not exist.'],
       'a backup without a topic that it was asked for would pass for complete',
       { default: 'fail' },
     ),
-    refused(
-      ['backup.isolation_level', choice('read_committed', 'read_uncommitted'), 'Which records are read.'],
-      'records of open transactions may still be aborted',
+    effective(
+      'backup.partitions',
+      LIST,
+      'Partitions to back up: `0` or `0-3` of every topic that has no item of its own, `orders:0-3` of one. Without items that concern a topic, all of it.',
+      { default: [], check: partitionRule },
+    ),
+    refused(['backup.time_window.start', STRING, 'Time of the first record.'], window),
+    refused(['backup.time_window.end', STRING, 'Time of the last record.'], window),
+  ]
+}
+
+function transactionSettings(): readonly Setting[] {
+  return [
+    effective(
+      'backup.isolation_level',
+      choice('read_committed', 'read_uncommitted'),
+      'Which records count: only those of committed transactions, or all. With `read_uncommitted`, records of open and of aborted transactions are backed up and restored as data.',
       { default: 'read_committed' },
     ),
+    effective(
+      'backup.transaction_wait_secs',
+      integer(0, 86_400),
+      'How long a run waits for transactions that are open where it should end, before it ends as incomplete.',
+      { default: 90, unit: 'seconds' },
+    ),
+  ]
+}
+
+function captureSettings(): readonly Setting[] {
+  return [
     refused(['backup.include_offset_headers', BOOLEAN, 'Whether records get headers.'], VERBATIM, {
       default: false,
     }),
@@ -168,13 +197,6 @@ function scopeSettings(): readonly Setting[] {
       'configurations of topics arrive with a later version',
       { default: false },
     ),
-    refused(
-      ['backup.partitions', LIST, 'Partitions to back up.'],
-      'a choice of partitions arrives with a later version; a backup holds all of them',
-      { default: [] },
-    ),
-    refused(['backup.time_window.start', STRING, 'Time of the first record.'], window),
-    refused(['backup.time_window.end', STRING, 'Time of the last record.'], window),
   ]
 }
 
@@ -186,6 +208,12 @@ function paceSettings(): readonly Setting[] {
       ['backup.poll_interval_ms', COUNT, 'Pause between requests.'],
       'the next request is always under way',
       { unit: 'milliseconds' },
+    ),
+    effective(
+      'backup.deletion_warning_secs',
+      integer(0, 604_800),
+      'Warn when records that are not read yet will be deleted at the source within this time; 0 never warns.',
+      { default: 300, unit: 'seconds' },
     ),
     refused(['backup.rate_limit_records_per_sec', COUNT, 'Most records a second.'], RATE),
     refused(['backup.rate_limit_bytes_per_sec', COUNT, 'Most bytes a second.'], RATE),

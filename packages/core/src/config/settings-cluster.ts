@@ -1,22 +1,30 @@
+import { LIMITS } from '../runtime/limits.ts'
 import {
   accepted,
   BOOLEAN,
   COUNT,
-  choice,
   effective,
   integer,
   LIST,
-  refused,
-  SECRET,
   type Setting,
   type SettingExtras,
   type SettingType,
   STRING,
 } from './setting.ts'
+import { securitySettings } from './settings-security.ts'
 import { serverRule, topicPatternRule } from './text-rules.ts'
+import { splitTopicPatterns } from './topic-pattern-list.ts'
 
-const NO_SECURITY = 'encrypted and authenticated connections arrive with a later version'
+const PATTERNS =
+  'exact names, globs (`*`, `?`), and regular expressions after `~`, which match the whole name'
 const SOCKETS = 'sockets are set up by the program in this version'
+
+const RACK = effective(
+  'source.rack_id',
+  STRING,
+  'Rack of this program, as brokers name theirs: replicas in it are read where there are any. Without it, leaders are read.',
+  { maxLength: LIMITS.rackIdMaxLength },
+)
 
 /** The rows of `source` or `target`, which have the same shape. */
 export function clusterSettings(section: 'source' | 'target'): readonly Setting[] {
@@ -26,8 +34,8 @@ export function clusterSettings(section: 'source' | 'target'): readonly Setting[
 function placeSettings(section: 'source' | 'target'): readonly Setting[] {
   const isSource = section === 'source'
   const include = isSource
-    ? 'Topics to back up: exact names and globs (`*`, `?`). Every exact name must exist.'
-    : 'Topics of the backup to restore: exact names and globs (`*`, `?`).'
+    ? `Topics to back up: ${PATTERNS}. Every exact name must exist.`
+    : `Topics of the backup to restore: ${PATTERNS}.`
   return [
     effective(`${section}.bootstrap_servers`, LIST, `Brokers of the ${section} cluster, as \`host:port\`.`, {
       check: serverRule,
@@ -35,35 +43,21 @@ function placeSettings(section: 'source' | 'target'): readonly Setting[] {
     effective(`${section}.topics.include`, LIST, include, {
       flag: 'topics',
       check: topicPatternRule,
+      split: splitTopicPatterns,
       ...(isSource ? {} : { default: ['*'] }),
     }),
-    effective(`${section}.topics.exclude`, LIST, 'Topics to leave out, also if they are included.', {
-      default: [],
-      flag: 'exclude-topics',
-      check: topicPatternRule,
-    }),
-  ]
-}
-
-function securitySettings(section: 'source' | 'target'): readonly Setting[] {
-  const protocol = `${section}.security.security_protocol`
-  const row = (name: string, type: SettingType, description: string, extras: SettingExtras = {}) =>
-    refused([`${section}.security.${name}`, type, description], NO_SECURITY, { ...extras, saidBy: protocol })
-  return [
-    refused(
-      [protocol, choice('PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'), 'How brokers are talked to.'],
-      NO_SECURITY,
-      { default: 'PLAINTEXT' },
+    effective(
+      `${section}.topics.exclude`,
+      LIST,
+      'Topics to leave out, also if they are included; the same patterns.',
+      {
+        default: [],
+        flag: 'exclude-topics',
+        check: topicPatternRule,
+        split: splitTopicPatterns,
+      },
     ),
-    row('sasl_mechanism', STRING, 'How the account proves itself.'),
-    row('sasl_username', STRING, 'Name of the account.'),
-    row('sasl_password', SECRET, 'Password of the account.'),
-    row('ssl_ca_location', STRING, 'File with the certificates to trust.'),
-    row('ssl_certificate_location', STRING, 'File with the certificate of the account.'),
-    row('ssl_key_location', STRING, 'File with the key of the account.'),
-    row('sasl_kerberos_service_name', STRING, 'Kerberos name of the brokers.'),
-    row('sasl_keytab_path', STRING, 'File with the Kerberos keys.'),
-    row('sasl_krb5_config_path', STRING, 'Kerberos configuration file.'),
+    ...(isSource ? [RACK] : []),
   ]
 }
 

@@ -69,6 +69,11 @@ function targetSettings(): readonly Setting[] {
 
 function choiceOfRecordSettings(): readonly Setting[] {
   return [
+    effective(
+      'restore.as_of_commit',
+      integer(1, 1_000_000_000_000),
+      'Restore the backup as it was after this commit; without it, as it is now.',
+    ),
     refused(['restore.time_window_start', STRING, 'Time of the first record.'], TIME_WINDOW),
     refused(['restore.time_window_end', STRING, 'Time of the last record.'], TIME_WINDOW),
     refused(

@@ -89,6 +89,11 @@ export const SIDE_SETTINGS: readonly Setting[] = [
   accepted(['offset_storage.sync_interval_secs', COUNT, 'How often the cache is copied.'], NO_CACHE, {
     unit: 'seconds',
   }),
+  effective(
+    'metrics.file',
+    STRING,
+    'File that gets the figures of the run in the text format of Prometheus, at every commit and at the end.',
+  ),
   accepted(['metrics.enabled', BOOLEAN, 'Whether an endpoint serves metrics.'], NO_METRICS, {
     default: false,
   }),

@@ -1,6 +1,8 @@
 import { isKafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { assertBackupId } from '../repository/key-layout.ts'
 import { LIMITS } from '../runtime/limits.ts'
+import { readPartitions } from './partition-selection.ts'
+import { expressionComplaint, isExpression } from './topic-expression.ts'
 
 const TOPIC_NAME = /^[A-Za-z0-9._-]+$/
 const TOPIC_PATTERN = /^[A-Za-z0-9._*?-]+$/
@@ -28,9 +30,16 @@ export function topicNameRule(text: string): string | undefined {
 }
 
 export function topicPatternRule(text: string): string | undefined {
+  if (isExpression(text)) return expressionComplaint(text)
   return TOPIC_PATTERN.test(text) && text.length <= LIMITS.topicNameMaxLength
     ? undefined
-    : 'must be topic names or globs with * and ? (regular expressions are not supported)'
+    : 'must be topic names, globs with * and ?, or regular expressions after ~'
+}
+
+export function partitionRule(text: string): string | undefined {
+  const read = readPartitions(text)
+  const isTopic = read?.topic === undefined || topicNameRule(read.topic) === undefined
+  return read && isTopic ? undefined : 'must be partitions, such as 0, 0-3 or orders:0-3'
 }
 
 /** A folder. The program does not expand `~`, and a folder of that name is not what anybody means. */

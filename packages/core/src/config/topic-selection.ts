@@ -1,9 +1,14 @@
-/** Which topics are meant: exact names and globs, where `*` is any text and `?` one character. */
+import { compileExpression, isExpression } from './topic-expression.ts'
+
+/**
+ * Which topics are meant: exact names, globs, where `*` is any text and `?` one character, and regular expressions
+ * after `~` that match the whole name.
+ */
 export interface TopicPatterns {
   readonly include: readonly string[]
   /** Stronger than `include`. */
   readonly exclude: readonly string[]
-  /** Globs also match names that begin with `__`. */
+  /** Globs and expressions also match names that begin with `__`. */
   readonly includeInternal?: boolean
 }
 
@@ -17,26 +22,34 @@ export interface TopicMatch {
 
 const INTERNAL_PREFIX = '__'
 
-/** Chooses among the topics that exist. An internal topic (`__consumer_offsets`, …) must be named exactly. */
+/**
+ * Chooses among the topics that exist. An internal topic (`__consumer_offsets`, …) must be named exactly.
+ * @throws KB_CONFIG_INVALID for a regular expression that is none
+ */
 export function matchTopics(patterns: TopicPatterns, names: readonly string[]): TopicMatch {
-  const exact = new Set(patterns.include.filter((pattern) => !isGlob(pattern)))
-  const globs = patterns.include.filter(isGlob)
+  const exact = new Set(patterns.include.filter(isExactName))
+  const wide = patterns.include.filter((pattern) => !isExactName(pattern)).map(nameTest)
+  const excluded = patterns.exclude.map(nameTest)
   const existing = new Set(names)
   const isIncluded = (name: string): boolean => {
     if (exact.has(name)) return true
     if (name.startsWith(INTERNAL_PREFIX) && patterns.includeInternal !== true) return false
-    return globs.some((glob) => matchesGlob(glob, name))
+    return wide.some((isMatch) => isMatch(name))
   }
-  const isExcluded = (name: string): boolean => patterns.exclude.some((glob) => matchesGlob(glob, name))
+  const isExcluded = (name: string): boolean => excluded.some((isMatch) => isMatch(name))
   return {
     topics: names.filter((name) => isIncluded(name) && !isExcluded(name)),
     missing: [...exact].filter((name) => !existing.has(name)),
   }
 }
 
-/** False for an exact name. */
-export function isGlob(pattern: string): boolean {
-  return pattern.includes('*') || pattern.includes('?')
+/** False for a glob and an expression. */
+export function isExactName(pattern: string): boolean {
+  return !isExpression(pattern) && !pattern.includes('*') && !pattern.includes('?')
+}
+
+function nameTest(pattern: string): (name: string) => boolean {
+  return isExpression(pattern) ? compileExpression(pattern) : (name) => matchesGlob(pattern, name)
 }
 
 /**

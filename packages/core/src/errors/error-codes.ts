@@ -53,6 +53,11 @@ export const ERROR_TABLE = {
   ),
   KB_CONFIG_UNSUPPORTED: row('config', false, 'Remove the setting, or use a version that supports it.'),
   KB_LOCATION_INVALID: row('config', false, 'Write the repository as a URL, such as file:///var/backups.'),
+  KB_ISOLATION_CHANGED: row(
+    'config',
+    false,
+    'Use the isolation level that the backup was begun with, or another --backup-id.',
+  ),
   KB_TOPIC_NOT_FOUND: row(
     'config',
     false,
@@ -73,14 +78,19 @@ export const ERROR_TABLE = {
   KB_BROKER_ERROR: row('failed', false, 'Look the error up in the broker log.'),
   KB_BROKER_UNSUPPORTED: row('failed', false, 'kafka-backup needs Apache Kafka 2.4 or newer.'),
   KB_CLUSTER_PERMISSION: row('permission', false, 'Grant the account the missing ACL.'),
+  KB_AUTHENTICATION_FAILED: row(
+    'permission',
+    false,
+    'Check sasl_mechanism, the account and its password or token in the security section.',
+  ),
+  KB_TLS_FAILED: row(
+    'permission',
+    false,
+    'Check security_protocol, the certificates on both sides and the ssl settings of the security section.',
+  ),
   KB_OFFSET_OUT_OF_RANGE: row('failed', false, 'The broker no longer has these offsets.'),
   KB_WRONG_CLUSTER: row('conflict', false, 'Use another --backup-id for another cluster.'),
-  KB_TOPIC_RECREATED: row('conflict', false, 'Use another --backup-id for the new topic, or leave it out.'),
-  KB_SOURCE_TRUNCATED: row(
-    'conflict',
-    false,
-    'Use another --backup-id for the new history of this partition.',
-  ),
+  KB_SOURCE_REPLACED: row('conflict', false, 'Use another --backup-id for what this partition holds now.'),
   KB_TARGET_NOT_EMPTY: row('conflict', false, 'Restore beside it with --topic-mapping old=new.'),
   KB_TARGET_UNSUITABLE: row('conflict', false, 'Change the target topic, or restore under another name.'),
   KB_TARGET_CHANGED: row(

@@ -3,7 +3,14 @@ import { brokerError } from './kafka-error.ts'
 import type { WireConnection } from './wire-connection.ts'
 
 /** Keys of the requests that we encode ourselves. */
-export const API_KEY = { produce: 0, fetch: 1, apiVersions: 18, initProducerId: 22 } as const
+export const API_KEY = {
+  produce: 0,
+  fetch: 1,
+  apiVersions: 18,
+  initProducerId: 22,
+  saslHandshake: 17,
+  saslAuthenticate: 36,
+} as const
 
 /** Inclusive range of versions of one request. */
 export interface VersionRange {

@@ -1,7 +1,11 @@
-/** Where a cluster is. Secrets and TLS come with the security section. */
+import type { ClusterSecurity } from './security.ts'
+
+/** Where a cluster is, and how one is let in. */
 export interface ClusterAddress {
   readonly bootstrapServers: readonly string[]
   readonly clientId: string
+  /** Absent: plain connections without an account. */
+  readonly security?: ClusterSecurity
 }
 
 /** A broker as clients reach it. */
@@ -21,6 +25,8 @@ export interface PartitionDescription {
 export interface TopicDescription {
   readonly name: string
   readonly topicId: string | null
+  /** The brokers keep it for themselves, such as `__consumer_offsets`. */
+  readonly isInternal: boolean
   readonly partitions: readonly PartitionDescription[]
   readonly replicationFactor: number
 }
@@ -41,6 +47,39 @@ export interface TopicPartition {
   readonly partition: number
 }
 
+/** What could be learned of topics that were asked for; nothing of it is an error. */
+export interface ClusterSurvey extends ClusterDescription {
+  /** Topics that were asked for and are not in `topics`: there is none of that name, or the account may not see it. */
+  readonly absent: ReadonlyMap<string, 'missing' | 'denied'>
+}
+
+/** Where a leader's history of an epoch ends: `leaderEpoch` is the largest one that is not above the one asked for. */
+export interface EpochEnd {
+  /** -1: the leader knows no epoch as old as the one asked for. */
+  readonly leaderEpoch: number
+  /** Exclusive; -1 together with the epoch. */
+  readonly endOffset: bigint
+}
+
+/** A partition and the epoch whose end is asked for. */
+export interface EpochQuestion extends TopicPartition {
+  readonly leaderEpoch: number
+}
+
+/** A transaction that has neither been committed nor aborted, and so holds back the last stable offset. */
+export interface OpenTransaction extends TopicPartition {
+  readonly producerId: bigint
+  readonly producerEpoch: number
+  /** Offset of its first record in this partition. */
+  readonly firstOffset: bigint
+  /** When the producer last wrote to this partition, by the clock of the records. */
+  readonly lastWriteAtMs: number
+  /** null: the brokers did not tell (permission, or a version before 3.0). */
+  readonly transactionalId: string | null
+  /** When the transaction began, by the coordinator's clock; null: not told. */
+  readonly beganAtMs: number | null
+}
+
 /** A topic to create. */
 export interface NewTopic {
   readonly name: string
@@ -59,8 +98,20 @@ export interface Cluster {
   topicNames(): Promise<string[]>
   /** Fresh metadata. Never creates a topic. @throws KB_TOPIC_NOT_FOUND with all missing names */
   describe(topics: readonly string[]): Promise<ClusterDescription>
+  /** The same for topics that may be gone or forbidden by now. */
+  survey(topics: readonly string[]): Promise<ClusterSurvey>
   /** Offsets by `topic/partition`. `last_stable` equals the high watermark without open transactions. */
   listOffsets(kind: OffsetKind, partitions: readonly TopicPartition[]): Promise<Map<string, bigint>>
+  /**
+   * What each leader answers to OffsetForLeaderEpoch (KIP-101, KIP-320), by `topic/partition`. A partition is left out when
+   * its leader does not speak the request, or has no answer for it now.
+   */
+  epochEnds(questions: readonly EpochQuestion[]): Promise<Map<string, EpochEnd>>
+  /**
+   * Transactions that are open on these partitions (DescribeProducers, KIP-664), with what the coordinators say of them. Empty
+   * where the brokers do not speak the request or do not allow it.
+   */
+  openTransactions(partitions: readonly TopicPartition[]): Promise<OpenTransaction[]>
   /** Values of the named settings of each topic. */
   topicConfigs(
     topics: readonly string[],

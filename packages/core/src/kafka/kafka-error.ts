@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../errors/error-codes.ts'
 import { type ErrorContext, KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import { quotedRemark } from './sasl/sasl-error.ts'
 
 interface BrokerErrorRow {
   readonly name: string
@@ -22,34 +23,61 @@ const BROKER_ERRORS: ReadonlyMap<number, BrokerErrorRow> = new Map([
   [14, { name: 'COORDINATOR_LOAD_IN_PROGRESS', code: 'KB_BROKER_TRANSIENT' }],
   [15, { name: 'COORDINATOR_NOT_AVAILABLE', code: 'KB_BROKER_TRANSIENT' }],
   [16, { name: 'NOT_COORDINATOR', code: 'KB_BROKER_TRANSIENT' }],
+  [17, { name: 'INVALID_TOPIC_EXCEPTION', code: 'KB_TARGET_UNSUITABLE' }],
+  [18, { name: 'RECORD_LIST_TOO_LARGE', code: 'KB_RECORD_TOO_LARGE' }],
   [19, { name: 'NOT_ENOUGH_REPLICAS', code: 'KB_BROKER_TRANSIENT' }],
   [20, { name: 'NOT_ENOUGH_REPLICAS_AFTER_APPEND', code: 'KB_BROKER_TRANSIENT' }],
   [29, { name: 'TOPIC_AUTHORIZATION_FAILED', code: 'KB_CLUSTER_PERMISSION' }],
   [31, { name: 'CLUSTER_AUTHORIZATION_FAILED', code: 'KB_CLUSTER_PERMISSION' }],
+  [32, { name: 'INVALID_TIMESTAMP', code: 'KB_TARGET_UNSUITABLE' }],
+  [33, { name: 'UNSUPPORTED_SASL_MECHANISM', code: 'KB_AUTHENTICATION_FAILED' }],
+  [34, { name: 'ILLEGAL_SASL_STATE', code: 'KB_AUTHENTICATION_FAILED' }],
   [35, { name: 'UNSUPPORTED_VERSION', code: 'KB_BROKER_UNSUPPORTED' }],
   [36, { name: 'TOPIC_ALREADY_EXISTS', code: 'KB_TARGET_UNSUITABLE' }],
+  [37, { name: 'INVALID_PARTITIONS', code: 'KB_TARGET_UNSUITABLE' }],
+  [38, { name: 'INVALID_REPLICATION_FACTOR', code: 'KB_TARGET_UNSUITABLE' }],
+  [39, { name: 'INVALID_REPLICA_ASSIGNMENT', code: 'KB_TARGET_UNSUITABLE' }],
+  [40, { name: 'INVALID_CONFIG', code: 'KB_TARGET_UNSUITABLE' }],
   [41, { name: 'NOT_CONTROLLER', code: 'KB_BROKER_TRANSIENT' }],
+  [42, { name: 'INVALID_REQUEST', code: 'KB_BROKER_ERROR' }],
   [44, { name: 'POLICY_VIOLATION', code: 'KB_TARGET_UNSUITABLE' }],
   [45, { name: 'OUT_OF_ORDER_SEQUENCE_NUMBER', code: 'KB_TARGET_CHANGED' }],
   [47, { name: 'INVALID_PRODUCER_EPOCH', code: 'KB_TARGET_CHANGED' }],
+  [48, { name: 'INVALID_TXN_STATE', code: 'KB_BROKER_ERROR' }],
+  [51, { name: 'CONCURRENT_TRANSACTIONS', code: 'KB_BROKER_TRANSIENT' }],
+  [53, { name: 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED', code: 'KB_CLUSTER_PERMISSION' }],
   [56, { name: 'KAFKA_STORAGE_ERROR', code: 'KB_BROKER_TRANSIENT' }],
-  [58, { name: 'SASL_AUTHENTICATION_FAILED', code: 'KB_CLUSTER_PERMISSION' }],
+  [58, { name: 'SASL_AUTHENTICATION_FAILED', code: 'KB_AUTHENTICATION_FAILED' }],
   [59, { name: 'UNKNOWN_PRODUCER_ID', code: 'KB_TARGET_CHANGED' }],
+  [72, { name: 'LISTENER_NOT_FOUND', code: 'KB_BROKER_TRANSIENT' }],
   [74, { name: 'FENCED_LEADER_EPOCH', code: 'KB_BROKER_TRANSIENT' }],
   [75, { name: 'UNKNOWN_LEADER_EPOCH', code: 'KB_BROKER_TRANSIENT' }],
+  [76, { name: 'UNSUPPORTED_COMPRESSION_TYPE', code: 'KB_TARGET_UNSUITABLE' }],
   [77, { name: 'STALE_BROKER_EPOCH', code: 'KB_BROKER_TRANSIENT' }],
   [78, { name: 'OFFSET_NOT_AVAILABLE', code: 'KB_BROKER_TRANSIENT' }],
   [87, { name: 'INVALID_RECORD', code: 'KB_BROKER_ERROR' }],
   [89, { name: 'THROTTLING_QUOTA_EXCEEDED', code: 'KB_BROKER_TRANSIENT' }],
+  [90, { name: 'PRODUCER_FENCED', code: 'KB_TARGET_CHANGED' }],
   [100, { name: 'UNKNOWN_TOPIC_ID', code: 'KB_BROKER_TRANSIENT' }],
   [103, { name: 'INCONSISTENT_TOPIC_ID', code: 'KB_BROKER_TRANSIENT' }],
+  [105, { name: 'TRANSACTIONAL_ID_NOT_FOUND', code: 'KB_BROKER_ERROR' }],
 ])
 
+/** What is known of a broker's error besides its code; `says` is the broker's own sentence. */
+export interface BrokerErrorDetails extends ErrorContext {
+  readonly says?: string | null
+}
+
 /** A broker's error code as one of ours. Codes without a row are KB_BROKER_ERROR and not retried. */
-export function brokerError(kafkaCode: number, doing: string, context: ErrorContext = {}): KafkaBackupError {
+export function brokerError(
+  kafkaCode: number,
+  doing: string,
+  { says, ...context }: BrokerErrorDetails = {},
+): KafkaBackupError {
   const row = BROKER_ERRORS.get(kafkaCode)
   const name = row?.name ?? `error ${kafkaCode}`
-  return new KafkaBackupError(row?.code ?? 'KB_BROKER_ERROR', `${doing}: the broker answered ${name}`, {
+  const message = `${doing}: the broker answered ${name}${says ? ` (${quotedRemark(says)})` : ''}`
+  return new KafkaBackupError(row?.code ?? 'KB_BROKER_ERROR', message, {
     context: { ...context, kafkaError: name },
   })
 }
@@ -60,4 +88,17 @@ export function unreachable(broker: string, reason: string, cause?: unknown): Ka
     context: { broker },
     ...(cause === undefined ? {} : { cause }),
   })
+}
+
+/** An answer that is not what its request is answered with. */
+export function answerUnreadable(broker: string, what: string, cause: unknown): KafkaBackupError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new KafkaBackupError(
+    'KB_BROKER_ERROR',
+    `broker ${broker}: no sense in its answer to ${what}: ${reason}`,
+    {
+      context: { broker },
+      cause,
+    },
+  )
 }

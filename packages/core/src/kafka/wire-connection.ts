@@ -1,10 +1,13 @@
-import { connect, type Socket } from 'node:net'
-import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import type { Socket } from 'node:net'
+import { KafkaBackupError, toKafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { ByteReader } from '../protocol/byte-reader.ts'
 import { ByteWriter } from '../protocol/byte-writer.ts'
 import { LIMITS } from '../runtime/limits.ts'
 import { unreachable } from './kafka-error.ts'
 import type { ResponseBuffers } from './response-buffers.ts'
+import type { TlsSecurity } from './security.ts'
+import { closedByBroker, connectionError, tlsWanted } from './tls-error.ts'
+import { openSocket } from './tls-socket.ts'
 
 /** Where and how to connect. Times in milliseconds. */
 export interface WireOptions {
@@ -13,6 +16,8 @@ export interface WireOptions {
   readonly clientId: string
   readonly connectTimeoutMs: number
   readonly requestTimeoutMs: number
+  /** Absent or null: not encrypted. */
+  readonly tls?: TlsSecurity | null
   readonly buffers?: ResponseBuffers
   readonly signal?: AbortSignal
 }
@@ -38,18 +43,34 @@ interface PendingRequest {
   readonly timer: NodeJS.Timeout
 }
 
-const STAGING_BYTES = 64 * 1024
-const LENGTH_BYTES = 4
+/** A request that waits until it may be sent. */
+interface HeldRequest {
+  readonly request: WireRequest
+  readonly resolve: (response: Promise<WireResponse>) => void
+  readonly reject: (error: unknown) => void
+}
 
 /**
- * One connection to one broker for large requests and responses. Copies on the way in: the kernel writes straight into
- * the response buffer, except for what arrives together with the length (at most 64 KiB a response); slices of that
- * buffer are handed out. On the way out nothing is copied (writev).
+ * Asked before each request: null lets it pass; a promise holds it and all that follow, in their order, and breaks the
+ * connection when it is rejected.
+ */
+export type Admission = () => Promise<void> | null
+
+const STAGING_BYTES = 64 * 1024
+const LENGTH_BYTES = 4
+/** An alert of TLS, with the major version of all its versions, where the length of the first response should be. */
+const TLS_ALERT = 0x1503
+
+/**
+ * One connection to one broker for large requests and responses. Copies on the way in: the kernel (with TLS: the cipher)
+ * writes straight into the response buffer, except for what arrives together with the length (at most 64 KiB a
+ * response); slices of that buffer are handed out. On the way out nothing is copied (writev).
  */
 export class WireConnection {
   readonly broker: string
   readonly #clientId: string
   readonly #requestTimeoutMs: number
+  readonly #tls: TlsSecurity | null
   readonly #buffers: ResponseBuffers | undefined
   readonly #pending = new Map<number, PendingRequest>()
   readonly #staging = Buffer.allocUnsafeSlow(STAGING_BYTES)
@@ -61,15 +82,19 @@ export class WireConnection {
   #correlationId = 0
   #socket: Socket | undefined
   #failure: KafkaBackupError | null = null
+  #admission: Admission | null = null
+  #held: HeldRequest[] | null = null
+  #answers = 0
 
   private constructor(options: WireOptions) {
     this.broker = `${options.host}:${options.port}`
     this.#clientId = options.clientId
     this.#requestTimeoutMs = options.requestTimeoutMs
+    this.#tls = options.tls ?? null
     this.#buffers = options.buffers
   }
 
-  /** @throws KB_CLUSTER_UNREACHABLE */
+  /** @throws KB_CLUSTER_UNREACHABLE, KB_TLS_FAILED */
   static async open(options: WireOptions): Promise<WireConnection> {
     options.signal?.throwIfAborted()
     const connection = new WireConnection(options)
@@ -89,6 +114,21 @@ export class WireConnection {
 
   /** Sends a request; any number may be under way. @throws KB_CLUSTER_UNREACHABLE when the connection breaks or goes silent */
   request(request: WireRequest): Promise<WireResponse> {
+    if (this.#failure) return Promise.reject(this.#failure)
+    if (this.#held === null) {
+      const admission = this.#admission?.() ?? null
+      if (admission === null) return this.sendAhead(request)
+      this.#hold(admission)
+    }
+    return new Promise((resolve, reject) => this.#held?.push({ request, resolve, reject }))
+  }
+
+  admitWith(admission: Admission): void {
+    this.#admission = admission
+  }
+
+  /** The same without asking for admission, and past those that wait for it. */
+  sendAhead(request: WireRequest): Promise<WireResponse> {
     if (this.#failure) return Promise.reject(this.#failure)
     const correlationId = ++this.#correlationId & 0x7fffffff
     const head = this.#requestHead(request, correlationId)
@@ -111,8 +151,25 @@ export class WireConnection {
     this.#fail(unreachable(this.broker, 'the connection was closed'))
   }
 
+  #hold(admission: Promise<void>): void {
+    this.#held = []
+    admission.then(
+      () => {
+        const held = this.#held ?? []
+        this.#held = null
+        for (const { request, resolve } of held) resolve(this.sendAhead(request))
+      },
+      (error: unknown) => this.#fail(toKafkaBackupError(error)),
+    )
+  }
+
   #connect(options: WireOptions): Promise<void> {
     return new Promise((resolve, reject) => {
+      const onread = {
+        buffer: () => this.#receiveBuffer(),
+        callback: (bytes: number, buffer: Uint8Array) => this.#received(bytes, buffer),
+      }
+      const socket = openSocket({ host: options.host, port: options.port, onread }, this.#tls, () => settle())
       const timer = setTimeout(
         () => this.#fail(unreachable(this.broker, `no connection within ${options.connectTimeoutMs} ms`)),
         options.connectTimeoutMs,
@@ -122,20 +179,10 @@ export class WireConnection {
         if (error) reject(error)
         else resolve()
       }
-      const socket = connect({
-        host: options.host,
-        port: options.port,
-        noDelay: true,
-        onread: {
-          buffer: () => this.#receiveBuffer(),
-          callback: (bytes, buffer) => this.#received(bytes, buffer),
-        },
-      })
       this.#socket = socket
-      socket.on('connect', () => settle())
-      socket.on('error', (error) => this.#fail(unreachable(this.broker, error.message, error)))
+      socket.on('error', (error) => this.#fail(connectionError(this.broker, error, this.#tls)))
       socket.on('close', () => {
-        this.#fail(unreachable(this.broker, 'the broker closed the connection'))
+        this.#fail(closedByBroker(this.broker, this.#answers < 2))
         settle(this.#failure)
       })
     })
@@ -196,6 +243,7 @@ export class WireConnection {
   }
 
   #beginResponse(bytes: number): void {
+    if (this.#answers === 0 && this.#tls === null && bytes >>> 16 === TLS_ALERT) throw tlsWanted(this.broker)
     if (bytes < 4 || bytes > LIMITS.responseMaxBytes) {
       throw new KafkaBackupError(
         'KB_LIMIT_EXCEEDED',
@@ -220,6 +268,7 @@ export class WireConnection {
     if (pending.isFlexible) reader.skipTaggedFields()
     this.#pending.delete(correlationId)
     clearTimeout(pending.timer)
+    this.#answers++
     pending.resolve({ reader, release: () => this.#buffers?.release(buffer) })
   }
 
@@ -231,5 +280,7 @@ export class WireConnection {
       pending.reject(this.#failure)
     }
     this.#pending.clear()
+    for (const { reject } of this.#held ?? []) reject(this.#failure)
+    this.#held = null
   }
 }

@@ -8,6 +8,8 @@ export const LIMITS = {
   batchMaxRecords: 64 * 1024 * 1024,
   /** Compression frames inside one compressed body; encoders write one. Each costs a native call of about 20 us. */
   bodyMaxFrames: 10_000,
+  /** Decompressed gzip above what its trailer states: members may be joined, and hostile ones state too little. */
+  gzipUnstatedMaxRawBytes: 16 * 1024 * 1024,
   /** Largest decompressed body of a control batch; a transaction marker has about 20 bytes. */
   controlBatchMaxRawBytes: 1024 * 1024,
   /** Producers of one partition whose last transaction marker is remembered, to tell repeated news from new. */
@@ -32,6 +34,32 @@ export const LIMITS = {
   configMaxBytes: 1024 * 1024,
   /** Length of a topic name (Kafka's rule). */
   topicNameMaxLength: 249,
+  /** Length of a regular expression for topic names, its mark included. */
+  topicExpressionMaxLength: 500,
+  /** A count of repetitions in such an expression; no name has more characters. */
+  topicExpressionMaxRepeat: 249,
+  /** Steps of such an expression, repetitions written out; a name costs at most each of them for each character. */
+  topicExpressionMaxSteps: 2_000,
+  /** Length of the name of a rack; the protocol could send 32,767. */
+  rackIdMaxLength: 255,
   /** Length of a backup id; it becomes a path element. */
   backupIdMaxLength: 128,
+  /** Largest PEM file; a bundle of all public authorities has 250 KB. */
+  pemMaxBytes: 4 * 1024 * 1024,
+  /** Largest bearer token, and largest file that holds one; brokers accept 512 KiB. */
+  tokenMaxBytes: 128 * 1024,
+  /** Largest answer of a token endpoint: a token and some fields. */
+  tokenAnswerMaxBytes: 256 * 1024,
+  /** Iterations of SCRAM that a broker may ask for; Kafka itself stores 4,096 to 16,384. */
+  scramMaxIterations: 1_000_000,
+  /** Largest answer of a broker during an authentication; a challenge has some hundred bytes. */
+  saslAnswerMaxBytes: 64 * 1024,
+  /** Objects and arrays inside one another in a document; ours have up to seven. */
+  documentMaxDepth: 32,
+  /** Values of a document beside those that {@link documentValueMinBytes} allows: short ones may stand together. */
+  documentFreeValues: 1000,
+  /** Bytes that a value of a document takes on average, at least: many small ones cost far more memory than their text. */
+  documentValueMinBytes: 4,
+  /** Messages that either side sends in one authentication; the longest mechanism needs three. */
+  saslMaxRounds: 8,
 } as const

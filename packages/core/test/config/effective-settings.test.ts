@@ -17,6 +17,9 @@ const OTHER_TEXT: Readonly<Record<string, string>> = {
   'source.bootstrap_servers': 'broker-9:9092',
   'target.bootstrap_servers': 'broker-9:9092',
   'restore.topic_mapping': 'old=new',
+  'source.rack_id': 'rack-a',
+  'metrics.file': '/var/metrics/backup.prom',
+  'backup.partitions': '0-3,orders:1',
 }
 
 function otherText(setting: Setting): string {
@@ -37,7 +40,10 @@ function otherText(setting: Setting): string {
 
 function comparable(config: Config): unknown {
   return JSON.parse(
-    JSON.stringify(config, (_, value) => (value instanceof Map ? Object.fromEntries(value) : value)),
+    JSON.stringify(config, (_, value) => {
+      if (typeof value === 'bigint') return `${value}n`
+      return value instanceof Map ? Object.fromEntries(value) : value
+    }),
   )
 }
 
@@ -54,8 +60,12 @@ function fileOf(path: string, text: string): string {
   return names.map((name, depth) => `${'  '.repeat(depth)}${name}:`).join('\n') + ` ${JSON.stringify(text)}\n`
 }
 
+// Counts only together with others; see cluster-security.test.ts.
+const isSecurityDetail = ({ path }: Setting): boolean =>
+  path.includes('.security.') && !path.endsWith('.security_protocol')
+
 describe('every effective setting reaches the configuration', () => {
-  for (const setting of EFFECTIVE.filter(({ path }) => path !== 'mode')) {
+  for (const setting of EFFECTIVE.filter((row) => row.path !== 'mode' && !isSecurityDetail(row))) {
     const verb = (['backup', 'restore'] as const).find((candidate) => isUsedBy(setting, candidate)) ?? 'read'
     it(setting.path, async () => {
       const base = enoughFor(setting, verb)
@@ -68,6 +78,17 @@ describe('every effective setting reaches the configuration', () => {
       const byFile = await load({ verb, flags: rest, text: fileOf(setting.path, text) })
       assert.deepEqual(comparable(byFile.config), comparable(byFlag.config))
       assert.deepEqual(byFile.warnings, [])
+    })
+  }
+})
+
+describe('a setting of security without those that it needs', () => {
+  for (const setting of EFFECTIVE.filter(isSecurityDetail)) {
+    it(`is refused, not ignored: ${setting.path}`, async () => {
+      const verb = isUsedBy(setting, 'backup') ? 'backup' : 'restore'
+      const text = fileOf(setting.path, otherText(setting) || 'something')
+      const error = await failure({ verb, flags: ENOUGH[verb], text }, 'KB_CONFIG_INVALID')
+      assert.ok(error.message.includes(setting.path), error.message)
     })
   }
 })

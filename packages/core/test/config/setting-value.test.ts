@@ -34,8 +34,8 @@ describe('values that are refused', () => {
     ['backup.include_internal_topics', 'yes', 'must be true or false, not yes'],
     [
       'source.topics.include',
-      '[orders, "~pay.*"]',
-      'must be topic names or globs with * and ? (regular expressions are not supported), not ~pay.*',
+      '[orders, "pay/.*"]',
+      'must be topic names, globs with * and ?, or regular expressions after ~, not pay/.*',
     ],
     ['source.topics.include', '{ a: { b: c } }', 'must be a list'],
     ['source.bootstrap_servers', 'broker-1', 'must be host:port, such as broker-1:9092, not broker-1'],
@@ -44,6 +44,17 @@ describe('values that are refused', () => {
       '["a:1", "b:99999"]',
       'must be host:port, such as broker-1:9092, not b:99999',
     ],
+    [
+      'source.topics.include',
+      '[orders, "~pay(.*"]',
+      'must be a valid regular expression (at character 5: "missing closing )"), not ~pay(.*',
+    ],
+    ['source.rack_id', 'r'.repeat(256), `must have at most 255 characters, not ${'r'.repeat(60)}…`],
+    ['backup.isolation_level', 'none', 'must be read_committed or read_uncommitted, not none'],
+    ['backup.transaction_wait_secs', '86401', 'must be 0 to 86400 seconds, not 86401'],
+    ['backup.deletion_warning_secs', '604801', 'must be 0 to 604800 seconds, not 604801'],
+    ['backup.partitions', '[0, 3-1]', 'must be partitions, such as 0, 0-3 or orders:0-3, not 3-1'],
+    ['restore.as_of_commit', '0', 'must be 1 to 1000000000000, not 0'],
     ['source.connection.connections_per_broker', '17', 'must be 1 to 16, not 17'],
     [
       'restore.default_replication_factor',
@@ -188,7 +199,7 @@ describe('secrets', () => {
       `  compression: "\${LEVEL}"\n  include_internal_topics: \${LEVEL}\nstorage:\n  secret_key: "\${LEVEL}"`
     const error = await failure(
       { flags: { ...ENOUGH.backup, repo: undefined }, text, env: { LEVEL: 'hunter2' } },
-      'KB_CONFIG_UNSUPPORTED',
+      'KB_CONFIG_INVALID',
     )
     assert.doesNotMatch(inspect(error), /hunter2/)
     assert.match(error.message, /compression_level must be a whole number from 1 to 22, not \$\{LEVEL\}/)

@@ -7,7 +7,6 @@ import {
   type KafkaCluster,
   startKafkaCluster,
 } from '@kafka-backup/testkit'
-import { BatchIntake } from '../../src/backup/batch-intake.ts'
 import { API_KEY, negotiateVersion, type VersionRange } from '../../src/kafka/api-versions.ts'
 import type { BrokerLink } from '../../src/kafka/broker-connections.ts'
 import { openCluster } from '../../src/kafka/client-cluster.ts'
@@ -18,6 +17,7 @@ import { initProducerId, type ProducerIdentity } from '../../src/kafka/producer-
 import { patchForProduce } from '../../src/protocol/batch-patch.ts'
 import { readRecords } from '../../src/protocol/record.ts'
 import { buildBatch, type RecordInput } from '../../src/protocol/record-batch-builder.ts'
+import { answerOf, newIntake } from '../backup/new-intake.ts'
 import { cursorOn, record } from '../protocol/samples.ts'
 import { openBrokerProxy } from './broker-proxy.ts'
 import { failureOf } from './raw-server.ts'
@@ -153,7 +153,7 @@ for (const version of KAFKA_VERSIONS) {
     })
 
     test('what the intake counts of a real log is what the producer was told', async () => {
-      const intake = new BatchIntake({
+      const intake = newIntake({
         beginOffset: 0n,
         targetOffset: 55n,
         isCompacted: false,
@@ -163,7 +163,7 @@ for (const version of KAFKA_VERSIONS) {
       while (!intake.isAtTarget) {
         const limits = { isReadCommitted: true, partitionMaxBytes: 6_000 }
         const { bytes, aborted } = await fetchOne(link, 12, ['transactions', 0, intake.nextOffset], limits)
-        for (const item of intake.accept(bytes, 0, bytes.length, aborted)) {
+        for (const item of intake.accept(answerOf(bytes, 0, bytes.length, aborted))) {
           assert.ok(item.kind === 'frame')
           records += item.statistics.records
           abortedRecords += item.statistics.abortedRecords

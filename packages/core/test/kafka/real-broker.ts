@@ -19,6 +19,9 @@ export interface FetchLimits {
   readonly isReadCommitted?: boolean
   readonly maxBytes?: number
   readonly partitionMaxBytes?: number
+  readonly topicId?: string
+  readonly leaderEpoch?: number
+  readonly lastFetchedEpoch?: number
 }
 
 export function linkTo(port: number): Promise<BrokerLink> {
@@ -44,9 +47,11 @@ export async function fetchAll(
   const partitions = wanted.map(
     ([topic, partition, fetchOffset]): FetchPartition => ({
       topic,
+      topicId: limits.topicId ?? null,
       partition,
       fetchOffset,
-      leaderEpoch: -1,
+      leaderEpoch: limits.leaderEpoch ?? -1,
+      lastFetchedEpoch: limits.lastFetchedEpoch ?? -1,
       partitionMaxBytes: limits.partitionMaxBytes ?? 16 * 1024 * 1024,
     }),
   )

@@ -1,0 +1,125 @@
+import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import { type RetryPolicy, retry } from '../runtime/retry.ts'
+import type { BrokerLink } from './broker-connections.ts'
+import { type BrokerAddress, type NewTopic, partitionName } from './cluster.ts'
+import type { ClusterConnections } from './cluster-connections.ts'
+import { readMetadata } from './cluster-metadata.ts'
+import { CREATE_TOPICS, DESCRIBE_CONFIGS } from './cluster-requests.ts'
+import { brokerError } from './kafka-error.ts'
+import { askBroker } from './library-request.ts'
+
+const TOPIC_RESOURCE = 2
+const UNKNOWN_SERVER_ERROR = -1
+const UNKNOWN_TOPIC_OR_PARTITION = 3
+const LEADER_NOT_AVAILABLE = 5
+const BROKER_NOT_AVAILABLE = 8
+const TOPIC_AUTHORIZATION_FAILED = 29
+/** Refusals that may pass and are known to have created nothing. */
+const UNTOUCHED: ReadonlySet<string> = new Set(['NOT_CONTROLLER', 'THROTTLING_QUOTA_EXCEEDED'])
+/** For the controller's own work; shorter than the patience with its answer. */
+const CREATE_TIMEOUT_MS = 12_000
+const CONTROLLER_RETRY: RetryPolicy = { firstDelayMs: 100, maxDelayMs: 1_000, giveUpAfterMs: 5_000 }
+const LEADER_WAIT: RetryPolicy = { firstDelayMs: 50, maxDelayMs: 500, giveUpAfterMs: 30_000 }
+
+/** Values of the named settings of each topic; settings without a value are left out. */
+export async function topicConfigs(
+  connections: ClusterConnections,
+  topics: readonly string[],
+  names: readonly string[],
+): Promise<Map<string, ReadonlyMap<string, string>>> {
+  if (topics.length === 0) return new Map()
+  const resources = topics.map((resourceName) => {
+    return { resourceType: TOPIC_RESOURCE, resourceName, configurationKeys: [...names] } as const
+  })
+  const { results } = await connections.askAny(DESCRIBE_CONFIGS, resources, false, false)
+  const values = new Map<string, ReadonlyMap<string, string>>()
+  for (const { errorCode, errorMessage, resourceName: topic, configs } of results) {
+    if (errorCode !== 0) {
+      throw brokerError(errorCode, `reading the settings of topic ${topic}`, {
+        topic,
+        says: errorMessage ?? null,
+      })
+    }
+    const present = configs.flatMap(({ name, value }): [string, string][] =>
+      value == null ? [] : [[name, value]],
+    )
+    values.set(topic, new Map(present))
+  }
+  return values
+}
+
+/** Creates the topics one after the other, then waits for their leaders. */
+export async function createTopics(
+  connections: ClusterConnections,
+  topics: readonly NewTopic[],
+  signal?: AbortSignal,
+): Promise<void> {
+  const signals = AbortSignal.any([connections.signal, ...(signal ? [signal] : [])])
+  for (const topic of topics) await createTopic(connections, topic, signals)
+  const names = topics.map((topic) => topic.name)
+  await retry(() => assertLeaders(connections, names), { policy: LEADER_WAIT, signal: signals })
+}
+
+async function createTopic(
+  connections: ClusterConnections,
+  topic: NewTopic,
+  signal: AbortSignal,
+): Promise<void> {
+  const attempt = async (): Promise<KafkaBackupError | null> => {
+    const link = await connections.link(await controllerOf(connections))
+    const refusal = await requestTopic(link, topic)
+    if (refusal && UNTOUCHED.has(refusal.context.kafkaError ?? '')) throw refusal
+    return refusal
+  }
+  const refusal = await retry(attempt, { policy: CONTROLLER_RETRY, signal })
+  if (refusal) throw refusal
+}
+
+/**
+ * null: it is created. Failures are values, because a request whose answer was lost must not be repeated: the topic may exist by
+ * now, and would be taken for somebody else's.
+ */
+async function requestTopic(link: BrokerLink, topic: NewTopic): Promise<KafkaBackupError | null> {
+  const { name, partitions: numPartitions, replicationFactor } = topic
+  const configs = [...topic.configs].map(([key, value]) => ({ name: key, value }))
+  const doing = `creating topic ${name}`
+  try {
+    const question = { name, numPartitions, replicationFactor, assignments: [] as [], configs }
+    const { topics } = await askBroker(link, CREATE_TOPICS, [[question], CREATE_TIMEOUT_MS, false])
+    const { errorCode, errorMessage } = topics[0] ?? { errorCode: UNKNOWN_SERVER_ERROR }
+    return errorCode === 0 ? null : brokerError(errorCode, doing, { topic: name, says: errorMessage ?? null })
+  } catch (error) {
+    if (!isKafkaBackupError(error)) throw error
+    return new KafkaBackupError(error.code, `${doing}: ${error.message}`, {
+      cause: error,
+      context: { ...error.context, topic: name },
+      hint: error.hint,
+    })
+  }
+}
+
+/** Brokers of KRaft pass the request on; with ZooKeeper only the controller takes it. */
+async function controllerOf(connections: ClusterConnections): Promise<BrokerAddress> {
+  const { brokers, controllerId } = await readMetadata(connections, [])
+  const [anyBroker] = brokers.values()
+  const controller = brokers.get(controllerId) ?? anyBroker
+  if (!controller) throw brokerError(BROKER_NOT_AVAILABLE, 'looking for the controller')
+  return controller
+}
+
+/** A broker answers CreateTopics before it has the topic in its own metadata. */
+async function assertLeaders(connections: ClusterConnections, names: readonly string[]): Promise<void> {
+  const { topics, absent } = await readMetadata(connections, names)
+  for (const [topic, reason] of absent) {
+    const kafkaCode = reason === 'denied' ? TOPIC_AUTHORIZATION_FAILED : UNKNOWN_TOPIC_OR_PARTITION
+    throw brokerError(kafkaCode, `waiting for topic ${topic}`, { topic })
+  }
+  for (const { name: topic, partitions } of topics) {
+    const leaderless = partitions.find((entry) => entry.leader < 0)
+    if (leaderless || partitions.length === 0) {
+      const partition = leaderless?.partition ?? 0
+      const where = partitionName({ topic, partition })
+      throw brokerError(LEADER_NOT_AVAILABLE, `waiting for the leader of ${where}`, { topic, partition })
+    }
+  }
+}
