@@ -1,9 +1,8 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { negotiateVersion } from '../packages/core/src/kafka/api-versions.ts'
 import { openBrokerLink } from '../packages/core/src/kafka/broker-connections.ts'
 import { openCluster } from '../packages/core/src/kafka/client-cluster.ts'
-import { FETCH, fetchBatches } from '../packages/core/src/kafka/fetch-api.ts'
+import { fetchBatches, fetchVersion } from '../packages/core/src/kafka/fetch-api.ts'
 import { ResponseBuffers } from '../packages/core/src/kafka/response-buffers.ts'
 import { BatchCursor, verifyCrc } from '../packages/core/src/protocol/record-batch.ts'
 
@@ -51,7 +50,7 @@ async function drain(lane: number): Promise<void> {
     }))
   if (live.length === 0) return
   const link = await openBrokerLink(address, { clientId: 'raw-fetch', buffers })
-  const version = negotiateVersion(link.versions, FETCH, link.connection.broker)
+  const version = fetchVersion(link.versions, [{ topicId: null }], link.connection.broker)
   const cursor = new BatchCursor()
   const send = () =>
     fetchBatches(link.connection, version, {
@@ -62,9 +61,11 @@ async function drain(lane: number): Promise<void> {
       rackId: '',
       partitions: live.map(({ partition, offset }) => ({
         topic,
+        topicId: null,
         partition,
         fetchOffset: offset,
         leaderEpoch: -1,
+        lastFetchedEpoch: -1,
         partitionMaxBytes: Math.floor(FETCH_MAX_BYTES / live.length),
       })),
     })

@@ -113,30 +113,6 @@ test('refuses to continue the backup of another cluster', async () => {
   await expectComplete(archive)
 })
 
-test('refuses a topic that was deleted and created again, and takes it into another backup', async () => {
-  const archive = await newArchive()
-  await expectExit(0, backupArgs(cluster, archive, ['orders', 'reborn']))
-  await cluster.tools.deleteTopic('reborn')
-  await createTopics(cluster, { reborn: { partitions: 1 } })
-  await expectRefused(
-    backupArgs(cluster, archive, ['orders', 'reborn']),
-    { exitCode: 5, code: 'KB_TOPIC_RECREATED', says: ['topic reborn', archive.backupId, '--backup-id'] },
-    { folders: [archive.folder], clusters: [cluster] },
-  )
-  await fillTopics(cluster, [{ topic: 'reborn', records: 2 * RECORDS }])
-  // More records than before do not hide that it is another topic.
-  await expectRefused(
-    backupArgs(cluster, archive, ['reborn']),
-    { exitCode: 5, code: 'KB_TOPIC_RECREATED', says: ['topic reborn'] },
-    { folders: [archive.folder], clusters: [cluster] },
-  )
-  await expectExit(0, backupArgs(cluster, archive, ['orders']))
-  const fresh = { ...archive, backupId: 'reborn-2' }
-  await expectExit(0, backupArgs(cluster, fresh, ['reborn']))
-  await expectEveryOffsetOnce(fresh, bigints(await offsetsOf(cluster), 'reborn/'))
-  await expectComplete(archive)
-})
-
 async function newArchive(): Promise<Archive> {
   return { folder: await mkdtemp(join(cluster.folder, 'archive-')), backupId: 'daily' }
 }

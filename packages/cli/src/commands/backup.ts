@@ -1,11 +1,17 @@
 import {
+  type BackupPlan,
   type BackupTuning,
   type Cluster,
   type Config,
+  combineObservers,
+  isPartitionChosen,
+  KafkaBackupError,
+  matchTopics,
   openBackup,
   openCluster,
   openLocation,
   prepareBackup,
+  RunMetrics,
   requireBackupId,
   requireCluster,
   requireRepositoryUrl,
@@ -15,6 +21,7 @@ import {
 import { beforeWriting } from '../before-writing.ts'
 import { chosenTopics } from '../chosen-topics.ts'
 import type { Command, CommandContext, CommandResult } from '../command.ts'
+import { MetricsFile } from '../metrics-file.ts'
 import { CLIENT_ID, PROGRAM } from '../program-name.ts'
 import {
   backupDocument,
@@ -43,7 +50,12 @@ export const backupCommand: Command = {
       openLocation(requireRepositoryUrl(config), context.registry.storages),
     )
     const source = requireCluster(config, 'source')
-    const cluster = openCluster({ bootstrapServers: source.bootstrapServers, clientId: CLIENT_ID })
+    const security = source.security ? { security: source.security } : {}
+    const cluster = openCluster({
+      bootstrapServers: source.bootstrapServers,
+      clientId: CLIENT_ID,
+      ...security,
+    })
     try {
       const { state, plan } = await beforeWriting(() => prepare(context, storage, cluster))
       if (context.options.dryRun === true) {
@@ -54,21 +66,23 @@ export const backupCommand: Command = {
         }
       }
       context.say(backupHeadline(plan, storage.location))
+      const metrics = metricsOf(context)
       const report = await runBackup({
         plan,
         state,
         storage,
         cluster,
         clientId: CLIENT_ID,
+        ...security,
         bootstrapServers: source.bootstrapServers,
         program: PROGRAM,
         transform: context.registry.transform(containerOf(config), config.backup.compressionLevel),
         tuning: tuningOf(config),
         clock: context.clock,
         random: context.random,
-        observe: context.observe,
+        observe: metrics ? combineObservers([context.observe, metrics.observe]) : context.observe,
         signal: context.signal,
-      })
+      }).finally(() => closeMetrics(context, metrics))
       return result(report)
     } finally {
       await cluster.close()
@@ -82,9 +96,62 @@ async function prepare(context: CommandContext, storage: StorageBackend, cluster
   const source = requireCluster(config, 'source')
   const state = await openBackup(storage, requireBackupId(config), { signal: context.signal })
   const where = `on ${source.bootstrapServers.join(',')}`
-  const topics = chosenTopics(source.topics, await cluster.topicNames(), where)
-  const plan = await prepareBackup(cluster, state, topics, context.clock, context.signal)
+  const names = await cluster.topicNames()
+  await assertVisible(cluster, matchTopics(source.topics, names).missing, where)
+  const topics = chosenTopics(source.topics, names, where)
+  const { partitions, isolationLevel: isolation } = config.backup
+  assertTopicsChosen([...partitions.ofTopic.keys()], topics, where)
+  const isChosen = (topic: string, partition: number) => isPartitionChosen(partitions, topic, partition)
+  const choice = { topics, isChosen, isolation }
+  const plan = await prepareBackup(cluster, state, choice, context.clock, context.signal)
+  assertPartitionsChosen(topics, plan, where)
   return { state, plan }
+}
+
+function metricsOf({ loaded: { config } }: CommandContext): MetricsFile | undefined {
+  if (config.metricsFile === undefined) return undefined
+  return new MetricsFile(config.metricsFile, new RunMetrics({ backup_id: requireBackupId(config) }))
+}
+
+/** Brokers leave out of their lists what the account may not see; asked by name, they say so. */
+async function assertVisible(cluster: Cluster, missing: readonly string[], where: string): Promise<void> {
+  if (missing.length === 0) return
+  const { absent } = await cluster.survey(missing)
+  const denied = missing.find((name) => absent.get(name) === 'denied')
+  if (denied === undefined) return
+  throw new KafkaBackupError(
+    'KB_CLUSTER_PERMISSION',
+    `the account may not see topic "${denied}" ${where}, if there is one`,
+    {
+      context: { topic: denied },
+      hint: 'Grant the account Describe, DescribeConfigs and Read on the topic; check the spelling, too.',
+    },
+  )
+}
+
+/** A misspelt topic in a choice of partitions would leave the right one whole. */
+function assertTopicsChosen(named: readonly string[], topics: readonly string[], where: string): void {
+  const stray = named.find((name) => !topics.includes(name))
+  if (stray === undefined) return
+  throw new KafkaBackupError(
+    'KB_CONFIG_INVALID',
+    `partitions are chosen of topic "${stray}", which is not among the topics to back up ${where}`,
+    { context: { topic: stray } },
+  )
+}
+
+function assertPartitionsChosen(topics: readonly string[], plan: BackupPlan, where: string): void {
+  const read = new Set(plan.partitions.map(({ topic }) => topic))
+  const empty = topics.find((topic) => !read.has(topic))
+  if (empty === undefined) return
+  throw new KafkaBackupError('KB_CONFIG_INVALID', `no chosen partition of topic "${empty}" exists ${where}`, {
+    context: { topic: empty },
+  })
+}
+
+async function closeMetrics(context: CommandContext, metrics: MetricsFile | undefined): Promise<void> {
+  const complaint = await metrics?.close()
+  if (complaint !== undefined) context.say(`Warning: ${complaint}`)
 }
 
 function result(report: Awaited<ReturnType<typeof runBackup>>): CommandResult {
@@ -103,13 +170,17 @@ function containerOf(config: Config): string {
 
 function tuningOf(config: Config): BackupTuning {
   const { backup } = config
+  const { connectionsPerBroker, rackId } = requireCluster(config, 'source')
   return {
     segmentMaxBytes: backup.segmentMaxBytes,
     segmentMaxIntervalMs: backup.segmentMaxIntervalMs,
     checkpointIntervalMs: backup.checkpointIntervalMs,
     fetchMaxBytes: backup.fetchMaxBytes,
     fetchMaxWaitMs: backup.fetchMaxWaitMs,
-    connectionsPerBroker: requireCluster(config, 'source').connectionsPerBroker,
+    connectionsPerBroker,
+    rackId,
+    transactionWaitMs: backup.transactionWaitMs,
+    deletionWarningMs: backup.deletionWarningMs,
     isCompressing: backup.compression !== 'none',
   }
 }

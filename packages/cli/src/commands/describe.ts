@@ -1,5 +1,6 @@
 import {
   digestBackup,
+  KafkaBackupError,
   openExistingBackup,
   openLocation,
   requireBackupId,
@@ -14,17 +15,20 @@ export const describeCommand: Command = {
   summary: 'Show what a backup holds, down to the partitions',
   description: 'Shows topics, partitions, offsets, sizes and gaps of a backup, as its commits tell them.',
   verb: 'read',
-  options: [],
+  options: [{ flags: '--as-of-commit <number>', description: 'Show the backup as it was after this commit' }],
   examples: [
     'kafka-backup describe --repo file:///var/backups --backup-id daily',
     'kafka-backup describe --repo file:///var/backups --backup-id daily \\',
     '    --output-format json',
   ],
-  async run({ loaded, registry, signal }) {
+  async run({ loaded, registry, options, signal }) {
     const storage = openLocation(requireRepositoryUrl(loaded.config), registry.storages)
     try {
       const digest = digestBackup(
-        await openExistingBackup(storage, requireBackupId(loaded.config), { signal }),
+        await openExistingBackup(storage, requireBackupId(loaded.config), {
+          signal,
+          asOfCommit: commitNumber(options.asOfCommit),
+        }),
       )
       const document = {
         kind: 'backup_description',
@@ -37,4 +41,10 @@ export const describeCommand: Command = {
       await storage.close()
     }
   },
+}
+
+function commitNumber(text: unknown): bigint | undefined {
+  if (text === undefined) return undefined
+  if (typeof text === 'string' && /^[1-9][0-9]{0,18}$/.test(text)) return BigInt(text)
+  throw new KafkaBackupError('KB_USAGE', `--as-of-commit takes the number of a commit, not "${text}"`)
 }

@@ -63,5 +63,5 @@ function isDamage(error: unknown): error is KafkaBackupError {
 /** A list needs no partitions and runs; `describe` has them. */
 function summary(digest: ReturnType<typeof digestBackup>) {
   const { partitions, runs, ...rest } = digestDocument(digest)
-  return { ...rest, partition_count: partitions.length, run_count: runs.length }
+  return { ...rest, run_count: runs.length }
 }

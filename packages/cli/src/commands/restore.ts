@@ -38,6 +38,8 @@ export const restoreCommand: Command = {
     'kafka-backup restore --repo file:///var/backups --backup-id daily \\',
     '    --bootstrap-servers dr:9092 --topics orders \\',
     '    --topic-mapping orders=orders-copy',
+    'kafka-backup restore --repo file:///var/backups --backup-id daily \\',
+    '    --bootstrap-servers dr:9092 --as-of-commit 7',
   ],
   async run(context) {
     const { config } = context.loaded
@@ -45,7 +47,12 @@ export const restoreCommand: Command = {
       openLocation(requireRepositoryUrl(config), context.registry.storages),
     )
     const target = requireCluster(config, 'target')
-    const cluster = openCluster({ bootstrapServers: target.bootstrapServers, clientId: CLIENT_ID })
+    const security = target.security ? { security: target.security } : {}
+    const cluster = openCluster({
+      bootstrapServers: target.bootstrapServers,
+      clientId: CLIENT_ID,
+      ...security,
+    })
     try {
       const { plan, targetPlan } = await beforeWriting(() => prepare(context, storage, cluster))
       if (config.restore.dryRun) {
@@ -63,6 +70,7 @@ export const restoreCommand: Command = {
         transforms: context.registry.transformsById(),
         cluster,
         clientId: CLIENT_ID,
+        ...security,
         produceTimeoutMs: config.restore.produceTimeoutMs,
         connectionsPerBroker: target.connectionsPerBroker,
         clock: context.clock,
@@ -83,7 +91,10 @@ export const restoreCommand: Command = {
 
 async function prepare(context: CommandContext, storage: StorageBackend, cluster: Cluster) {
   const { config } = context.loaded
-  const state = await openExistingBackup(storage, requireBackupId(config), { signal: context.signal })
+  const state = await openExistingBackup(storage, requireBackupId(config), {
+    signal: context.signal,
+    asOfCommit: config.restore.asOfCommit,
+  })
   const patterns = patternsOf(requireCluster(config, 'target'))
   const topics = chosenTopics(patterns, [...state.topics.keys()], `in backup ${state.backupId}`)
   const plan = planRestore(state, { topics, topicMapping: config.restore.topicMapping })

@@ -29,7 +29,6 @@ export const statusCommand: Command = {
         version: 1,
         location: storage.location,
         ...rest,
-        partition_count: partitions.length,
         last_run: runs.at(-1) ?? null,
       }
       const exitCode = digest.lastRun?.outcome === 'complete' ? 0 : 3

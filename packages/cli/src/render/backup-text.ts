@@ -1,5 +1,13 @@
 import type { BackupPlan, BackupReport } from '@kafka-backup/core'
 import {
+  divergenceDocument,
+  divergenceText,
+  historyLabel,
+  keptHistoriesText,
+  unreadDocument,
+  unreadText,
+} from './history-text.ts'
+import {
   formatBytes,
   formatCount,
   formatDuration,
@@ -29,9 +37,11 @@ export function backupPlanText(plan: BackupPlan, location: string): string {
     const gap = entry.gap
       ? `, gap ${entry.gap.firstOffset}-${entry.gap.endOffset - 1n}: deleted on the source`
       : ''
-    return `  ${entry.topic}/${entry.partition}  ${range}${entry.isNew ? ', joins the backup' : ''}${gap}`
+    return `  ${historyLabel(entry)}  ${range}${entry.isNew ? ', joins the backup' : ''}${gap}`
   })
-  return [backupHeadline(plan, location), ...lines, 'Plan only: nothing was written.'].join('\n')
+  const divergences = plan.partitions.flatMap(({ divergence }) => divergence ?? [])
+  const changes = divergences.map((entry) => `  ${divergenceText(entry)}`)
+  return [backupHeadline(plan, location), ...lines, ...changes, 'Plan only: nothing was written.'].join('\n')
 }
 
 /** The verdict and what it rests on. */
@@ -47,18 +57,26 @@ export function backupReportText(report: BackupReport): string {
     `${word[report.outcome].padEnd(12)}${plural(report.records, 'record')} · ${formatBytes(report.rawBytes)} read, ${formatBytes(report.storedBytes)} stored (${formatRatio(report.rawBytes, report.storedBytes)}) · ${formatDuration(report.durationMs)} · ${formatRate(report.rawBytes, report.durationMs)} · commit ${report.commit}`,
     `            ${recoveryText(report)} · ${plural(report.gaps.length, 'gap')} · checkpoint p99 ${formatDuration(report.checkpointP99Ms)}`,
   ]
+  lines.push(...backupWarnings(report).map((line) => `            ${line}`))
+  if (report.outcome === 'interrupted')
+    lines.push('            Run the same command again to go on where this run ended.')
+  return lines.join('\n')
+}
+
+/** What is missing or has changed, and what that means. */
+function backupWarnings(report: BackupReport): string[] {
+  const lines: string[] = []
   for (const gap of report.gaps) {
     const why =
       gap.reason === 'deleted_before_read'
         ? 'deleted on the source before they could be read'
         : 'missing in the source log'
-    lines.push(
-      `            ${gap.topic}/${gap.partition} offsets ${gap.firstOffset}-${gap.endOffset - 1n}: ${why}`,
-    )
+    lines.push(`${historyLabel(gap)} offsets ${gap.firstOffset}-${gap.endOffset - 1n}: ${why}`)
   }
-  if (report.outcome === 'interrupted')
-    lines.push('            Run the same command again to go on where this run ended.')
-  return lines.join('\n')
+  lines.push(...report.divergences.map(divergenceText))
+  if (report.divergences.length > 0) lines.push(keptHistoriesText(report.divergences))
+  lines.push(...report.unread.map(unreadText))
+  return lines
 }
 
 function recoveryText(report: BackupReport): string {
@@ -87,10 +105,14 @@ export function backupDocument(report: BackupReport) {
     size_gb: report.storedBytes / 1e9,
     messages_count: report.records,
     duration_sec: report.durationMs / 1_000,
+    isolation_level: report.isolation,
     gaps: report.gaps.map(gapDocument),
+    divergences: report.divergences.map(divergenceDocument),
+    unread: report.unread.map(unreadDocument),
     partitions: report.partitions.map((entry) => ({
       topic: entry.topic,
       partition: entry.partition,
+      lineage: entry.lineage,
       first_offset: entry.firstOffset,
       next_offset: entry.nextOffset,
       target_offset: entry.targetOffset,
@@ -106,10 +128,13 @@ export function backupPlanDocument(plan: BackupPlan) {
     backup_id: plan.backupId,
     cluster_id: plan.clusterId,
     since_commit: plan.sinceCommit,
+    isolation_level: plan.isolation,
     new_offsets: plan.newOffsets,
     partitions: plan.partitions.map((entry) => ({
       topic: entry.topic,
       partition: entry.partition,
+      lineage: entry.lineage,
+      divergence: entry.divergence && divergenceDocument(entry.divergence),
       begin_offset: entry.beginOffset,
       target_offset: entry.targetOffset,
       is_new: entry.isNew,
@@ -123,6 +148,7 @@ export function gapDocument(gap: BackupReport['gaps'][number]) {
   return {
     topic: gap.topic,
     partition: gap.partition,
+    lineage: gap.lineage,
     first_offset: gap.firstOffset,
     end_offset: gap.endOffset,
     reason: gap.reason,

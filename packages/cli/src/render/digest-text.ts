@@ -1,5 +1,13 @@
 import type { BackupDigest } from '@kafka-backup/core'
 import { gapDocument } from './backup-text.ts'
+import {
+  divergenceDocument,
+  divergenceText,
+  earlierHistoryHint,
+  historyLabel,
+  unreadDocument,
+  unreadText,
+} from './history-text.ts'
 import { renderTable } from './table.ts'
 import { formatBytes, formatCount, formatDuration, formatRatio, formatTime, plural } from './units.ts'
 
@@ -40,17 +48,42 @@ export function statusText(digest: BackupDigest, nowMs: number): string {
   const run = digest.lastRun
   return [
     `${digest.backupId}   last run ${run?.outcome ?? 'none'}, ended ${formatTime(digest.lastCommitAtMs)}   recovery point ${age}`,
-    `        commit ${digest.commit} · ${plural(digest.partitions.length, 'partition')} · ${plural(digest.gaps.length, 'gap')} · cluster ${digest.clusterId ?? '–'}`,
+    `        commit ${digest.commit} · ${plural(digest.partitionCount, 'partition')} · ${plural(digest.gaps.length, 'gap')} · cluster ${digest.clusterId ?? '–'}`,
     topicTable(digest),
     ...gapLines(digest),
+    ...historyLines(digest),
+    ...(run?.unread.map(unreadText) ?? []),
   ].join('\n')
 }
 
 /** Everything the commits say, down to the partitions. */
 export function describeText(digest: BackupDigest): string {
-  const partitions = renderTable(
+  return [
+    `Backup ${digest.backupId}`,
+    `  cluster         ${digest.clusterId ?? '–'}`,
+    `  created         ${formatTime(digest.createdAtMs)}`,
+    `  last commit     ${digest.commit}, ${formatTime(digest.lastCommitAtMs)}`,
+    `  recovery point  ${formatTime(digest.recoveryPointMs)}`,
+    `  isolation       ${digest.isolation ?? '–'}`,
+    `  records         ${formatCount(digest.records)}`,
+    `  size            ${formatBytes(digest.storedBytes)} stored, ${formatBytes(digest.rawBytes)} on the brokers (${formatRatio(digest.rawBytes, digest.storedBytes)})`,
+    '',
+    topicTable(digest),
+    '',
+    partitionTable(digest),
+    ...gapLines(digest),
+    ...historyLines(digest),
+    ...(digest.lastRun?.unread.map(unreadText) ?? []),
+  ].join('\n')
+}
+
+/** The histories of a partition are told apart only where there are several. */
+function partitionTable(digest: BackupDigest): string {
+  const hasLineages = digest.partitions.some((entry) => entry.lineage > 1)
+  return renderTable(
     [
       { title: 'partition' },
+      ...(hasLineages ? [{ title: 'history', isNumeric: true }] : []),
       { title: 'first offset', isNumeric: true },
       { title: 'next offset', isNumeric: true },
       { title: 'records', isNumeric: true },
@@ -60,6 +93,7 @@ export function describeText(digest: BackupDigest): string {
     ],
     digest.partitions.map((entry) => [
       `${entry.topic}/${entry.partition}`,
+      ...(hasLineages ? [String(entry.lineage)] : []),
       entry.beginOffset.toString(),
       entry.nextOffset.toString(),
       formatCount(entry.records),
@@ -68,20 +102,6 @@ export function describeText(digest: BackupDigest): string {
       formatRatio(entry.rawBytes, entry.storedBytes),
     ]),
   )
-  return [
-    `Backup ${digest.backupId}`,
-    `  cluster         ${digest.clusterId ?? '–'}`,
-    `  created         ${formatTime(digest.createdAtMs)}`,
-    `  last commit     ${digest.commit}, ${formatTime(digest.lastCommitAtMs)}`,
-    `  recovery point  ${formatTime(digest.recoveryPointMs)}`,
-    `  records         ${formatCount(digest.records)}`,
-    `  size            ${formatBytes(digest.storedBytes)} stored, ${formatBytes(digest.rawBytes)} on the brokers (${formatRatio(digest.rawBytes, digest.storedBytes)})`,
-    '',
-    topicTable(digest),
-    '',
-    partitions,
-    ...gapLines(digest),
-  ].join('\n')
 }
 
 function topicTable(digest: BackupDigest): string {
@@ -113,8 +133,17 @@ function topicTable(digest: BackupDigest): string {
 
 function gapLines(digest: BackupDigest): string[] {
   return digest.gaps.map(
-    (gap) =>
-      `Gap: ${gap.topic}/${gap.partition} offsets ${gap.firstOffset}-${gap.endOffset - 1n} (${gap.reason})`,
+    (gap) => `Gap: ${historyLabel(gap)} offsets ${gap.firstOffset}-${gap.endOffset - 1n} (${gap.reason})`,
+  )
+}
+
+function historyLines(digest: BackupDigest): string[] {
+  return digest.partitions.flatMap(({ divergence, sinceCommit }) =>
+    divergence
+      ? [
+          `New history: ${divergenceText(divergence)} with commit ${sinceCommit}; ${earlierHistoryHint(sinceCommit)}`,
+        ]
+      : [],
   )
 }
 
@@ -124,6 +153,7 @@ export function digestDocument(digest: BackupDigest) {
     backup_id: digest.backupId,
     commit: digest.commit,
     cluster_id: digest.clusterId,
+    isolation_level: digest.isolation,
     created_at: formatTime(digest.createdAtMs),
     last_commit_at: formatTime(digest.lastCommitAtMs),
     last_outcome: digest.lastRun?.outcome ?? null,
@@ -144,9 +174,15 @@ export function digestDocument(digest: BackupDigest) {
       newest_timestamp: topic.newestTimestampMs,
       gaps: topic.gaps,
     })),
+    partition_count: digest.partitionCount,
     partitions: digest.partitions.map((entry) => ({
       topic: entry.topic,
       partition: entry.partition,
+      lineage: entry.lineage,
+      newest: entry.isNewest,
+      since_commit: entry.sinceCommit,
+      divergence: entry.divergence && divergenceDocument(entry.divergence),
+      inherited_end_offset: entry.inheritedEndOffset,
       begin_offset: entry.beginOffset,
       next_offset: entry.nextOffset,
       records: entry.records,
@@ -163,6 +199,8 @@ export function digestDocument(digest: BackupDigest) {
       records: run.records,
       stored_bytes: run.storedBytes,
       gaps: run.gaps,
+      isolation_level: run.isolation,
+      unread: run.unread.map(unreadDocument),
     })),
   }
 }

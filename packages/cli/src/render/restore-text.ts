@@ -1,5 +1,6 @@
 import type { RestorePlan, RestoreReport, TargetPlan } from '@kafka-backup/core'
 import { gapDocument } from './backup-text.ts'
+import { earlierHistoryHint, historyLabel } from './history-text.ts'
 import { formatBytes, formatDuration, formatRate, plural } from './units.ts'
 
 /** First lines of a restore: what will happen to what. */
@@ -18,7 +19,8 @@ export function restoreHeadline(plan: RestorePlan, target: TargetPlan): string {
   return [
     `Restore of ${plan.backupId} (commit ${plan.commit}) into cluster ${target.clusterId} (${plural(target.brokers, 'broker')})`,
     ...topics,
-    `  ${plural(plan.records, 'record')} · ${formatBytes(plan.storedBytes)} to read · ${formatBytes(plan.rawBytes)} to produce`,
+    ...plan.partitions.flatMap((entry) => historyLines(entry).map((line) => `  ${line}`)),
+    `  ${plan.isExact ? '' : 'at most '}${plural(plan.records, 'record')} · ${formatBytes(plan.storedBytes)} to read · ${formatBytes(plan.rawBytes)} to produce`,
     '  If this run dies, a part of the records stays behind, and the next run refuses to add to it.',
   ].join('\n')
 }
@@ -27,7 +29,7 @@ export function restoreHeadline(plan: RestorePlan, target: TargetPlan): string {
 export function restorePlanText(plan: RestorePlan, target: TargetPlan): string {
   const gaps = plan.gaps.map(
     (gap) =>
-      `  gap: ${gap.topic}/${gap.partition} offsets ${gap.firstOffset}-${gap.endOffset - 1n} are not in the backup`,
+      `  gap: ${historyLabel(gap)} offsets ${gap.firstOffset}-${gap.endOffset - 1n} are not in the backup`,
   )
   return [restoreHeadline(plan, target), ...gaps, 'Plan only: nothing was written.'].join('\n')
 }
@@ -49,10 +51,32 @@ export function restoreReportText(report: RestoreReport): string {
   }
   for (const gap of report.gaps) {
     lines.push(
-      `            ${gap.topic}/${gap.partition} offsets ${gap.firstOffset}-${gap.endOffset - 1n} are not in the backup`,
+      `            ${historyLabel(gap)} offsets ${gap.firstOffset}-${gap.endOffset - 1n} are not in the backup`,
     )
   }
+  for (const entry of report.partitions) {
+    lines.push(...historyLines(entry).map((line) => `            ${line}`))
+  }
   return lines.join('\n')
+}
+
+/** Whoever restores a partition with several histories must know which one they get. */
+function historyLines(entry: {
+  readonly sourceTopic: string
+  readonly partition: number
+  readonly lineage: number
+  readonly sinceCommit: bigint
+  readonly inheritedEndOffset: bigint | null
+}): string[] {
+  if (entry.lineage === 1) return []
+  const inherited =
+    entry.inheritedEndOffset === null
+      ? ''
+      : `, with what both histories have in common below offset ${entry.inheritedEndOffset}`
+  const hint = earlierHistoryHint(entry.sinceCommit)
+  return [
+    `${entry.sourceTopic}/${entry.partition}: history ${entry.lineage}, the newest${inherited}; ${hint}`,
+  ]
 }
 
 /** The report for programs. */
@@ -75,6 +99,7 @@ export function restoreDocument(report: RestoreReport) {
       source_topic: entry.sourceTopic,
       topic: entry.topic,
       partition: entry.partition,
+      lineage: entry.lineage,
       records: entry.records,
       reencoded_batches: entry.reencodedBatches,
       first_source_offset: entry.firstSourceOffset,
@@ -95,9 +120,19 @@ export function restorePlanDocument(plan: RestorePlan, target: TargetPlan) {
     cluster_id: target.clusterId,
     mode: 'idempotent',
     records: plan.records,
+    records_exact: plan.isExact,
     raw_bytes: plan.rawBytes,
     stored_bytes: plan.storedBytes,
     gaps: plan.gaps.map(gapDocument),
+    partitions: plan.partitions.map((entry) => ({
+      source_topic: entry.sourceTopic,
+      topic: entry.targetTopic,
+      partition: entry.partition,
+      lineage: entry.lineage,
+      inherited_end_offset: entry.inheritedEndOffset,
+      records: entry.records,
+      records_exact: entry.isExact,
+    })),
     topics: plan.topics.map((topic) => ({
       source_topic: topic.sourceTopic,
       topic: topic.targetTopic,

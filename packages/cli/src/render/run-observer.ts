@@ -1,5 +1,6 @@
 import type { Clock, Observer, RunEvent, RunProgress } from '@kafka-backup/core'
 import type { Command } from '../command.ts'
+import { eventText } from './event-text.ts'
 import { formatBytes, formatDuration, formatRate, plural } from './units.ts'
 
 /** Where progress goes: stderr, so that stdout holds only the result. */
@@ -12,12 +13,6 @@ export interface ProgressTarget {
 const REDRAW_INTERVAL_MS = 200
 const PLAIN_INTERVAL_MS = 10_000
 const BAR_WIDTH_MAX = 28
-const STOPPING: Readonly<Record<Command['verb'], string>> = {
-  backup: ': what was read so far is being committed.',
-  restore: ': what is under way is being given up.',
-  read: '.',
-}
-
 /** Shows how a run goes: one line that is rewritten on a terminal, one plain line every ten seconds elsewhere. */
 export class RunObserver {
   readonly #target: ProgressTarget
@@ -57,7 +52,7 @@ export class RunObserver {
   }
 
   #note(event: RunEvent): void {
-    const text = noteText(event, this.#verb)
+    const text = eventText(event, this.#verb)
     if (text === undefined) return
     this.end()
     this.#target.write(`${text}\n`)
@@ -80,21 +75,4 @@ function progressLine(progress: RunProgress, elapsedMs: number, target: Progress
   if (width < 8) return text.slice(0, Math.max(target.columns - 1, 1))
   const filled = Math.round(fraction * width)
   return `  ${'█'.repeat(filled)}${'░'.repeat(width - filled)}  ${text}`
-}
-
-function noteText(event: RunEvent, verb: Command['verb']): string | undefined {
-  if (event.type === 'gap_declared') {
-    const { topic, partition, firstOffset, endOffset } = event
-    const what =
-      event.reason === 'deleted_before_read'
-        ? 'deleted on the source before they could be read'
-        : 'missing in the log'
-    return `Gap: ${topic}/${partition} offsets ${firstOffset}-${endOffset - 1n} were ${what}`
-  }
-  if (event.type === 'retry_scheduled')
-    return `Retrying ${event.what} (attempt ${event.attempt}): ${event.reason}`
-  if (event.type === 'stop_requested') {
-    return `Stopping${STOPPING[verb]} Press Ctrl-C again to stop at once.`
-  }
-  return undefined
 }

@@ -1,5 +1,6 @@
 import type { Finding, ValidationReport } from '@kafka-backup/core'
 import { gapDocument } from './backup-text.ts'
+import { divergenceDocument, divergenceText, historyLabel } from './history-text.ts'
 import { formatBytes, formatCount, formatDuration, plural } from './units.ts'
 
 // A broken disk can damage thousands of objects; the JSON document has them all.
@@ -22,8 +23,11 @@ export function validationText(report: ValidationReport): string {
   }
   for (const gap of report.gaps) {
     lines.push(
-      `  declared gap: ${gap.topic}/${gap.partition} offsets ${gap.firstOffset}-${gap.endOffset - 1n} (${gap.reason})`,
+      `  declared gap: ${historyLabel(gap)} offsets ${gap.firstOffset}-${gap.endOffset - 1n} (${gap.reason})`,
     )
+  }
+  for (const divergence of report.divergences) {
+    lines.push(`  declared history: ${divergenceText(divergence)}; those before it were checked too`)
   }
   if (report.orphans.objects > 0) {
     lines.push(
@@ -51,7 +55,7 @@ function findingText(finding: Finding): string {
   const where = finding.partitions.map((entry) => {
     const range = entry.firstOffset === undefined ? '' : ` offsets ${entry.firstOffset}-${entry.lastOffset}`
     const records = entry.records === undefined ? '' : ` (${plural(entry.records, 'record')})`
-    return `${entry.topic}/${entry.partition}${range}${records}`
+    return `${historyLabel(entry)}${range}${records}`
   })
   const partitions = where.length > 0 ? `\n    ${where.join('\n    ')}` : ''
   return `  ${finding.severity}  ${finding.key}\n    ${finding.message} · ${finding.code}${partitions}`
@@ -74,6 +78,7 @@ export function validationDocument(report: ValidationReport) {
     records: report.records,
     duration_ms: Math.round(report.durationMs),
     gaps: report.gaps.map(gapDocument),
+    divergences: report.divergences.map(divergenceDocument),
     orphans: report.orphans,
     findings: report.findings.map((finding) => ({
       severity: finding.severity,
@@ -83,6 +88,7 @@ export function validationDocument(report: ValidationReport) {
       partitions: finding.partitions.map((entry) => ({
         topic: entry.topic,
         partition: entry.partition,
+        lineage: entry.lineage ?? 1,
         first_offset: entry.firstOffset,
         last_offset: entry.lastOffset,
         records: entry.records,

@@ -114,3 +114,30 @@ test('what is told of a gap and of stopping', () => {
     'Stopping: what is under way is being given up. Press Ctrl-C again to stop at once.\n',
   ])
 })
+
+test('what is told of histories, unread offsets, deletion and transactions is one line each', () => {
+  const stage = new Stage({ isTerminal: false })
+  const name = { topic: 'orders', partition: 2 }
+  stage.observer.observe({
+    type: 'divergence_declared',
+    ...name,
+    lineage: 2,
+    reason: 'topic_recreated',
+    beginOffset: 0n,
+    commonEndOffset: null,
+    previousEndOffset: 9n,
+  })
+  const unread = { firstOffset: 5n, endOffset: 9n, reason: 'access_denied', detail: 'no ACL' }
+  stage.observer.observe({ type: 'partition_unread', ...name, ...unread })
+  stage.observer.observe({ type: 'deletion_near', ...name, secondsLeft: 42, marginOffsets: 1_234n })
+  const blocked = { type: 'transaction_blocks', ...name, producerId: 4_000n, firstOffset: 7n } as const
+  stage.observer.observe({ ...blocked, transactionalId: 'pay-1', sinceMs: 0 })
+  stage.observer.observe({ ...blocked, transactionalId: null, sinceMs: null })
+  assert.deepEqual(stage.written, [
+    'New history: orders/2: the topic was deleted and created again (the backup held what is below 9): history 2 begins at offset 0\n',
+    'Not read: orders/2 offsets 5-8: no ACL\n',
+    'Deletion is near: orders/2 is deleted on the source 1,234 offsets behind this run, which it reaches in about 42.0 s. Raise retention.ms of the topic, or back up fewer topics at a time.\n',
+    'Waiting for a transaction: orders/2 from offset 7 is held back by producer 4000 (transactional.id pay-1) since 1970-01-01T00:00:00.000Z\n',
+    'Waiting for a transaction: orders/2 from offset 7 is held back by producer 4000\n',
+  ])
+})

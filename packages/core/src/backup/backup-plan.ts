@@ -1,8 +1,10 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { BackupState, PartitionState } from '../format/backup-state.ts'
-import type { TopicRecord } from '../format/commit.ts'
+import type { DivergenceRecord, IsolationLevel, TopicRecord } from '../format/commit.ts'
+import type { LastBatch } from '../format/segment-record.ts'
 import { type ClusterDescription, partitionName, type TopicDescription } from '../kafka/cluster.ts'
 import { parseKey } from '../repository/key-layout.ts'
+import { type EpochHistory, epochHistoryOf } from './epoch-history.ts'
 
 /** What will be read of one partition: [beginOffset, targetOffset). */
 export interface PartitionPlan {
@@ -15,8 +17,23 @@ export interface PartitionPlan {
   readonly isNew: boolean
   readonly isCompacted: boolean
   readonly nextSequence: number
+  /** Number of the history that is read; the first is 1. */
+  readonly lineage: number
+  /** The source has another history than the backup: what began this one. */
+  readonly divergence: DivergenceRecord | null
+  /** The last batch that the backup holds, for comparing; null when there is none to compare. */
+  readonly anchor: AnchorBatch | null
+  /** Leader epochs of what the backup holds of this history. */
+  readonly epochs: EpochHistory
+  /** How far `beginOffset` is from where the source's log begins. */
+  readonly marginOffsets: bigint
   /** Offsets that were deleted since the last run, before they could be read; they end at `beginOffset`. */
   readonly gap: { readonly firstOffset: bigint; readonly endOffset: bigint } | null
+}
+
+/** A batch that was read before. `lastOffset` inclusive; `crc` as in the batch. */
+export interface AnchorBatch extends LastBatch {
+  readonly lastOffset: bigint
 }
 
 /** What a backup run will do; nothing was written yet. */
@@ -29,6 +46,9 @@ export interface BackupPlan {
   /** Topics that are new to the backup or have changed. */
   readonly changedTopics: readonly TopicRecord[]
   readonly topicCount: number
+  /** Topics of the backup that the cluster no longer has. */
+  readonly vanishedTopics: readonly string[]
+  readonly isolation: IsolationLevel
   readonly partitions: readonly PartitionPlan[]
   readonly newOffsets: bigint
 }
@@ -37,24 +57,31 @@ export interface BackupPlan {
 export interface BackupPlanInput {
   readonly state: BackupState
   readonly description: ClusterDescription
+  readonly existingTopics: readonly string[]
+  readonly isolation: IsolationLevel
+  readonly isChosen: (topic: string, partition: number) => boolean
   readonly logStarts: ReadonlyMap<string, bigint>
   readonly highWatermarks: ReadonlyMap<string, bigint>
-  readonly targets: ReadonlyMap<string, bigint>
+  /** Where the leader's history parts from what the backup holds; partitions that do not part are not in it. */
+  readonly commonEnds: ReadonlyMap<string, bigint>
   readonly compactedTopics: ReadonlySet<string>
   readonly targetAtMs: number
 }
 
 /**
- * Decides what a run reads. Pure.
- * @throws KB_WRONG_CLUSTER, KB_TOPIC_RECREATED, KB_SOURCE_TRUNCATED: appending would splice two histories
+ * Decides what a run reads. Pure. A topic that was created again or a log that was truncated begins a history of its own.
+ * @throws KB_WRONG_CLUSTER, KB_ISOLATION_CHANGED
  */
 export function planBackup(input: BackupPlanInput): BackupPlan {
   const { state, description } = input
   assertSameCluster(state, description)
-  const partitions = description.topics.flatMap((topic) => {
-    assertSameTopic(state, topic)
-    return topic.partitions.map(({ partition }) => planPartition(input, topic, partition))
-  })
+  assertSameIsolation(state, input.isolation)
+  const partitions = description.topics.flatMap((topic) =>
+    topic.partitions
+      .filter(({ partition }) => input.isChosen(topic.name, partition))
+      .map(({ partition }) => planPartition(input, topic, partition)),
+  )
+  const existing = new Set(input.existingTopics)
   return {
     backupId: state.backupId,
     clusterId: description.clusterId,
@@ -63,6 +90,8 @@ export function planBackup(input: BackupPlanInput): BackupPlan {
     targetAtMs: input.targetAtMs,
     changedTopics: description.topics.filter((topic) => isChanged(state, topic)).map(topicRecord),
     topicCount: description.topics.length,
+    vanishedTopics: [...state.topics.keys()].filter((name) => !existing.has(name)).sort(),
+    isolation: input.isolation,
     partitions,
     newOffsets: partitions.reduce((sum, entry) => sum + entry.targetOffset - entry.beginOffset, 0n),
   }
@@ -71,22 +100,88 @@ export function planBackup(input: BackupPlanInput): BackupPlan {
 function planPartition(input: BackupPlanInput, topic: TopicDescription, partition: number): PartitionPlan {
   const name = partitionName({ topic: topic.name, partition })
   const logStart = offsetOf(input.logStarts, name)
+  const end = offsetOf(input.highWatermarks, name)
   const known = input.state.partition(topic.name, partition)
-  if (known && known.nextOffset > offsetOf(input.highWatermarks, name)) throw truncated(input, known)
-  const wanted = known?.nextOffset ?? logStart
-  const beginOffset = logStart > wanted ? logStart : wanted
-  const target = offsetOf(input.targets, name)
-  return {
+  const divergence = known ? findDivergence(input, topic, known, { logStart, end }) : null
+  const base = {
     topic: topic.name,
     topicId: topic.topicId,
     partition,
-    beginOffset,
-    targetOffset: target > beginOffset ? target : beginOffset,
     isNew: !known,
     isCompacted: input.compactedTopics.has(topic.name),
-    nextSequence: known ? lastSequence(input.state.backupId, known) + 1 : 1,
+    nextSequence: nextSequence(input.state, topic.name, partition),
+    divergence,
+  }
+  if (!known || divergence) {
+    return {
+      ...base,
+      lineage: divergence?.lineage ?? 1,
+      beginOffset: logStart,
+      targetOffset: larger(end, logStart),
+      anchor: null,
+      epochs: { starts: [], nextOffset: logStart },
+      marginOffsets: 0n,
+      gap: divergence ? gapOfHistory(divergence, logStart) : null,
+    }
+  }
+  const wanted = known.nextOffset
+  const beginOffset = larger(logStart, wanted)
+  return {
+    ...base,
+    lineage: known.lineage,
+    beginOffset,
+    targetOffset: larger(end, beginOffset),
+    anchor: base.isCompacted ? null : anchorOf(known, logStart),
+    epochs: epochHistoryOf(known),
+    marginOffsets: beginOffset - logStart,
     gap: logStart > wanted ? { firstOffset: wanted, endOffset: logStart } : null,
   }
+}
+
+/** Pure: what makes the source's history another one than the backup's newest. */
+function findDivergence(
+  input: BackupPlanInput,
+  topic: TopicDescription,
+  known: PartitionState,
+  { logStart, end }: { readonly logStart: bigint; readonly end: bigint },
+): DivergenceRecord | null {
+  const record = {
+    topic: known.topic,
+    partition: known.partition,
+    lineage: known.lineage + 1,
+    topicId: topic.topicId,
+    previousEndOffset: known.nextOffset,
+  }
+  if (isRecreated(known, input.state.topics.get(topic.name), topic)) {
+    return { ...record, reason: 'topic_recreated', commonEndOffset: null, beginOffset: logStart }
+  }
+  const commonEnd = input.commonEnds.get(partitionName(known)) ?? null
+  const isTruncated = commonEnd !== null || end < known.nextOffset
+  if (!isTruncated) return null
+  const beginOffset = beginOfHistory(commonEnd, logStart)
+  return { ...record, reason: 'log_truncated', commonEndOffset: commonEnd, beginOffset }
+}
+
+/** A new history is read from the log's start; what it had between the common end and there is deleted already. */
+export function beginOfHistory(commonEnd: bigint | null, logStart: bigint): bigint {
+  return commonEnd !== null && commonEnd < logStart ? commonEnd : logStart
+}
+
+/** The offsets of a new history that were deleted before it was noticed. */
+export function gapOfHistory({ beginOffset }: DivergenceRecord, logStart: bigint): PartitionPlan['gap'] {
+  return beginOffset < logStart ? { firstOffset: beginOffset, endOffset: logStart } : null
+}
+
+/** Brokers without topic ids betray a topic of the same name only when it has fewer partitions. */
+function isRecreated(
+  known: PartitionState,
+  record: TopicRecord | undefined,
+  topic: TopicDescription,
+): boolean {
+  // A history of a time when the brokers had no topic ids got one with the topic's newest record.
+  const knownId = known.topicId ?? record?.topicId ?? null
+  if (knownId !== null && topic.topicId !== null) return knownId !== topic.topicId
+  return record !== undefined && topic.partitions.length < record.partitions
 }
 
 function assertSameCluster(state: BackupState, description: ClusterDescription): void {
@@ -99,27 +194,20 @@ function assertSameCluster(state: BackupState, description: ClusterDescription):
   )
 }
 
-function assertSameTopic(state: BackupState, topic: TopicDescription): void {
-  const known = state.topics.get(topic.name)
-  if (!known) return
-  const isOther = known.topicId !== null && topic.topicId !== null && known.topicId !== topic.topicId
-  if (isOther || topic.partitions.length < known.partitions) {
-    throw new KafkaBackupError(
-      'KB_TOPIC_RECREATED',
-      `topic ${topic.name} was deleted and created again since backup ${state.backupId} began (topic id ${known.topicId} then, ${topic.topicId} now). Nothing was written`,
-      { context: { backup: state.backupId, topic: topic.name } },
-    )
-  }
+/** A transaction may reach from one run into the next: both must treat it alike. */
+function assertSameIsolation(state: BackupState, isolation: IsolationLevel): void {
+  if (state.isolation === null || state.isolation === isolation) return
+  throw new KafkaBackupError(
+    'KB_ISOLATION_CHANGED',
+    `backup ${state.backupId} was begun with isolation level ${state.isolation}; this run asks for ${isolation}. Nothing was written`,
+    { context: { backup: state.backupId } },
+  )
 }
 
-function truncated(input: BackupPlanInput, known: PartitionState): KafkaBackupError {
-  const { topic, partition, nextOffset } = known
-  const end = offsetOf(input.highWatermarks, partitionName(known))
-  return new KafkaBackupError(
-    'KB_SOURCE_TRUNCATED',
-    `${topic}/${partition} ends at offset ${end}, but the backup holds records up to ${nextOffset - 1n}: the source lost them. Nothing was written`,
-    { context: { backup: input.state.backupId, topic, partition, offset: nextOffset.toString() } },
-  )
+function anchorOf(known: PartitionState, logStart: bigint): AnchorBatch | null {
+  const part = known.parts.at(-1)?.part
+  if (!part?.lastBatch || part.nextOffset !== known.nextOffset || part.lastOffset < logStart) return null
+  return { ...part.lastBatch, lastOffset: part.lastOffset }
 }
 
 function isChanged(state: BackupState, topic: TopicDescription): boolean {
@@ -131,12 +219,13 @@ function topicRecord(topic: TopicDescription): TopicRecord {
   return { name: topic.name, topicId: topic.topicId, partitions: topic.partitions.length }
 }
 
-function lastSequence(backupId: string, known: PartitionState): number {
-  const sequences = known.parts.map(({ segment }) => {
-    const parsed = parseKey(backupId, segment.key)
+function nextSequence(state: BackupState, topic: string, partition: number): number {
+  const parts = state.histories(topic, partition).flatMap((history) => history.parts)
+  const sequences = parts.map(({ segment }) => {
+    const parsed = parseKey(state.backupId, segment.key)
     return parsed?.kind === 'segment' ? parsed.sequence : 0
   })
-  return sequences.reduce((max, sequence) => Math.max(max, sequence), 0)
+  return sequences.reduce((max, sequence) => Math.max(max, sequence), 0) + 1
 }
 
 function offsetOf(offsets: ReadonlyMap<string, bigint>, name: string): bigint {
@@ -145,4 +234,8 @@ function offsetOf(offsets: ReadonlyMap<string, bigint>, name: string): bigint {
     throw new KafkaBackupError('KB_BROKER_TRANSIENT', `the cluster gave no offset for ${name}`)
   }
   return offset
+}
+
+function larger(a: bigint, b: bigint): bigint {
+  return a > b ? a : b
 }

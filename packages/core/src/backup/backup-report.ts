@@ -1,6 +1,12 @@
 import type { RunProgress } from '../events/run-event.ts'
 import type { BackupState } from '../format/backup-state.ts'
-import type { GapRecord, RunOutcome } from '../format/commit.ts'
+import type {
+  DivergenceRecord,
+  GapRecord,
+  IsolationLevel,
+  RunOutcome,
+  UnreadRecord,
+} from '../format/commit.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { BackupPlan } from './backup-plan.ts'
 import type { PartitionWriter } from './partition-writer.ts'
@@ -9,6 +15,7 @@ import type { PartitionWriter } from './partition-writer.ts'
 export interface PartitionResult {
   readonly topic: string
   readonly partition: number
+  readonly lineage: number
   readonly firstOffset: bigint
   readonly nextOffset: bigint
   readonly targetOffset: bigint
@@ -31,13 +38,18 @@ export interface BackupReport {
   readonly commits: number
   readonly checkpointP50Ms: number
   readonly checkpointP99Ms: number
+  readonly isolation: IsolationLevel
   readonly gaps: readonly GapRecord[]
+  readonly divergences: readonly DivergenceRecord[]
+  /** What the run wanted and did not get. */
+  readonly unread: readonly UnreadRecord[]
   readonly partitions: readonly PartitionResult[]
 }
 
 /** Counts while a run goes on. */
 export class BackupTally {
   readonly gaps: GapRecord[] = []
+  readonly divergences: DivergenceRecord[] = []
   readonly #plan: BackupPlan
   readonly #clock: Clock
   readonly #beganMs: number
@@ -65,23 +77,29 @@ export class BackupTally {
     this.#segmentBytes += bytes
   }
 
-  addCommit(durationMs: number, gaps: readonly GapRecord[]): void {
+  addCommit(
+    durationMs: number,
+    declared: { readonly gaps: readonly GapRecord[]; readonly divergences: readonly DivergenceRecord[] },
+  ): void {
     this.#commitDurationsMs.push(durationMs)
-    this.gaps.push(...gaps)
+    this.gaps.push(...declared.gaps)
+    this.divergences.push(...declared.divergences)
   }
 
   progress(writers: readonly PartitionWriter[]): RunProgress {
     let doneOffsets = 0
-    for (const { plan, intake } of writers) {
-      const next = intake.isAtTarget ? plan.targetOffset : intake.nextOffset
+    let totalOffsets = 0
+    for (const { plan, intake, isDone, isRetired } of writers) {
+      const next = isDone && !isRetired ? plan.targetOffset : intake.nextOffset
       doneOffsets += Number(next - plan.beginOffset)
+      totalOffsets += Number((isRetired ? next : plan.targetOffset) - plan.beginOffset)
     }
     return {
       records: this.#records,
       rawBytes: this.#rawBytes,
       storedBytes: this.#storedBytes,
       doneOffsets,
-      totalOffsets: Number(this.#plan.newOffsets),
+      totalOffsets,
     }
   }
 
@@ -107,10 +125,14 @@ export class BackupTally {
       commits: sorted.length,
       checkpointP50Ms: quantile(sorted, 0.5),
       checkpointP99Ms: quantile(sorted, 0.99),
+      isolation: this.#plan.isolation,
       gaps: this.gaps,
+      divergences: this.divergences,
+      unread: end.writers.flatMap(({ unread }) => unread ?? []),
       partitions: end.writers.map(({ plan, intake }) => ({
         topic: plan.topic,
         partition: plan.partition,
+        lineage: plan.lineage,
         firstOffset: plan.beginOffset,
         nextOffset: intake.nextOffset,
         targetOffset: plan.targetOffset,

@@ -1,11 +1,12 @@
 import { availableParallelism } from 'node:os'
-import { isKafkaBackupError } from '../errors/kafka-backup-error.ts'
+import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { Observer } from '../events/run-event.ts'
 import type { BackupState } from '../format/backup-state.ts'
-import type { RunOutcome } from '../format/commit.ts'
+import type { RunOutcome, TopicRecord } from '../format/commit.ts'
 import type { FrameTransform } from '../format/frame-transform.ts'
 import { renderManifest } from '../format/manifest.ts'
-import type { Cluster } from '../kafka/cluster.ts'
+import type { Cluster, TopicDescription } from '../kafka/cluster.ts'
+import type { ClusterSecurity } from '../kafka/security.ts'
 import { appendCommit } from '../repository/commit-log.ts'
 import { manifestKey } from '../repository/key-layout.ts'
 import { writeSnapshotIfDue } from '../repository/open-backup.ts'
@@ -15,12 +16,13 @@ import { invariant } from '../runtime/invariant.ts'
 import type { Random } from '../runtime/random.ts'
 import { settleAll } from '../runtime/settle-all.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
-import type { BackupPlan } from './backup-plan.ts'
+import { type BackupPlan, gapOfHistory } from './backup-plan.ts'
 import { type BackupReport, BackupTally } from './backup-report.ts'
 import { FRAME_MIN_BYTES } from './batch-intake.ts'
 import { DigestThread } from './digest-thread.ts'
 import { readPartitions } from './partition-reading.ts'
-import { PartitionWriter } from './partition-writer.ts'
+import { PartitionWriter, type WriterContext } from './partition-writer.ts'
+import type { SourceChange } from './source-change.ts'
 
 /** How a backup runs. Sizes in bytes, times in milliseconds. */
 export interface BackupTuning {
@@ -30,6 +32,11 @@ export interface BackupTuning {
   readonly fetchMaxBytes: number
   readonly fetchMaxWaitMs: number
   readonly connectionsPerBroker: number
+  /** Empty: from the leaders. */
+  readonly rackId: string
+  readonly transactionWaitMs: number
+  /** 0: never. */
+  readonly deletionWarningMs: number
   /** false: every frame is stored as it is. */
   readonly isCompressing: boolean
 }
@@ -41,6 +48,7 @@ export interface BackupRunOptions {
   readonly storage: StorageBackend
   readonly cluster: Cluster
   readonly clientId: string
+  readonly security?: ClusterSecurity
   readonly bootstrapServers: readonly string[]
   readonly program: string
   readonly transform: FrameTransform
@@ -79,10 +87,13 @@ class BackupRun {
   readonly #runId: string
   readonly #writerId: string
   readonly #beganAtMs: number
+  readonly #writerContext: WriterContext
   readonly #writers: PartitionWriter[]
   readonly #tally: BackupTally
   readonly #digester = new DigestThread()
+  readonly #changedTopics: TopicRecord[]
   #isFirstCommit = true
+  #committing: Promise<void> = Promise.resolve()
   #manifestAtMs: number
 
   constructor(options: BackupRunOptions) {
@@ -93,14 +104,16 @@ class BackupRun {
     this.#beganAtMs = clock.nowMs()
     this.#manifestAtMs = clock.monotonicMs()
     this.#tally = new BackupTally(plan, clock)
-    const context = this.#writerContext()
-    this.#writers = plan.partitions.map((partition) => new PartitionWriter(context, partition))
+    this.#changedTopics = [...plan.changedTopics]
+    this.#writerContext = this.#newWriterContext()
+    this.#writers = plan.partitions.map((partition) => new PartitionWriter(this.#writerContext, partition))
   }
 
   async execute(): Promise<BackupReport> {
     try {
       await this.#readWithCheckpoints()
       this.#assertExplained()
+      this.#assertAllowed()
       const outcome = this.#outcome()
       await settleAll(this.#writers.map((writer) => writer.checkpoint(true)))
       await this.#commit(outcome)
@@ -117,13 +130,29 @@ class BackupRun {
   /** Whatever the reading decided: no offset below a target may be passed over without a batch, a hole or a gap. */
   #assertExplained(): void {
     if (this.#options.signal.aborted) return
-    for (const { plan, intake } of this.#writers) {
-      const isExplained = intake.isAtTarget && (plan.isCompacted || !intake.isShort)
+    for (const { plan, intake, isRetired, unread } of this.#writers) {
+      const isRead = intake.isAtTarget && (plan.isCompacted || !intake.isShort)
+      const isExplained = isRetired || unread !== null || isRead
       invariant(
         isExplained,
         `${plan.topic}/${plan.partition} ended at ${intake.nextOffset}, before ${plan.targetOffset}`,
       )
     }
+  }
+
+  /** Some topics that may not be read make a run incomplete; when none may, there was no run. */
+  #assertAllowed(): void {
+    const isDenied = ({ unread, intake, plan }: PartitionWriter): boolean =>
+      unread?.reason === 'access_denied' && intake.nextOffset === plan.beginOffset
+    const [first] = this.#writers
+    if (!first || !this.#writers.every(isDenied)) return
+    const topics = [...new Set(this.#writers.map(({ plan }) => plan.topic))]
+    const more = topics.length > 1 ? ` and ${topics.length - 1} more topics` : ''
+    throw new KafkaBackupError(
+      'KB_CLUSTER_PERMISSION',
+      `the account may not read topic ${first.plan.topic}${more}`,
+      { context: { topic: first.plan.topic } },
+    )
   }
 
   async #readWithCheckpoints(): Promise<void> {
@@ -144,17 +173,50 @@ class BackupRun {
       {
         cluster: this.#options.cluster,
         clientId: this.#options.clientId,
-        fetchMaxBytes: tuning.fetchMaxBytes,
-        fetchMaxWaitMs: tuning.fetchMaxWaitMs,
-        connectionsPerBroker: tuning.connectionsPerBroker,
+        ...tuning,
+        ...(this.#options.security ? { security: this.#options.security } : {}),
+        isReadCommitted: this.#options.plan.isolation === 'read_committed',
         clock,
         signal: AbortSignal.any([signal, failed.signal]),
         observe: this.#options.observe,
         onProgress: () => this.#reportProgress(),
+        onDiverged: (writer, change) => this.#beginLineage(writer, change),
       },
       this.#writers,
     ).finally(() => finished.abort())
     await settleAll([reading, checkpoints])
+  }
+
+  /** Ends the history that a writer reads, in a commit of its own, and begins the one that the source has now. */
+  async #beginLineage(
+    writer: PartitionWriter,
+    { divergence, topic, logStart, targetOffset }: Extract<SourceChange, { kind: 'diverged' }>,
+  ): Promise<PartitionWriter> {
+    await writer.retire()
+    // A restore as of this commit has all of the old history and nothing of the new one.
+    await this.#commit('running')
+    this.#noteTopic(topic)
+    const successor = new PartitionWriter(this.#writerContext, {
+      ...writer.plan,
+      topicId: divergence.topicId,
+      lineage: divergence.lineage,
+      divergence,
+      beginOffset: logStart,
+      targetOffset,
+      anchor: null,
+      epochs: { starts: [], nextOffset: logStart },
+      marginOffsets: 0n,
+      gap: gapOfHistory(divergence, logStart),
+      nextSequence: writer.nextSequence,
+    })
+    this.#writers.push(successor)
+    return successor
+  }
+
+  #noteTopic({ name, topicId, partitions }: TopicDescription): void {
+    const known =
+      this.#changedTopics.findLast((record) => record.name === name) ?? this.#options.state.topics.get(name)
+    if (known?.topicId !== topicId) this.#changedTopics.push({ name, topicId, partitions: partitions.length })
   }
 
   /** Commits what is due; segments that are younger than their interval stay open. */
@@ -165,12 +227,20 @@ class BackupRun {
       await this.#renderManifest()
   }
 
-  async #commit(outcome: RunOutcome): Promise<void> {
+  /** One commit at a time: each follows the one before. */
+  #commit(outcome: RunOutcome): Promise<void> {
+    const committing = this.#committing.catch(() => undefined).then(() => this.#commitNow(outcome))
+    this.#committing = committing
+    return committing
+  }
+
+  async #commitNow(outcome: RunOutcome): Promise<void> {
     const { plan, state, storage, clock } = this.#options
     const work = this.#writers.map((writer) => writer.takeDurable())
     const segments = work.flatMap((entry) => entry.segments)
     const gaps = work.flatMap((entry) => entry.gaps)
-    if (outcome === 'running' && segments.length === 0 && gaps.length === 0) return
+    const divergences = work.flatMap((entry) => entry.divergences)
+    if (outcome === 'running' && segments.length + gaps.length + divergences.length === 0) return
     const beganMs = clock.monotonicMs()
     const commit = await appendCommit(storage, state, {
       backupId: plan.backupId,
@@ -182,18 +252,24 @@ class BackupRun {
         beganAtMs: BigInt(this.#beganAtMs),
         targetAtMs: BigInt(plan.targetAtMs),
         outcome,
+        isolation: plan.isolation,
+        unread: this.#writers.flatMap(({ unread }) => unread ?? []),
       },
       source: { clusterId: plan.clusterId, bootstrapServers: this.#options.bootstrapServers },
-      topics: this.#isFirstCommit ? plan.changedTopics : [],
+      topics: this.#changedTopics.splice(0),
       begins: this.#isFirstCommit ? this.#begins() : [],
       segments,
       gaps,
+      divergences,
       artifacts: [],
     })
     this.#isFirstCommit = false
     const durationMs = clock.monotonicMs() - beganMs
-    this.#tally.addCommit(durationMs, gaps)
+    this.#tally.addCommit(durationMs, { gaps, divergences })
     this.#options.observe({ type: 'commit_created', number: commit.number, durationMs })
+    for (const divergence of divergences) {
+      this.#options.observe({ type: 'divergence_declared', ...divergence })
+    }
     for (const gap of gaps) this.#options.observe({ type: 'gap_declared', ...gap })
     await writeSnapshotIfDue(storage, state)
   }
@@ -204,11 +280,11 @@ class BackupRun {
   }
 
   #outcome(): RunOutcome {
-    if (this.#options.signal.aborted && this.#writers.some((writer) => !writer.intake.isAtTarget))
-      return 'interrupted'
-    return this.#tally.gaps.length > 0 || this.#writers.some((writer) => writer.hasGaps)
-      ? 'incomplete'
-      : 'complete'
+    if (this.#options.signal.aborted && this.#writers.some((writer) => !writer.isDone)) return 'interrupted'
+    const isWhole = this.#writers.every(
+      ({ hasGaps, unread, plan }) => !hasGaps && unread === null && plan.divergence === null,
+    )
+    return isWhole ? 'complete' : 'incomplete'
   }
 
   /** After a failure: what is durable is worth a commit; what is not is discarded. The failure itself is thrown by the caller. */
@@ -243,7 +319,7 @@ class BackupRun {
     })
   }
 
-  #writerContext() {
+  #newWriterContext(): WriterContext {
     const { storage, plan, clock, transform, tuning, observe } = this.#options
     return {
       storage,

@@ -1,12 +1,15 @@
+import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { StatisticsCollector } from '../format/batch-statistics.ts'
-import type { AbortedEntry, BatchStatistics } from '../format/segment-index.ts'
-import type { OffsetInterval } from '../format/segment-record.ts'
+import type { AbortedEntry, BatchStatistics, LeaderEpochStart } from '../format/segment-index.ts'
+import type { LastBatch, OffsetInterval } from '../format/segment-record.ts'
 import {
   type AbortedTransaction,
   AbortedTransactionTracker,
 } from '../protocol/aborted-transaction-tracker.ts'
 import { readRecords } from '../protocol/record.ts'
 import { assertBatch, BatchCursor, verifyCrc } from '../protocol/record-batch.ts'
+import type { AnchorBatch } from './backup-plan.ts'
+import { type EpochHistory, lastEpochOf } from './epoch-history.ts'
 
 /** A frame holds at least this much, unless a checkpoint is due, the data ends, or thousands of partitions wait at once. */
 export const FRAME_MIN_BYTES = 1024 * 1024
@@ -23,6 +26,7 @@ export interface CutFrame {
   /** Next offset of the partition before this frame. */
   readonly beginOffset: bigint
   readonly holes: readonly OffsetInterval[]
+  readonly lastBatch: LastBatch
   readonly statistics: BatchStatistics
 }
 
@@ -39,8 +43,28 @@ export interface IntakeOptions {
   readonly targetOffset: bigint
   /** cleanup.policy holds `compact`: holes between batches are legal. */
   readonly isCompacted: boolean
+  /** Must be found in front of `beginOffset` before anything is taken. */
+  readonly anchor: AnchorBatch | null
+  /** Of what was read before. */
+  readonly epochs: EpochHistory
   /** A frame is cut at the first response border at or after this many bytes. */
   readonly frameMinBytes: number
+}
+
+/** What a leader sent for one partition: batches in [begin, end) of `buffer`. Offsets as in the answer, -1 when absent. */
+export interface PartitionAnswer {
+  readonly buffer: Buffer
+  readonly begin: number
+  readonly end: number
+  readonly aborted: readonly AbortedTransaction[]
+  readonly logStartOffset: bigint
+}
+
+/** Where an answer leads. `lastEpoch`: of the batch that ends at `nextOffset`; -1 when unknown. */
+export interface ForeseenAnswer {
+  readonly nextOffset: bigint
+  readonly lastEpoch: number
+  readonly isAtTarget: boolean
 }
 
 /**
@@ -62,6 +86,10 @@ export class BatchIntake {
   #holes: OffsetInterval[] = []
   #pending: Buffer[] = []
   #isEndDeclared = false
+  #anchor: AnchorBatch | null
+  #lastBatch: LastBatch = { baseOffset: -1n, crc: 0 }
+  readonly #epochStarts: LeaderEpochStart[]
+  #epochsEnd: bigint
 
   constructor(options: IntakeOptions) {
     this.#nextOffset = options.beginOffset
@@ -70,6 +98,9 @@ export class BatchIntake {
     this.#targetOffset = options.targetOffset
     this.#isCompacted = options.isCompacted
     this.#frameMinBytes = options.frameMinBytes
+    this.#anchor = options.anchor
+    this.#epochStarts = [...options.epochs.starts]
+    this.#epochsEnd = options.epochs.nextOffset
   }
 
   /** First offset that was not taken yet. */
@@ -77,9 +108,24 @@ export class BatchIntake {
     return this.#nextOffset
   }
 
+  /** Where to read: the next offset, or before it while what was read earlier is still to be compared. */
+  get fetchOffset(): bigint {
+    return this.#anchor?.lastOffset ?? this.#nextOffset
+  }
+
+  /** Leader epochs of this history so far. */
+  get epochs(): EpochHistory {
+    return { starts: this.#epochStarts, nextOffset: this.#epochsEnd }
+  }
+
+  /** Epoch of the batch that ends at {@link fetchOffset}; -1 when it is not known. Any other would tell of a divergence that is none. */
+  get lastFetchedEpoch(): number {
+    return this.#epochsEnd === this.fetchOffset ? lastEpochOf(this.epochs) : -1
+  }
+
   /** True when everything below the target was taken or is known to hold no batch. */
   get isAtTarget(): boolean {
-    return this.#isEndDeclared || this.#nextOffset >= this.#targetOffset
+    return this.#anchor === null && (this.#isEndDeclared || this.#nextOffset >= this.#targetOffset)
   }
 
   /** True when the end was declared before the target: legal on compacted topics only. */
@@ -93,16 +139,12 @@ export class BatchIntake {
   }
 
   /**
-   * Takes the whole batches in [begin, end) of `buffer`; a partial one at the end is ignored. A batch that cannot be taken
+   * Takes the whole batches of an answer; a partial one at its end is ignored. A batch that cannot be taken
    * ends the answer too: what stands before it is returned, and the next answer begins with it.
    * @throws KB_BATCH_CORRUPT, KB_LIMIT_EXCEEDED, KB_FORMAT_UNSUPPORTED when that leaves nothing; nothing was changed then
+   * @throws KB_SOURCE_REPLACED when the batch that was read last is another one now
    */
-  accept(
-    buffer: Buffer,
-    begin: number,
-    end: number,
-    aborted: readonly AbortedTransaction[],
-  ): (CutFrame | MissingOffsets)[] {
+  accept({ buffer, begin, end, aborted, logStartOffset }: PartitionAnswer): (CutFrame | MissingOffsets)[] {
     const cut: (CutFrame | MissingOffsets)[] = []
     const firstWanted = this.#nextOffset
     const cursor = this.#cursor.reset(buffer, begin, end)
@@ -113,6 +155,7 @@ export class BatchIntake {
       while (cursor.next()) {
         verifyCrc(cursor)
         assertBatch(cursor)
+        if (this.#anchor) this.#compareWithAnchor(this.#anchor, cursor)
         if (cursor.baseOffset >= this.#targetOffset) {
           if (!this.#isCompacted && !this.isAtTarget) {
             cut.push(...this.#cutMissing(slice(), this.#targetOffset))
@@ -127,6 +170,9 @@ export class BatchIntake {
           sliceBegin = cursor.endPosition
           continue
         }
+        // A hole counts only when the leader had the wanted offset in its log and nothing there (docs/format/commit.md). Asked
+        // again, it answers that the offset is gone.
+        if (cursor.baseOffset > this.#nextOffset && logStartOffset > this.#nextOffset) break
         if (!this.#isCompacted && cursor.baseOffset > this.#nextOffset) {
           cut.push(...this.#cutMissing(slice(), cursor.baseOffset))
           sliceBegin = cursor.position
@@ -151,23 +197,22 @@ export class BatchIntake {
    * Where an answer leads, by its batch headers alone: lets the next request go out before the batches are checked. What
    * {@link accept} makes of it counts; the answer to a request that was sent for another offset must be ignored.
    */
-  foresee(
-    buffer: Buffer,
-    begin: number,
-    end: number,
-  ): { readonly nextOffset: bigint; readonly isAtTarget: boolean } {
+  foresee(buffer: Buffer, begin: number, end: number): ForeseenAnswer {
     const cursor = this.#foreseeingCursor.reset(buffer, begin, end)
     let nextOffset = this.#nextOffset
+    let lastEpoch = -1
     try {
       while (cursor.next()) {
-        if (cursor.baseOffset >= this.#targetOffset) return { nextOffset, isAtTarget: true }
+        if (cursor.baseOffset >= this.#targetOffset) return { nextOffset, lastEpoch, isAtTarget: true }
         const batchEnd = cursor.lastOffset + 1n
-        if (batchEnd > nextOffset) nextOffset = batchEnd
+        if (batchEnd <= nextOffset) continue
+        nextOffset = batchEnd
+        lastEpoch = cursor.partitionLeaderEpoch
       }
     } catch {
       // accept() meets the same batch and says what is wrong with it.
     }
-    return { nextOffset, isAtTarget: nextOffset >= this.#targetOffset }
+    return { nextOffset, lastEpoch, isAtTarget: nextOffset >= this.#targetOffset }
   }
 
   /** The rest as a frame of its own, however small. */
@@ -216,6 +261,27 @@ export class BatchIntake {
     this.#collector.add(cursor, isAborted, this.#nextOffset, visibleRecords)
     if (baseOffset > this.#nextOffset) this.#holes.push([this.#nextOffset, baseOffset])
     this.#nextOffset = cursor.lastOffset + 1n
+    this.#lastBatch = { baseOffset, crc: cursor.crc }
+    this.#noteEpoch(cursor.partitionLeaderEpoch, baseOffset)
+  }
+
+  #noteEpoch(epoch: number, offset: bigint): void {
+    if (epoch < 0) return
+    this.#epochsEnd = this.#nextOffset
+    if (epoch !== this.#epochStarts.at(-1)?.[0]) this.#epochStarts.push([epoch, offset])
+  }
+
+  /** A leader begins with the batch that holds the wanted offset, so the first one has to be the anchor, if it is still there. */
+  #compareWithAnchor(anchor: AnchorBatch, cursor: BatchCursor): void {
+    this.#anchor = null
+    const isSame = cursor.baseOffset === anchor.baseOffset && cursor.crc === anchor.crc
+    if (isSame || cursor.baseOffset > anchor.lastOffset) return
+    this.#anchor = anchor
+    throw new KafkaBackupError(
+      'KB_SOURCE_REPLACED',
+      `the batch at offset ${anchor.lastOffset} is not the one that was read before`,
+      { context: { offset: anchor.lastOffset.toString() } },
+    )
   }
 
   #isAborted(cursor: BatchCursor): boolean {
@@ -253,6 +319,7 @@ export class BatchIntake {
       isBorrowed,
       beginOffset: this.#frameBegin,
       holes: this.#holes,
+      lastBatch: this.#lastBatch,
       statistics,
     }
     this.#frameBegin = statistics.lastOffset + 1n

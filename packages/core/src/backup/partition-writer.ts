@@ -1,7 +1,7 @@
-import type { GapRecord } from '../format/commit.ts'
+import type { DivergenceRecord, GapRecord, UnreadRecord } from '../format/commit.ts'
 import type { FrameDigester } from '../format/frame-digest.ts'
 import type { FrameMode, FrameTransform } from '../format/frame-transform.ts'
-import type { OffsetInterval, SegmentRecord } from '../format/segment-record.ts'
+import type { LastBatch, OffsetInterval, SegmentRecord } from '../format/segment-record.ts'
 import { segmentKey } from '../repository/key-layout.ts'
 import { SegmentUpload } from '../repository/segment-upload.ts'
 import type { Budget } from '../runtime/budget.ts'
@@ -32,6 +32,7 @@ export interface WriterContext {
 export interface DurableWork {
   readonly segments: readonly SegmentRecord[]
   readonly gaps: readonly GapRecord[]
+  readonly divergences: readonly DivergenceRecord[]
 }
 
 interface EncodedFrame {
@@ -44,6 +45,7 @@ interface OpenSegment {
   readonly beginOffset: bigint
   readonly holes: OffsetInterval[]
   endOffset: bigint
+  lastBatch: LastBatch | null
 }
 
 /**
@@ -59,7 +61,10 @@ export class PartitionWriter {
   #openedAtMs: number | null = null
   #segments: SegmentRecord[] = []
   #gaps: GapRecord[] = []
+  #divergences: DivergenceRecord[] = []
   #hasGaps = false
+  #isRetired = false
+  #unread: UnreadRecord | null = null
   #tail: Promise<void> = Promise.resolve()
 
   constructor(context: WriterContext, plan: PartitionPlan) {
@@ -67,12 +72,46 @@ export class PartitionWriter {
     this.plan = plan
     this.#sequence = plan.nextSequence
     this.intake = new BatchIntake({ ...plan, frameMinBytes: context.frameMinBytes })
+    if (plan.divergence) this.#divergences.push(plan.divergence)
     if (plan.gap) this.#gaps.push(this.#gap(plan.gap.firstOffset, plan.gap.endOffset, 'deleted_before_read'))
   }
 
   /** True once offsets of this partition were found to be gone. */
   get hasGaps(): boolean {
     return this.#hasGaps
+  }
+
+  /** What this run will not read of the partition, and why. */
+  get unread(): UnreadRecord | null {
+    return this.#unread
+  }
+
+  /** True when the source began another history: another writer has the partition now. */
+  get isRetired(): boolean {
+    return this.#isRetired
+  }
+
+  /** True when nothing more is to be read for this writer. */
+  get isDone(): boolean {
+    return this.#isRetired || this.#unread !== null || this.intake.isAtTarget
+  }
+
+  /** Number of the partition's next segment. */
+  get nextSequence(): number {
+    return this.#sequence
+  }
+
+  /** Ends reading before the target; what was taken until now stays. */
+  giveUp(reason: UnreadRecord['reason'], detail: string): UnreadRecord {
+    const { topic, partition, targetOffset: endOffset } = this.plan
+    this.#unread = { topic, partition, firstOffset: this.intake.nextOffset, endOffset, reason, detail }
+    return this.#unread
+  }
+
+  /** Closes what belongs to this history; resolves when it is durable. */
+  async retire(): Promise<void> {
+    this.#isRetired = true
+    await this.checkpoint(true)
   }
 
   /** Queues what the intake cut; resolves when no buffer of it is needed any more. */
@@ -107,9 +146,10 @@ export class PartitionWriter {
 
   /** What may be committed now; each piece is handed out once. */
   takeDurable(): DurableWork {
-    const work = { segments: this.#segments, gaps: this.#gaps }
+    const work = { segments: this.#segments, gaps: this.#gaps, divergences: this.#divergences }
     this.#segments = []
     this.#gaps = []
+    this.#divergences = []
     return work
   }
 
@@ -160,6 +200,7 @@ export class PartitionWriter {
     await segment.upload.addFrame({ ...statistics, stream: 0, rawBytes }, encoded.chunks, encoded.sha256)
     segment.holes.push(...frame.holes)
     segment.endOffset = statistics.lastOffset + 1n
+    segment.lastBatch = frame.lastBatch
     this.#context.onFrameWritten(statistics.records, rawBytes, segment.upload.bytes - before)
     if (segment.upload.bytes >= this.#context.segmentMaxBytes) await this.#closeSegment()
   }
@@ -184,7 +225,7 @@ export class PartitionWriter {
       transforms: [transform.id],
       streams: [{ topic, topicId, partition }],
     })
-    this.#open = { upload, beginOffset, holes: [], endOffset: beginOffset }
+    this.#open = { upload, beginOffset, holes: [], endOffset: beginOffset, lastBatch: null }
     return this.#open
   }
 
@@ -193,16 +234,17 @@ export class PartitionWriter {
     if (!segment) return
     this.#open = null
     const aborted = this.intake.abortedWithin(segment.beginOffset, segment.endOffset, 0)
-    const { beginOffset, holes } = segment
-    const record = await segment.upload.close(aborted, [{ beginOffset, holes }])
+    const { beginOffset, holes, lastBatch } = segment
+    const { lineage } = this.plan
+    const record = await segment.upload.close(aborted, [{ beginOffset, holes, lineage, lastBatch }])
     this.#segments.push(record)
     this.#context.onSegmentClosed(record)
   }
 
   #gap(firstOffset: bigint, endOffset: bigint, reason: GapRecord['reason']): GapRecord {
     this.#hasGaps = true
-    const { topic, partition } = this.plan
-    return { topic, partition, firstOffset, endOffset, reason }
+    const { topic, partition, lineage } = this.plan
+    return { topic, partition, lineage, firstOffset, endOffset, reason }
   }
 
   /** Steps run one after the other; after a failed one none is begun. */

@@ -1,9 +1,19 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { BackupState } from '../format/backup-state.ts'
-import type { Cluster } from '../kafka/cluster.ts'
+import type { IsolationLevel } from '../format/commit.ts'
+import { type Cluster, partitionName, type TopicDescription, type TopicPartition } from '../kafka/cluster.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { retry } from '../runtime/retry.ts'
+import { askEpochEnd } from './ask-epoch-end.ts'
 import { type BackupPlan, planBackup } from './backup-plan.ts'
+import { confirms, type EpochHistory, epochHistoryOf, findCommonEnd, lastEpochOf } from './epoch-history.ts'
+
+/** What a backup is to read. */
+export interface BackupChoice {
+  readonly topics: readonly string[]
+  readonly isChosen: (topic: string, partition: number) => boolean
+  readonly isolation: IsolationLevel
+}
 
 // A cluster that was just started answers some requests with transient errors.
 const PREPARE_RETRY = { firstDelayMs: 200, maxDelayMs: 1_000, giveUpAfterMs: 10_000 }
@@ -15,11 +25,11 @@ const PREPARE_RETRY = { firstDelayMs: 200, maxDelayMs: 1_000, giveUpAfterMs: 10_
 export function prepareBackup(
   cluster: Cluster,
   state: BackupState,
-  topics: readonly string[],
+  choice: BackupChoice,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<BackupPlan> {
-  return retry(() => prepareOnce(cluster, state, topics, clock), {
+  return retry(() => prepareOnce(cluster, state, choice, clock), {
     policy: PREPARE_RETRY,
     clock,
     signal,
@@ -29,31 +39,73 @@ export function prepareBackup(
 async function prepareOnce(
   cluster: Cluster,
   state: BackupState,
-  topics: readonly string[],
+  choice: BackupChoice,
   clock: Clock,
 ): Promise<BackupPlan> {
-  const description = await cluster.describe(topics)
-  const partitions = description.topics.flatMap((topic) =>
-    topic.partitions.map(({ partition }) => ({ topic: topic.name, partition })),
-  )
-  assertLeaders(description.topics)
-  const configs = await cluster.topicConfigs(topics, ['cleanup.policy'])
-  const compactedTopics = new Set(
-    [...configs]
-      .filter(([, values]) => values.get('cleanup.policy')?.includes('compact'))
-      .map(([name]) => name),
-  )
+  const existingTopics = await cluster.topicNames()
+  const description = await cluster.describe(choice.topics)
+  const partitions = description.topics.flatMap((topic) => chosenPartitions(topic, choice))
+  assertLeaders(description.topics, choice)
+  const compactedTopics = await findCompactedTopics(cluster, choice.topics)
+  const commonEnds = await findCommonEnds(cluster, state, partitions)
   const targetAtMs = clock.nowMs()
-  const targets = await cluster.listOffsets('last_stable', partitions)
   const highWatermarks = await cluster.listOffsets('high_watermark', partitions)
   const logStarts = await cluster.listOffsets('log_start', partitions)
-  return planBackup({ state, description, logStarts, highWatermarks, targets, compactedTopics, targetAtMs })
+  return planBackup({
+    state,
+    description,
+    existingTopics,
+    isolation: choice.isolation,
+    isChosen: choice.isChosen,
+    logStarts,
+    highWatermarks,
+    commonEnds,
+    compactedTopics,
+    targetAtMs,
+  })
 }
 
-function assertLeaders(topics: Awaited<ReturnType<Cluster['describe']>>['topics']): void {
+function chosenPartitions(topic: TopicDescription, choice: BackupChoice): TopicPartition[] {
+  return topic.partitions
+    .filter(({ partition }) => choice.isChosen(topic.name, partition))
+    .map(({ partition }) => ({ topic: topic.name, partition }))
+}
+
+async function findCompactedTopics(cluster: Cluster, topics: readonly string[]): Promise<Set<string>> {
+  const configs = await cluster.topicConfigs(topics, ['cleanup.policy'])
+  const compacted = [...configs].filter(([, values]) => values.get('cleanup.policy')?.includes('compact'))
+  return new Set(compacted.map(([name]) => name))
+}
+
+/** Partitions whose leader does not confirm what the backup holds, and up to where both are one. */
+async function findCommonEnds(
+  cluster: Cluster,
+  state: BackupState,
+  partitions: readonly TopicPartition[],
+): Promise<Map<string, bigint>> {
+  const known = new Map<string, { readonly entry: TopicPartition; readonly history: EpochHistory }>()
+  for (const entry of partitions) {
+    const partition = state.partition(entry.topic, entry.partition)
+    const history = partition && epochHistoryOf(partition)
+    if (history && lastEpochOf(history) >= 0) known.set(partitionName(entry), { entry, history })
+  }
+  const answers = await cluster.epochEnds(
+    [...known.values()].map(({ entry, history }) => ({ ...entry, leaderEpoch: lastEpochOf(history) })),
+  )
+  const commonEnds = new Map<string, bigint>()
+  for (const [name, answer] of answers) {
+    const asked = known.get(name)
+    if (!asked || confirms(asked.history, answer)) continue
+    const commonEnd = await findCommonEnd(asked.history, askEpochEnd(cluster, asked.entry))
+    if (commonEnd !== null && commonEnd < asked.history.nextOffset) commonEnds.set(name, commonEnd)
+  }
+  return commonEnds
+}
+
+function assertLeaders(topics: readonly TopicDescription[], choice: BackupChoice): void {
   for (const topic of topics) {
     for (const entry of topic.partitions) {
-      if (entry.leader >= 0) continue
+      if (entry.leader >= 0 || !choice.isChosen(topic.name, entry.partition)) continue
       throw new KafkaBackupError('KB_BROKER_TRANSIENT', `${topic.name}/${entry.partition} has no leader`, {
         context: { topic: topic.name, partition: entry.partition },
       })

@@ -33,6 +33,43 @@ export type RunEvent =
       readonly reason: string
     }
   | {
+      readonly type: 'divergence_declared'
+      readonly topic: string
+      readonly partition: number
+      readonly lineage: number
+      readonly reason: string
+      readonly beginOffset: bigint
+      readonly commonEndOffset: bigint | null
+      readonly previousEndOffset: bigint
+    }
+  | {
+      readonly type: 'partition_unread'
+      readonly topic: string
+      readonly partition: number
+      readonly firstOffset: bigint
+      readonly endOffset: bigint
+      readonly reason: string
+      readonly detail: string
+    }
+  | {
+      /** Offsets that were not read yet will be deleted soon, by the pace of deletion and of reading. */
+      readonly type: 'deletion_near'
+      readonly topic: string
+      readonly partition: number
+      readonly secondsLeft: number
+      readonly marginOffsets: bigint
+    }
+  | {
+      /** A run waits for this transaction to end. `sinceMs`: when it began, or when its producer last wrote. */
+      readonly type: 'transaction_blocks'
+      readonly topic: string
+      readonly partition: number
+      readonly producerId: bigint
+      readonly transactionalId: string | null
+      readonly firstOffset: bigint
+      readonly sinceMs: number | null
+    }
+  | {
       readonly type: 'retry_scheduled'
       readonly what: string
       readonly reason: string

@@ -1,18 +1,39 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { invariant } from '../runtime/invariant.ts'
-import type { ArtifactRecord, Commit, GapRecord, RunRecord, TopicRecord } from './commit.ts'
-import type { SegmentPart, SegmentRecord } from './segment-record.ts'
+import type {
+  ArtifactRecord,
+  Commit,
+  DivergenceRecord,
+  GapRecord,
+  IsolationLevel,
+  RunRecord,
+  TopicRecord,
+} from './commit.ts'
+import {
+  type FoldedBegin,
+  type FoldedContent,
+  type FoldStep,
+  foldSteps,
+  type HistoryHead,
+  type PlacedPart,
+  refusalOf,
+} from './fold-step.ts'
+import type { SegmentRecord } from './segment-record.ts'
 
-/** A part of a partition and the object that holds it. */
-export interface PlacedPart {
-  readonly segment: SegmentRecord
-  readonly part: SegmentPart
-}
+export type { FoldedContent, PlacedPart } from './fold-step.ts'
 
-/** Everything a backup knows of one partition. `nextOffset` is the checkpoint. */
+/** Everything a backup knows of one history of a partition. `nextOffset` is the checkpoint when it is the newest. */
 export interface PartitionState {
   readonly topic: string
   readonly partition: number
+  /** Of the topic when this history began. */
+  readonly topicId: string | null
+  /** Number of the history; the first is 1. */
+  readonly lineage: number
+  /** The commit that began it: `sinceCommit - 1` is the last without it. */
+  readonly sinceCommit: bigint
+  /** What began it; null for the first. */
+  readonly divergence: DivergenceRecord | null
   readonly beginOffset: bigint
   nextOffset: bigint
   readonly parts: PlacedPart[]
@@ -35,8 +56,12 @@ export interface LogTip {
   readonly createdAtMs: bigint
 }
 
-/** The parts of a commit (or of a snapshot) that the fold takes in. */
-export type FoldedContent = Pick<Commit, 'topics' | 'begins' | 'segments' | 'gaps' | 'artifacts'>
+/** Offsets below it are, in this history, those of the history before; null when nothing is inherited. */
+export function inheritedEndOffset(state: PartitionState): bigint | null {
+  const common = state.divergence?.commonEndOffset ?? null
+  if (common === null) return null
+  return common < state.beginOffset ? common : state.beginOffset
+}
 
 /** State of a backup: the fold of its commits, nothing else. */
 export class BackupState {
@@ -48,19 +73,32 @@ export class BackupState {
   source: Commit['source'] | null = null
   createdAtMs: bigint | null = null
   tip: LogTip | null = null
-  readonly #partitions = new Map<string, PartitionState>()
+  /** Of every commit of the backup; null before the first. */
+  isolation: IsolationLevel | null = null
+  readonly #histories = new Map<string, PartitionState[]>()
 
   constructor(backupId: string) {
     this.backupId = backupId
   }
 
-  /** Partitions in order of topic name and number. */
+  /** Every history of every partition, in order of topic name, number and lineage. */
   partitions(): PartitionState[] {
-    return [...this.#partitions.values()].sort(byTopicAndPartition)
+    return [...this.#histories.values()].sort(byTopicAndPartition).flat()
   }
 
+  /** Number of partitions, whatever number of histories each has. */
+  get partitionCount(): number {
+    return this.#histories.size
+  }
+
+  /** The newest history of a partition. */
   partition(topic: string, partition: number): PartitionState | undefined {
-    return this.#partitions.get(`${topic}/${partition}`)
+    return this.histories(topic, partition).at(-1)
+  }
+
+  /** The histories of a partition, oldest first; empty when it never began. */
+  histories(topic: string, partition: number): readonly PartitionState[] {
+    return this.#histories.get(`${topic}/${partition}`) ?? []
   }
 
   /** Number of the next commit. */
@@ -77,7 +115,9 @@ export class BackupState {
     if (commit.previousSha256 !== (this.tip?.sha256 ?? null)) {
       throw this.#corrupt(commit.number, 'it does not follow the commit before it (SHA-256 differs)')
     }
+    this.#assertIsolation(commit)
     this.fold(commit, commit.number)
+    this.isolation = commit.run.isolation
     this.source = commit.source
     this.createdAtMs ??= commit.createdAtMs
     this.tip = { number: commit.number, sha256, createdAtMs: commit.createdAtMs }
@@ -88,43 +128,70 @@ export class BackupState {
   fold(content: FoldedContent, number: bigint): void {
     this.assertContinuedBy(content, number)
     for (const topic of content.topics) this.topics.set(topic.name, topic)
-    for (const begin of content.begins) {
-      const { topic, partition, offset } = begin
-      const state = { topic, partition, beginOffset: offset, nextOffset: offset, parts: [], gaps: [] }
-      this.#partitions.set(`${topic}/${partition}`, state)
-    }
-    for (const step of inOffsetOrder(content)) {
-      const state = this.partition(step.topic, step.partition)
-      invariant(state, 'a step of an unknown partition')
-      state.nextOffset = step.end
-      if ('gap' in step) state.gaps.push(step.gap)
-      else state.parts.push(step.placed)
-    }
+    for (const begin of content.begins) this.#begin(begin, number)
+    for (const step of foldSteps(content)) this.#take(step, number)
     this.segments.push(...content.segments)
     this.artifacts.push(...content.artifacts)
   }
 
+  /** The rules of docs/format/commit.md for a commit that is to be appended. @throws KB_COMMIT_CORRUPT */
+  assertFollowedBy(commit: Commit): void {
+    this.#assertIsolation(commit)
+    this.assertContinuedBy(commit, commit.number)
+  }
+
   /** The rules of docs/format/commit.md, "Fold". @throws KB_COMMIT_CORRUPT */
   assertContinuedBy(content: FoldedContent, number: bigint): void {
-    const next = new Map<string, bigint>()
+    const heads = new Map<string, HistoryHead>()
     for (const begin of content.begins) {
       const key = `${begin.topic}/${begin.partition}`
       const topic = content.topics.find((entry) => entry.name === begin.topic) ?? this.topics.get(begin.topic)
-      if (!topic || begin.partition >= topic.partitions || next.has(key) || this.#partitions.has(key)) {
+      const isInTopic = topic && (begin.topicId !== undefined || begin.partition < topic.partitions)
+      if (!isInTopic || heads.has(key) || this.#histories.has(key)) {
         throw this.#corrupt(number, `${key} cannot begin`)
       }
-      next.set(key, begin.offset)
+      heads.set(key, { lineage: 1, nextOffset: begin.offset })
     }
-    for (const step of inOffsetOrder(content)) {
+    for (const step of foldSteps(content)) {
       const key = `${step.topic}/${step.partition}`
-      const expected = next.get(key) ?? this.#partitions.get(key)?.nextOffset
-      if (expected === undefined) throw this.#corrupt(number, `${key} never began`)
-      if (step.begin !== expected)
-        throw this.#corrupt(number, `${key} goes on at ${step.begin}, expected ${expected}`)
-      const isWellFormed = 'gap' in step ? step.end > step.begin : isPartWellFormed(step.placed.part)
-      if (!isWellFormed) throw this.#corrupt(number, `offsets of ${key} are out of order`)
-      next.set(key, step.end)
+      const head = heads.get(key) ?? this.partition(step.topic, step.partition)
+      if (!head) throw this.#corrupt(number, `${key} never began`)
+      const refusal = refusalOf(step, head)
+      if (refusal !== undefined) throw this.#corrupt(number, `${key} ${refusal}`)
+      heads.set(key, { lineage: step.lineage, nextOffset: step.end })
     }
+  }
+
+  #begin(begin: FoldedBegin, number: bigint): void {
+    const { topic, partition, offset: beginOffset } = begin
+    const topicId = begin.topicId === undefined ? (this.topics.get(topic)?.topicId ?? null) : begin.topicId
+    const first = { topic, partition, topicId, lineage: 1, beginOffset, divergence: null }
+    const sinceCommit = begin.sinceCommit ?? number
+    this.#histories.set(`${topic}/${partition}`, [newHistory({ ...first, sinceCommit })])
+  }
+
+  #take(step: FoldStep, number: bigint): void {
+    const histories = this.#histories.get(`${step.topic}/${step.partition}`)
+    const newest = histories?.at(-1)
+    invariant(histories && newest, 'a step of an unknown partition')
+    if (step.kind === 'divergence') {
+      const { sinceCommit = number, ...divergence } = step.divergence
+      histories.push(newHistory({ ...divergence, divergence, sinceCommit }))
+      return
+    }
+    newest.nextOffset = step.end
+    if (step.kind === 'gap') newest.gaps.push(step.gap)
+    else newest.parts.push(step.placed)
+  }
+
+  /** Aborted data is told from committed data by what is read later: all runs of a backup must read alike. */
+  #assertIsolation(commit: Commit): void {
+    const { isolation } = commit.run
+    if (this.isolation === null || this.isolation === isolation) return
+    throw this.#corrupt(
+      commit.number,
+      `it was read with ${isolation}, the commits before with ${this.isolation}`,
+    )
   }
 
   #foldRun(commit: Commit): void {
@@ -154,47 +221,14 @@ export class BackupState {
   }
 }
 
-type FoldStep = {
-  readonly topic: string
-  readonly partition: number
-  readonly begin: bigint
-  readonly end: bigint
-} & ({ readonly gap: GapRecord } | { readonly placed: PlacedPart })
-
-/** Parts and gaps of one commit in order of offset, so that a gap may lie between two parts. */
-function inOffsetOrder(content: FoldedContent): FoldStep[] {
-  const steps: FoldStep[] = []
-  for (const segment of content.segments) {
-    for (const part of segment.parts) {
-      const { topic, partition, beginOffset: begin, nextOffset: end } = part
-      steps.push({ topic, partition, begin, end, placed: { segment, part } })
-    }
-  }
-  for (const gap of content.gaps) {
-    const { topic, partition, firstOffset: begin, endOffset: end } = gap
-    steps.push({ topic, partition, begin, end, gap })
-  }
-  return steps.sort((a, b) => (a.begin < b.begin ? -1 : a.begin > b.begin ? 1 : 0))
+function newHistory(begin: Omit<PartitionState, 'nextOffset' | 'parts' | 'gaps'>): PartitionState {
+  const { topic, partition, topicId, lineage, sinceCommit, divergence, beginOffset } = begin
+  const known = { topic, partition, topicId, lineage, sinceCommit, divergence, beginOffset }
+  return { ...known, nextOffset: beginOffset, parts: [], gaps: [] }
 }
 
-/** Bounds in order; holes that lie inside the part, ascending and apart; and one of them explains a late first batch. */
-function isPartWellFormed(part: SegmentPart): boolean {
-  let from = part.beginOffset
-  for (const [first, end] of part.holes) {
-    if (first < from || end <= first || end > part.lastOffset) return false
-    from = end
-  }
-  const [leading] = part.holes
-  const explainedOffset = leading?.[0] === part.beginOffset ? leading[1] : part.beginOffset
-  return (
-    part.firstOffset === explainedOffset &&
-    part.lastOffset >= part.firstOffset &&
-    part.nextOffset === part.lastOffset + 1n &&
-    part.frames[1] > part.frames[0]
-  )
-}
-
-function byTopicAndPartition(a: PartitionState, b: PartitionState): number {
+function byTopicAndPartition([a]: readonly PartitionState[], [b]: readonly PartitionState[]): number {
+  invariant(a && b, 'a partition without a history')
   if (a.topic !== b.topic) return a.topic < b.topic ? -1 : 1
   return a.partition - b.partition
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import { assertDocumentShape } from './document-shape.ts'
 
 /** What canonical JSON can hold. A bigint is written as a bare integer (rendered documents only). */
 export type JsonValue =
@@ -48,6 +49,7 @@ export function sealDocument(value: { readonly [key: string]: JsonValue | undefi
  * @throws Error (plain) with the reason; callers know which document it is and translate.
  */
 export function parseCanonical(bytes: Uint8Array, hasNewline: boolean): Record<string, unknown> {
+  assertDocumentShape(bytes)
   const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   const parsed: unknown = JSON.parse(text)
   if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) throw new Error('not an object')

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { parseSealed, sealDocument, sha256Hex } from './canonical-json.ts'
+import { listOf } from './checked-list.ts'
+import { type DivergenceRecord, divergenceDocument, divergencesSchema } from './divergence.ts'
 import {
   count,
   decimalString,
@@ -12,27 +14,14 @@ import {
   topicName,
   writerId,
 } from './document-fields.ts'
+import { assertFeatures, featuresOf, unknownFeature } from './features.ts'
+import { type GapRecord, gapDocument, gapSchema } from './gap.ts'
+import { type RunRecord, runDocument, runFields, runRecordOf } from './run-record.ts'
 import { type SegmentRecord, segmentDocument, segmentSchema } from './segment-record.ts'
 
-/** How a run stood when it made a commit. */
-export type RunOutcome = 'running' | 'complete' | 'incomplete' | 'interrupted' | 'failed'
-
-/** The run that made a commit. `targetAtMs`: moment of the snapshot target, the recovery point of a complete run. */
-export interface RunRecord {
-  readonly id: string
-  readonly beganAtMs: bigint
-  readonly targetAtMs: bigint
-  readonly outcome: RunOutcome
-}
-
-/** Offsets [firstOffset, endOffset) that cannot be read any more. */
-export interface GapRecord {
-  readonly topic: string
-  readonly partition: number
-  readonly firstOffset: bigint
-  readonly endOffset: bigint
-  readonly reason: 'deleted_before_read' | 'missing_in_log'
-}
+export type { DivergenceRecord } from './divergence.ts'
+export type { GapRecord } from './gap.ts'
+export type { IsolationLevel, RunOutcome, RunRecord, UnreadRecord } from './run-record.ts'
 
 /** Extra document of a backup. */
 export interface ArtifactRecord {
@@ -63,6 +52,7 @@ export interface Commit {
   readonly begins: readonly { readonly topic: string; readonly partition: number; readonly offset: bigint }[]
   readonly segments: readonly SegmentRecord[]
   readonly gaps: readonly GapRecord[]
+  readonly divergences: readonly DivergenceRecord[]
   readonly artifacts: readonly ArtifactRecord[]
 }
 
@@ -71,33 +61,21 @@ const FORMAT = 'kafka-backup-commit'
 const schema = z.object({
   format: z.literal(FORMAT),
   version: z.literal(1),
-  features: z.array(z.string()),
+  features: listOf(z.string()),
   backup_id: z.string(),
   number: offsetString,
   previous_sha256: digest.nullable(),
   writer: writerId,
   program: z.string(),
   created_at: decimalString,
-  run: z.object({
-    id: z.string(),
-    began_at: decimalString,
-    target_at: decimalString,
-    outcome: z.enum(['running', 'complete', 'incomplete', 'interrupted', 'failed']),
-  }),
-  source: z.object({ cluster_id: z.string(), bootstrap_servers: z.array(z.string()) }),
-  topics: z.array(z.object({ name: topicName, topic_id: topicId, partitions: count })),
-  begins: z.array(z.object({ topic: topicName, partition, offset: offsetString })),
-  segments: z.array(segmentSchema),
-  gaps: z.array(
-    z.object({
-      topic: topicName,
-      partition,
-      first_offset: offsetString,
-      end_offset: offsetString,
-      reason: z.enum(['deleted_before_read', 'missing_in_log']),
-    }),
-  ),
-  artifacts: z.array(z.object({ kind: z.string(), key: z.string(), bytes: count, sha256: digest })),
+  run: z.object(runFields),
+  source: z.object({ cluster_id: z.string(), bootstrap_servers: listOf(z.string()) }),
+  topics: listOf(z.object({ name: topicName, topic_id: topicId, partitions: count })),
+  begins: listOf(z.object({ topic: topicName, partition, offset: offsetString })),
+  segments: listOf(segmentSchema),
+  gaps: listOf(gapSchema),
+  divergences: divergencesSchema,
+  artifacts: listOf(z.object({ kind: z.string(), key: z.string(), bytes: count, sha256: digest })),
 })
 
 /** The bytes of a commit and their digest, which the next commit names. */
@@ -105,19 +83,14 @@ export function encodeCommit(commit: Commit): { readonly bytes: Buffer; readonly
   const bytes = sealDocument({
     format: FORMAT,
     version: 1,
-    features: [],
+    features: featuresOf(commit),
     backup_id: commit.backupId,
     number: commit.number.toString(),
     previous_sha256: commit.previousSha256,
     writer: commit.writer,
     program: commit.program,
     created_at: commit.createdAtMs.toString(),
-    run: {
-      id: commit.run.id,
-      began_at: commit.run.beganAtMs.toString(),
-      target_at: commit.run.targetAtMs.toString(),
-      outcome: commit.run.outcome,
-    },
+    run: runDocument(commit.run),
     source: { cluster_id: commit.source.clusterId, bootstrap_servers: commit.source.bootstrapServers },
     topics: commit.topics.map((topic) => ({
       name: topic.name,
@@ -127,6 +100,7 @@ export function encodeCommit(commit: Commit): { readonly bytes: Buffer; readonly
     begins: commit.begins.map((begin) => ({ ...begin, offset: begin.offset.toString() })),
     segments: commit.segments.map(segmentDocument),
     gaps: commit.gaps.map(gapDocument),
+    divergences: commit.divergences.length > 0 ? commit.divergences.map(divergenceDocument) : undefined,
     artifacts: commit.artifacts.map((artifact) => ({ ...artifact })),
   })
   return { bytes, sha256: sha256Hex(bytes) }
@@ -135,9 +109,6 @@ export function encodeCommit(commit: Commit): { readonly bytes: Buffer; readonly
 /** @throws KB_COMMIT_CORRUPT with the reason, KB_FORMAT_UNSUPPORTED for a newer version or an unknown feature */
 export function decodeCommit(bytes: Buffer): Commit {
   const fields = parseFields(bytes)
-  const unknown = fields.features[0]
-  if (unknown !== undefined)
-    throw new KafkaBackupError('KB_FORMAT_UNSUPPORTED', `a commit needs the feature "${unknown}"`)
   return {
     backupId: fields.backup_id,
     number: fields.number,
@@ -145,12 +116,7 @@ export function decodeCommit(bytes: Buffer): Commit {
     writer: fields.writer,
     program: fields.program,
     createdAtMs: fields.created_at,
-    run: {
-      id: fields.run.id,
-      beganAtMs: fields.run.began_at,
-      targetAtMs: fields.run.target_at,
-      outcome: fields.run.outcome,
-    },
+    run: runRecordOf(fields.run),
     source: { clusterId: fields.source.cluster_id, bootstrapServers: fields.source.bootstrap_servers },
     topics: fields.topics.map((topic) => ({
       name: topic.name,
@@ -159,13 +125,8 @@ export function decodeCommit(bytes: Buffer): Commit {
     })),
     begins: fields.begins,
     segments: fields.segments,
-    gaps: fields.gaps.map((gap) => ({
-      topic: gap.topic,
-      partition: gap.partition,
-      firstOffset: gap.first_offset,
-      endOffset: gap.end_offset,
-      reason: gap.reason,
-    })),
+    gaps: fields.gaps,
+    divergences: fields.divergences,
     artifacts: fields.artifacts,
   }
 }
@@ -176,7 +137,10 @@ function parseFields(bytes: Buffer): z.output<typeof schema> {
     if (parsed.format === FORMAT && parsed.version !== 1) {
       throw new KafkaBackupError('KB_FORMAT_UNSUPPORTED', `commit version ${String(parsed.version)}`)
     }
-    return schema.parse(parsed)
+    assertKnownFeatures(parsed.features)
+    const fields = schema.parse(parsed)
+    assertFeatures(fields.features, fields)
+    return fields
   } catch (error) {
     if (error instanceof KafkaBackupError) throw error
     const reason = error instanceof z.ZodError ? firstIssue(error) : (error as Error).message
@@ -184,13 +148,9 @@ function parseFields(bytes: Buffer): z.output<typeof schema> {
   }
 }
 
-/** A gap as it stands in documents. */
-export function gapDocument(gap: GapRecord) {
-  return {
-    topic: gap.topic,
-    partition: gap.partition,
-    first_offset: gap.firstOffset.toString(),
-    end_offset: gap.endOffset.toString(),
-    reason: gap.reason,
-  }
+/** Asked before anything else is looked at: a feature may change what every other field means. */
+function assertKnownFeatures(features: unknown): void {
+  const unknown = unknownFeature(listOf(z.string()).parse(features))
+  if (unknown === undefined) return
+  throw new KafkaBackupError('KB_FORMAT_UNSUPPORTED', `a commit needs the feature "${unknown}"`)
 }

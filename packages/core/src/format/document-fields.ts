@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { listOf } from './checked-list.ts'
 
 const decimal = /^(?:0|-?[1-9][0-9]{0,18})$/
 
@@ -28,8 +29,12 @@ export const topicId = z
   .nullable()
 /** Partition number. */
 export const partition = z.number().int().nonnegative().max(2_147_483_647)
+/** Number of a history that is not a partition's first. */
+export const laterLineage = z.number().int().min(2).max(2_147_483_647)
+/** Number of a history; left out for the first, which is 1. */
+export const lineage = laterLineage.optional().transform((number) => number ?? 1)
 /** Leader epoch and the first offset it was seen at. */
-export const leaderEpochs = z.array(z.tuple([z.number().int().min(-1), offsetString]))
+export const leaderEpochs = listOf(z.tuple([z.number().int().min(-1), offsetString]))
 
 /** The first problem of a schema check as one line: `frames.0.bytes: expected number`. */
 export function firstIssue(error: z.ZodError): string {

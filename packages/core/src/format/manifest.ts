@@ -1,10 +1,11 @@
+import { invariant } from '../runtime/invariant.ts'
 import type { BackupState, PartitionState } from './backup-state.ts'
 import type { JsonValue } from './canonical-json.ts'
 
 /** `manifest.json`: a rendered copy for people and tools, in the shape of docs/format/commit.md. Nothing reads it back. */
 export function renderManifest(state: BackupState): Buffer {
   const topics = [...state.topics.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
-  const partitions = state.partitions()
+  const histories = [...Map.groupBy(state.partitions(), partitionKey).values()]
   const document: JsonValue = {
     backup_id: state.backupId,
     created_at: state.createdAtMs ?? -1n,
@@ -16,15 +17,28 @@ export function renderManifest(state: BackupState): Buffer {
       name: topic.name,
       topic_id: topic.topicId,
       partition_count: topic.partitions,
-      partitions: partitions.filter((entry) => entry.topic === topic.name).map(partitionDocument),
+      partitions: histories.filter(([first]) => first?.topic === topic.name).map(partitionDocument),
     })),
   }
   return Buffer.from(`${prettyJson(document, '')}\n`)
 }
 
-function partitionDocument(state: PartitionState): JsonValue {
+function partitionKey({ topic, partition }: PartitionState): string {
+  return `${topic}/${partition}`
+}
+
+/** `histories`: those of one partition, oldest first. The newest is what is shown; the others hang on it. */
+function partitionDocument(histories: readonly PartitionState[]): JsonValue {
+  const newest = histories.at(-1)
+  invariant(newest, 'a partition without a history')
+  const earlier = histories.slice(0, -1).map(historyDocument)
+  return { ...historyDocument(newest), ...(earlier.length > 0 ? { earlier_lineages: earlier } : {}) }
+}
+
+function historyDocument(state: PartitionState) {
   return {
     partition_id: state.partition,
+    lineage: state.lineage,
     record_count: state.parts.reduce((sum, { part }) => sum + part.records, 0),
     gaps: state.gaps.map((gap) => ({
       start_offset: gap.firstOffset,

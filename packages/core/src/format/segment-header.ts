@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { LIMITS } from '../runtime/limits.ts'
 import { canonicalJson, parseCanonical } from './canonical-json.ts'
+import { listOf } from './checked-list.ts'
 import {
   count,
   decimalString,
@@ -35,13 +36,13 @@ const FORMAT = 'kafka-backup-segment'
 const schema = z.object({
   format: z.literal(FORMAT),
   version: z.literal(1),
-  features: z.array(z.string()),
+  features: listOf(z.string()),
   backup_id: z.string(),
   writer: writerId,
   sequence: count,
   created_at: decimalString,
-  transforms: z.array(z.string()).min(1),
-  streams: z.array(z.object({ topic: topicName, topic_id: topicId, partition })).min(1),
+  transforms: listOf(z.string(), 1),
+  streams: listOf(z.object({ topic: topicName, topic_id: topicId, partition }), 1),
 })
 
 /** The header's skippable frame. */

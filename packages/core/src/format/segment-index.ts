@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { LIMITS } from '../runtime/limits.ts'
 import { canonicalJson, parseCanonical } from './canonical-json.ts'
+import { listOf } from './checked-list.ts'
 import { count, decimalString, digest, firstIssue, leaderEpochs, offsetString } from './document-fields.ts'
 import { decodeSkippable, encodeSkippable, INDEX_MAGIC } from './skippable-frame.ts'
 
@@ -70,15 +71,15 @@ const frameSchema = z.object({
   max_timestamp: decimalString,
   leader_epochs: leaderEpochs,
   largest_batch_bytes: count,
-  codecs: z.array(z.string()),
+  codecs: listOf(z.string()),
 })
 
 const schema = z.object({
   format: z.literal(FORMAT),
   version: z.literal(1),
   header: z.object({ bytes: count.max(LIMITS.segmentHeaderMaxBytes), sha256: digest }),
-  frames: z.array(frameSchema).min(1),
-  aborted: z.array(
+  frames: listOf(frameSchema, 1),
+  aborted: listOf(
     z.object({
       stream: count,
       producer_id: decimalString,

@@ -1,9 +1,11 @@
 import { z } from 'zod'
+import { listOf } from './checked-list.ts'
 import {
   count,
   decimalString,
   digest,
   leaderEpochs,
+  lineage,
   offsetString,
   partition,
   topicName,
@@ -14,10 +16,18 @@ import type { LeaderEpochStart } from './segment-index.ts'
 /** Half-open interval of offsets. */
 export type OffsetInterval = readonly [first: bigint, end: bigint]
 
+/** A batch by which a later run knows the log again. `crc`: the batch's own checksum field, unsigned. */
+export interface LastBatch {
+  readonly baseOffset: bigint
+  readonly crc: number
+}
+
 /** What a segment adds to one partition. `beginOffset` and `nextOffset` are the partition's next offset before and after. */
 export interface SegmentPart {
   readonly topic: string
   readonly partition: number
+  /** Number of the history it belongs to; the first is 1. */
+  readonly lineage: number
   readonly frames: readonly [first: number, end: number]
   readonly beginOffset: bigint
   readonly firstOffset: bigint
@@ -34,6 +44,8 @@ export interface SegmentPart {
   readonly maxTimestampMs: bigint
   readonly leaderEpochs: readonly LeaderEpochStart[]
   readonly largestBatchBytes: number
+  /** Control batches included; null: not known. */
+  readonly lastBatch: LastBatch | null
 }
 
 /** A segment as a commit names it. */
@@ -44,16 +56,21 @@ export interface SegmentRecord {
   readonly parts: readonly SegmentPart[]
 }
 
+const lastBatchSchema = z
+  .object({ base_offset: offsetString, crc: z.number().int().min(0).max(0xffffffff) })
+  .transform((batch): LastBatch => ({ baseOffset: batch.base_offset, crc: batch.crc }))
+
 const partSchema = z
   .object({
     topic: topicName,
     partition,
+    lineage,
     frames: z.tuple([count, count]),
     begin_offset: offsetString,
     first_offset: offsetString,
     last_offset: offsetString,
     next_offset: offsetString,
-    holes: z.array(z.tuple([offsetString, offsetString])),
+    holes: listOf(z.tuple([offsetString, offsetString])),
     records: count,
     aborted_records: count,
     batches: count,
@@ -64,11 +81,13 @@ const partSchema = z
     max_timestamp: decimalString,
     leader_epochs: leaderEpochs,
     largest_batch_bytes: count,
+    last_batch: lastBatchSchema.nullable(),
   })
   .transform(
     (part): SegmentPart => ({
       topic: part.topic,
       partition: part.partition,
+      lineage: part.lineage,
       frames: part.frames,
       beginOffset: part.begin_offset,
       firstOffset: part.first_offset,
@@ -85,6 +104,7 @@ const partSchema = z
       maxTimestampMs: part.max_timestamp,
       leaderEpochs: part.leader_epochs,
       largestBatchBytes: part.largest_batch_bytes,
+      lastBatch: part.last_batch,
     }),
   )
 
@@ -93,7 +113,7 @@ export const segmentSchema = z.object({
   key: z.string(),
   bytes: count,
   index: z.object({ position: count, bytes: count, sha256: digest }),
-  parts: z.array(partSchema).min(1),
+  parts: listOf(partSchema, 1),
 })
 
 /** A segment as it stands in documents. */
@@ -105,6 +125,7 @@ export function segmentDocument(segment: SegmentRecord) {
     parts: segment.parts.map((part) => ({
       topic: part.topic,
       partition: part.partition,
+      lineage: part.lineage === 1 ? undefined : part.lineage,
       frames: part.frames,
       begin_offset: part.beginOffset.toString(),
       first_offset: part.firstOffset.toString(),
@@ -121,6 +142,10 @@ export function segmentDocument(segment: SegmentRecord) {
       max_timestamp: part.maxTimestampMs.toString(),
       leader_epochs: part.leaderEpochs.map(([epoch, offset]) => [epoch, offset.toString()]),
       largest_batch_bytes: part.largestBatchBytes,
+      last_batch: part.lastBatch && {
+        base_offset: part.lastBatch.baseOffset.toString(),
+        crc: part.lastBatch.crc,
+      },
     })),
   }
 }

@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
-import { BackupState } from './backup-state.ts'
+import { BackupState, type RunSummary } from './backup-state.ts'
 import { parseSealed, sealDocument } from './canonical-json.ts'
-import { type Commit, gapDocument } from './commit.ts'
+import { listOf } from './checked-list.ts'
+import type { Commit, IsolationLevel } from './commit.ts'
+import { divergenceDocument, divergenceFields, divergenceOf } from './divergence.ts'
 import {
   count,
   decimalString,
@@ -13,66 +15,73 @@ import {
   topicId,
   topicName,
 } from './document-fields.ts'
+import { assertFeatures, featuresOf } from './features.ts'
+import type { FoldedBegin, FoldedDivergence } from './fold-step.ts'
+import { gapDocument, gapSchema } from './gap.ts'
+import { runDocument, runFields, runRecordOf } from './run-record.ts'
 import { segmentDocument, segmentSchema } from './segment-record.ts'
 
 const FORMAT = 'kafka-backup-snapshot'
 
 const runSchema = z
   .object({
-    id: z.string(),
-    began_at: decimalString,
-    target_at: decimalString,
-    outcome: z.enum(['running', 'complete', 'incomplete', 'interrupted', 'failed']),
+    ...runFields,
     last_commit: offsetString,
     ended_at: decimalString,
     records: count,
     stored_bytes: count,
     gaps: count,
   })
-  .transform((run) => ({
-    id: run.id,
-    beganAtMs: run.began_at,
-    targetAtMs: run.target_at,
-    outcome: run.outcome,
-    lastCommit: run.last_commit,
-    endedAtMs: run.ended_at,
-    records: run.records,
-    storedBytes: run.stored_bytes,
-    gaps: run.gaps,
-  }))
+  .transform(
+    (run): RunSummary => ({
+      ...runRecordOf(run),
+      lastCommit: run.last_commit,
+      endedAtMs: run.ended_at,
+      records: run.records,
+      storedBytes: run.stored_bytes,
+      gaps: run.gaps,
+    }),
+  )
 
-const gapSchema = z
+/** The first history of a partition, and the id of its topic then: the record in `topics` may be of a later one. */
+const beginSchema = z
   .object({
     topic: topicName,
     partition,
-    first_offset: offsetString,
-    end_offset: offsetString,
-    reason: z.enum(['deleted_before_read', 'missing_in_log']),
+    topic_id: topicId,
+    offset: offsetString,
+    since_commit: offsetString,
   })
-  .transform((gap) => ({
-    topic: gap.topic,
-    partition: gap.partition,
-    firstOffset: gap.first_offset,
-    endOffset: gap.end_offset,
-    reason: gap.reason,
-  }))
+  .transform(
+    ({ topic_id: topicId, since_commit: sinceCommit, ...begin }): FoldedBegin => ({
+      ...begin,
+      topicId,
+      sinceCommit,
+    }),
+  )
+
+const divergenceSchema = z
+  .object({ ...divergenceFields, since_commit: offsetString })
+  .transform((entry): FoldedDivergence => ({ ...divergenceOf(entry), sinceCommit: entry.since_commit }))
 
 const schema = z.object({
   format: z.literal(FORMAT),
   version: z.literal(1),
+  features: listOf(z.string()),
   commit_sha256: digest,
   state: z.object({
     backup_id: z.string(),
     number: offsetString,
     tip_created_at: decimalString,
     created_at: decimalString,
-    source: z.object({ cluster_id: z.string(), bootstrap_servers: z.array(z.string()) }),
-    topics: z.array(z.object({ name: topicName, topic_id: topicId, partitions: count })),
-    begins: z.array(z.object({ topic: topicName, partition, offset: offsetString })),
-    segments: z.array(segmentSchema),
-    gaps: z.array(gapSchema),
-    artifacts: z.array(z.object({ kind: z.string(), key: z.string(), bytes: count, sha256: digest })),
-    runs: z.array(runSchema),
+    source: z.object({ cluster_id: z.string(), bootstrap_servers: listOf(z.string()) }),
+    topics: listOf(z.object({ name: topicName, topic_id: topicId, partitions: count })),
+    begins: listOf(beginSchema),
+    segments: listOf(segmentSchema),
+    gaps: listOf(gapSchema),
+    divergences: listOf(divergenceSchema),
+    artifacts: listOf(z.object({ kind: z.string(), key: z.string(), bytes: count, sha256: digest })),
+    runs: listOf(runSchema, 1),
   }),
 })
 
@@ -81,9 +90,14 @@ export function encodeSnapshot(state: BackupState): Buffer {
   const { tip, source, createdAtMs } = state
   if (!tip || !source || createdAtMs === null)
     throw new KafkaBackupError('KB_INTERNAL', 'a snapshot of an empty backup')
+  const histories = state.partitions()
+  const { segments } = state
+  const gaps = histories.flatMap((entry) => entry.gaps)
+  const divergences = histories.flatMap(({ divergence }) => divergence ?? [])
   return sealDocument({
     format: FORMAT,
     version: 1,
+    features: featuresOf({ segments, gaps, divergences }),
     commit_sha256: tip.sha256,
     state: {
       backup_id: state.backupId,
@@ -96,19 +110,23 @@ export function encodeSnapshot(state: BackupState): Buffer {
         topic_id: topic.topicId,
         partitions: topic.partitions,
       })),
-      begins: state.partitions().map((entry) => ({
-        topic: entry.topic,
-        partition: entry.partition,
-        offset: entry.beginOffset.toString(),
-      })),
-      segments: state.segments.map(segmentDocument),
-      gaps: state.partitions().flatMap((entry) => entry.gaps.map(gapDocument)),
+      begins: histories
+        .filter((entry) => !entry.divergence)
+        .map((entry) => ({
+          topic: entry.topic,
+          partition: entry.partition,
+          topic_id: entry.topicId,
+          offset: entry.beginOffset.toString(),
+          since_commit: entry.sinceCommit.toString(),
+        })),
+      segments: segments.map(segmentDocument),
+      gaps: gaps.map(gapDocument),
+      divergences: histories.flatMap(({ divergence, sinceCommit }) =>
+        divergence ? [{ ...divergenceDocument(divergence), since_commit: sinceCommit.toString() }] : [],
+      ),
       artifacts: state.artifacts.map((artifact) => ({ ...artifact })),
       runs: state.runs.map((run) => ({
-        id: run.id,
-        began_at: run.beganAtMs.toString(),
-        target_at: run.targetAtMs.toString(),
-        outcome: run.outcome,
+        ...runDocument(run),
         last_commit: run.lastCommit.toString(),
         ended_at: run.endedAtMs.toString(),
         records: run.records,
@@ -122,7 +140,8 @@ export function encodeSnapshot(state: BackupState): Buffer {
 /** @throws KB_SNAPSHOT_CORRUPT with the reason */
 export function decodeSnapshot(bytes: Buffer): BackupState {
   try {
-    const { commit_sha256, state: fields } = schema.parse(parseSealed(bytes))
+    const { commit_sha256, features, state: fields } = schema.parse(parseSealed(bytes))
+    assertFeatures(features, fields)
     const state = new BackupState(fields.backup_id)
     const topics: Commit['topics'] = fields.topics.map((topic) => ({
       name: topic.name,
@@ -134,9 +153,17 @@ export function decodeSnapshot(bytes: Buffer): BackupState {
     state.createdAtMs = fields.created_at
     state.tip = { number: fields.number, sha256: commit_sha256, createdAtMs: fields.tip_created_at }
     state.runs.push(...fields.runs)
+    state.isolation = soleIsolation(fields.runs)
     return state
   } catch (error) {
     const reason = error instanceof z.ZodError ? firstIssue(error) : (error as Error).message
     throw new KafkaBackupError('KB_SNAPSHOT_CORRUPT', `the snapshot is damaged: ${reason}`, { cause: error })
   }
+}
+
+/** All runs of a backup read with one isolation level. */
+function soleIsolation(runs: readonly RunSummary[]): IsolationLevel | null {
+  const isolation = runs[0]?.isolation ?? null
+  if (runs.some((run) => run.isolation !== isolation)) throw new Error('runs of several isolation levels')
+  return isolation
 }

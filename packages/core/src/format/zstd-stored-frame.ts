@@ -44,6 +44,8 @@ export function isStoredZstd(frame: Buffer): boolean {
 /** The content of a stored frame; faster than a general decoder, and bounded by `rawBytes`. @throws KB_SEGMENT_CORRUPT */
 export function decodeStoredZstd(frame: Buffer, rawBytes: number): Buffer {
   if (frame.readBigUInt64LE(5) !== BigInt(rawBytes)) throw corrupt('the content size differs from the index')
+  // Stored bytes are all in the frame: a small one that states much is refused before memory is taken for it.
+  if (rawBytes > frame.length) throw corrupt('it is shorter than its content')
   const output = Buffer.allocUnsafeSlow(rawBytes)
   let from = FRAME_HEADER_BYTES
   let to = 0

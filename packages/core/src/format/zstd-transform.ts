@@ -1,6 +1,7 @@
 import { promisify } from 'node:util'
 import { constants, zstdCompress, zstdDecompress } from 'node:zlib'
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import { walkZstdFrames } from '../protocol/zstd-frames.ts'
 import type { FrameTransform } from './frame-transform.ts'
 import { decodeStoredZstd, encodeStoredZstd, isStoredZstd } from './zstd-stored-frame.ts'
 
@@ -37,6 +38,7 @@ export function zstdTransform(level: number): FrameTransform {
 async function decompressExactly(frame: Buffer, rawBytes: number): Promise<Buffer> {
   let output: Buffer
   try {
+    assertPlausible(frame, rawBytes)
     // One chunk that takes everything: otherwise the parts are concatenated, which copies them and needs twice the memory.
     const chunkSize = Math.max(rawBytes + 1, CHUNK_MIN_BYTES)
     output = await decompress(frame, { maxOutputLength: Math.max(rawBytes, 1), chunkSize })
@@ -50,4 +52,15 @@ async function decompressExactly(frame: Buffer, rawBytes: number): Promise<Buffe
     )
   }
   return output
+}
+
+/** Before memory is taken for `rawBytes`: whether the headers of the frame allow as many and no fewer. */
+function assertPlausible(frame: Buffer, rawBytes: number): void {
+  let [leastBytes, mostBytes] = [0, 0]
+  for (const { decodedMinBytes, decodedMaxBytes } of walkZstdFrames(frame)) {
+    leastBytes += decodedMinBytes
+    mostBytes += decodedMaxBytes
+  }
+  if (leastBytes <= rawBytes && rawBytes <= mostBytes) return
+  throw new Error(`its headers allow ${leastBytes} to ${mostBytes} bytes, its index says ${rawBytes}`)
 }

@@ -53,7 +53,7 @@ export async function appendCommit(
   for (;;) {
     const commit: Commit = { ...draft, number: state.nextNumber, previousSha256: state.tip?.sha256 ?? null }
     assertKeys(state.backupId, commit)
-    state.assertContinuedBy(commit, commit.number)
+    state.assertFollowedBy(commit)
     const { bytes, sha256 } = encodeCommit(commit)
     try {
       await storage.put(commitKey(state.backupId, commit.number), bytes, options)
@@ -72,11 +72,12 @@ export async function appendCommit(
 }
 
 /** Names of the partitions a commit says something about. */
-export function touchedPartitions(commit: Pick<Commit, 'begins' | 'segments' | 'gaps'>): Set<string> {
+export function touchedPartitions(
+  commit: Pick<Commit, 'begins' | 'segments' | 'gaps' | 'divergences'>,
+): Set<string> {
   const parts = commit.segments.flatMap((segment) => segment.parts)
-  return new Set(
-    [...commit.begins, ...parts, ...commit.gaps].map((entry) => `${entry.topic}/${entry.partition}`),
-  )
+  const entries = [...commit.begins, ...parts, ...commit.gaps, ...commit.divergences]
+  return new Set(entries.map((entry) => `${entry.topic}/${entry.partition}`))
 }
 
 function assertNoConflict(draft: CommitDraft, winner: Commit): void {

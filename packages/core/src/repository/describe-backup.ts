@@ -1,7 +1,12 @@
-import type { BackupState, PartitionState, RunSummary } from '../format/backup-state.ts'
-import type { GapRecord } from '../format/commit.ts'
+import {
+  type BackupState,
+  inheritedEndOffset,
+  type PartitionState,
+  type RunSummary,
+} from '../format/backup-state.ts'
+import type { DivergenceRecord, GapRecord, IsolationLevel } from '../format/commit.ts'
 
-/** One topic of a backup, summed over its partitions. Sizes in bytes, timestamps in milliseconds (-1: none). */
+/** One topic of a backup, summed over its partitions and all their histories. Sizes in bytes, timestamps in milliseconds (-1: none). */
 export interface TopicDigest {
   readonly topic: string
   readonly topicId: string | null
@@ -16,10 +21,19 @@ export interface TopicDigest {
   readonly gaps: number
 }
 
-/** One partition of a backup. Offsets: first wanted, and next (exclusive). */
+/** One history of a partition of a backup. Offsets: first wanted, and next (exclusive). */
 export interface PartitionDigest {
   readonly topic: string
   readonly partition: number
+  /** Number of the history; the first is 1. */
+  readonly lineage: number
+  readonly isNewest: boolean
+  /** What began it; null for the first. */
+  readonly divergence: DivergenceRecord | null
+  /** The commit that began it. */
+  readonly sinceCommit: bigint
+  /** Below it, the offsets of the history before are restored with it; null: none. */
+  readonly inheritedEndOffset: bigint | null
   readonly beginOffset: bigint
   readonly nextOffset: bigint
   readonly records: number
@@ -34,6 +48,7 @@ export interface BackupDigest {
   readonly backupId: string
   readonly commit: bigint
   readonly clusterId: string | null
+  readonly isolation: IsolationLevel | null
   readonly createdAtMs: bigint
   readonly lastCommitAtMs: bigint
   readonly lastRun: RunSummary | null
@@ -44,6 +59,8 @@ export interface BackupDigest {
   readonly rawBytes: number
   readonly gaps: readonly GapRecord[]
   readonly topics: readonly TopicDigest[]
+  readonly partitionCount: number
+  /** Every history of every partition. */
   readonly partitions: readonly PartitionDigest[]
   readonly runs: readonly RunSummary[]
 }
@@ -53,13 +70,16 @@ export function digestBackup(state: BackupState): BackupDigest {
   const partitions = state.partitions()
   const topics = [...state.topics.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
   const complete = state.runs.findLast((run) => run.outcome === 'complete')
-  const digests = partitions.map(digestPartition)
+  const digests = partitions.map((entry) => {
+    return digestPartition(entry, state.partition(entry.topic, entry.partition) === entry)
+  })
   const total = (pick: (entry: PartitionDigest) => number) =>
     digests.reduce((sum, entry) => sum + pick(entry), 0)
   return {
     backupId: state.backupId,
     commit: state.tip?.number ?? 0n,
     clusterId: state.source?.clusterId ?? null,
+    isolation: state.isolation,
     createdAtMs: state.createdAtMs ?? -1n,
     lastCommitAtMs: state.tip?.createdAtMs ?? -1n,
     lastRun: state.runs.at(-1) ?? null,
@@ -74,17 +94,23 @@ export function digestBackup(state: BackupState): BackupDigest {
       partitions: topic.partitions,
       ...sumTopic(partitions.filter((entry) => entry.topic === topic.name)),
     })),
+    partitionCount: state.partitionCount,
     partitions: digests,
     runs: state.runs,
   }
 }
 
-function digestPartition(state: PartitionState): PartitionDigest {
+function digestPartition(state: PartitionState, isNewest: boolean): PartitionDigest {
   const sum = (pick: (part: PartitionState['parts'][number]['part']) => number) =>
     state.parts.reduce((total, { part }) => total + pick(part), 0)
   return {
     topic: state.topic,
     partition: state.partition,
+    lineage: state.lineage,
+    isNewest,
+    divergence: state.divergence,
+    sinceCommit: state.sinceCommit,
+    inheritedEndOffset: inheritedEndOffset(state),
     beginOffset: state.beginOffset,
     nextOffset: state.nextOffset,
     records: sum((part) => part.records),

@@ -20,12 +20,15 @@ const READ_AHEAD = 16
 /** Options of {@link openBackup}. `useSnapshots: false` folds every commit, which validation does. */
 export interface OpenOptions {
   readonly useSnapshots?: boolean
+  /** The state after this commit; the newest when undefined. */
+  readonly asOfCommit?: bigint | undefined
   readonly signal?: AbortSignal
 }
 
 /**
  * The state of a backup: newest readable snapshot plus the commits after it. An id that was never used gives an empty state.
- * @throws KB_COMMIT_CORRUPT when a commit is damaged, missing, or does not follow the one before
+ * @throws KB_COMMIT_CORRUPT when a commit is damaged, missing, or does not follow the one before, KB_USAGE when
+ * `asOfCommit` is not a commit of the backup
  */
 export async function openBackup(
   storage: StorageBackend,
@@ -33,13 +36,17 @@ export async function openBackup(
   options: OpenOptions = {},
 ): Promise<BackupState> {
   assertBackupId(backupId)
-  const { signal } = options
+  const { signal, asOfCommit } = options
+  if (asOfCommit !== undefined && asOfCommit < 1n) throw noSuchCommit(backupId, asOfCommit, 'the first is 1')
   const numbers = await commitNumbers(storage, backupId, signal)
   const snapshot =
-    options.useSnapshots === false ? undefined : await newestSnapshot(storage, backupId, signal)
+    options.useSnapshots === false ? undefined : await newestSnapshot(storage, backupId, options)
   const state = snapshot ?? new BackupState(backupId)
-  await applyListed(storage, state, numbers, signal)
-  await probeForward(storage, state, signal)
+  await applyListed(storage, state, numbers, options)
+  await probeForward(storage, state, options)
+  if (asOfCommit !== undefined && state.tip && state.tip.number < asOfCommit) {
+    throw noSuchCommit(backupId, asOfCommit, `the last is ${state.tip.number}`)
+  }
   return state
 }
 
@@ -109,12 +116,13 @@ async function commitNumbers(
 async function newestSnapshot(
   storage: StorageBackend,
   backupId: string,
-  signal?: AbortSignal,
+  { asOfCommit, signal }: OpenOptions,
 ): Promise<BackupState | undefined> {
   const numbers: bigint[] = []
   for await (const entry of storage.list(snapshotPrefix(backupId), signal ? { signal } : {})) {
     const parsed = parseKey(backupId, entry.key)
-    if (parsed?.kind === 'snapshot') numbers.push(parsed.number)
+    if (parsed?.kind !== 'snapshot' || isAbove(parsed.number, asOfCommit)) continue
+    numbers.push(parsed.number)
   }
   for (const number of numbers.reverse()) {
     const snapshot = await readSnapshot(storage, backupId, number, signal).catch(undefinedWhenUnreadable)
@@ -139,9 +147,10 @@ async function applyListed(
   storage: StorageBackend,
   state: BackupState,
   listed: readonly bigint[],
-  signal?: AbortSignal,
+  { asOfCommit, signal }: OpenOptions,
 ): Promise<void> {
-  const highest = listed.at(-1) ?? 0n
+  const newest = listed.at(-1) ?? 0n
+  const highest = asOfCommit !== undefined && isAbove(newest, asOfCommit) ? asOfCommit : newest
   for (let begin = state.nextNumber; begin <= highest; begin = state.nextNumber) {
     const count = highest - begin + 1n > READ_AHEAD ? READ_AHEAD : Number(highest - begin + 1n)
     const reads = Array.from({ length: count }, (_, at) =>
@@ -151,7 +160,7 @@ async function applyListed(
     for (const read of reads) read.catch(() => undefined)
     for (const read of reads) {
       const found = await read
-      if (!found) throw lostCommit(state.backupId, state.nextNumber, `commit ${highest}`)
+      if (!found) throw lostCommit(state.backupId, state.nextNumber, `commit ${newest}`)
       state.apply(found.commit, found.sha256)
     }
   }
@@ -175,9 +184,9 @@ async function findCommit(
 async function probeForward(
   storage: StorageBackend,
   state: BackupState,
-  signal?: AbortSignal,
+  { asOfCommit, signal }: OpenOptions,
 ): Promise<void> {
-  for (;;) {
+  while (!isAbove(state.nextNumber, asOfCommit)) {
     const found = await findCommit(storage, state.backupId, state.nextNumber, signal)
     if (!found) return
     state.apply(found.commit, found.sha256)
@@ -188,5 +197,16 @@ function lostCommit(backupId: string, lost: bigint, evidence: string): KafkaBack
   const message = `commit ${lost} of backup ${backupId} is missing, but ${evidence} exists`
   return new KafkaBackupError('KB_COMMIT_CORRUPT', message, {
     context: { backup: backupId, key: commitKey(backupId, lost) },
+  })
+}
+
+function isAbove(number: bigint, asOfCommit: bigint | undefined): boolean {
+  return asOfCommit !== undefined && number > asOfCommit
+}
+
+function noSuchCommit(backupId: string, number: bigint, extent: string): KafkaBackupError {
+  return new KafkaBackupError('KB_USAGE', `backup ${backupId} has no commit ${number}: ${extent}`, {
+    context: { backup: backupId },
+    hint: 'The commits of each run are in: kafka-backup describe --output-format json',
   })
 }

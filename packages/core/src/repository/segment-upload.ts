@@ -1,7 +1,7 @@
 import { type FrameDescription, SegmentBuilder } from '../format/segment-builder.ts'
 import type { SegmentHeader } from '../format/segment-header.ts'
 import type { AbortedEntry, FrameEntry } from '../format/segment-index.ts'
-import type { OffsetInterval, SegmentPart, SegmentRecord } from '../format/segment-record.ts'
+import type { LastBatch, OffsetInterval, SegmentPart, SegmentRecord } from '../format/segment-record.ts'
 import { invariant } from '../runtime/invariant.ts'
 import type { ObjectWriter, StorageBackend } from '../storage/storage-backend.ts'
 
@@ -9,6 +9,9 @@ import type { ObjectWriter, StorageBackend } from '../storage/storage-backend.ts
 export interface StreamExtent {
   readonly beginOffset: bigint
   readonly holes: readonly OffsetInterval[]
+  /** Number of the history; the first is 1. */
+  readonly lineage: number
+  readonly lastBatch: LastBatch | null
 }
 
 /** One segment being written to the store while it grows. */
@@ -102,6 +105,7 @@ export function summarizePart(
   return {
     topic,
     partition,
+    lineage: extent.lineage,
     frames: [firstFrame, firstFrame + frames.length],
     beginOffset: extent.beginOffset,
     firstOffset: first.firstOffset,
@@ -121,6 +125,7 @@ export function summarizePart(
     ),
     leaderEpochs: mergeEpochs(frames),
     largestBatchBytes: frames.reduce((max, frame) => Math.max(max, frame.largestBatchBytes), 0),
+    lastBatch: extent.lastBatch,
   }
 }
 

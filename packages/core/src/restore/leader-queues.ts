@@ -1,11 +1,13 @@
 import { openBrokerLink } from '../kafka/broker-connections.ts'
 import type { Cluster, ClusterDescription, TopicPartition } from '../kafka/cluster.ts'
+import type { ClusterSecurity } from '../kafka/security.ts'
 import { ProduceQueue } from './produce-queue.ts'
 
 /** How leaders are reached. */
 export interface LeaderQueuesOptions {
   readonly cluster: Cluster
   readonly clientId: string
+  readonly security?: ClusterSecurity
   readonly connectionsPerBroker: number
   readonly produceTimeoutMs: number
 }
@@ -36,6 +38,7 @@ export class LeaderQueues {
     if (current && current !== known) return current
     const opening = openBrokerLink(description.brokers.get(leader), {
       clientId: this.#options.clientId,
+      security: this.#options.security,
     }).then((link) => new ProduceQueue(link, this.#options.produceTimeoutMs))
     opening.catch(() => undefined)
     this.#queues.set(key, opening)

@@ -20,8 +20,9 @@ export async function withTargetState(
     const message = `${error.message}. No record was written to ${topics}`
     return new KafkaBackupError(error.code, message, { ...details, hint: error.hint })
   }
+  const planned = plan.isExact ? `${plan.records}` : `at most ${plan.records}`
   const count =
-    written === undefined ? 'may hold a part of the records' : `holds ${written} of ${plan.records} records`
+    written === undefined ? 'may hold a part of the records' : `holds ${written} of ${planned} records`
   const next = `Before you restore again, delete what is incomplete (${topics}), or choose other names with --topic-mapping.`
   // "Run the same command again" would be refused now.
   const hint = error.code === 'KB_INTERRUPTED' || error.retryable ? next : `${error.hint} ${next}`

@@ -1,6 +1,11 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
-import type { BackupState, PartitionState, PlacedPart } from '../format/backup-state.ts'
-import type { TopicRecord } from '../format/commit.ts'
+import {
+  type BackupState,
+  inheritedEndOffset,
+  type PartitionState,
+  type PlacedPart,
+} from '../format/backup-state.ts'
+import type { GapRecord, TopicRecord } from '../format/commit.ts'
 
 /** What is to be restored, as the user said it. */
 export interface RestoreSelection {
@@ -10,14 +15,27 @@ export interface RestoreSelection {
   readonly topicMapping: ReadonlyMap<string, string>
 }
 
+/** A part of which only what lies below `endOffset` is restored; null: all of it. */
+export interface ClippedPart extends PlacedPart {
+  readonly endOffset: bigint | null
+}
+
 /** One partition to restore, in order of offset. */
 export interface PartitionRestorePlan {
   readonly sourceTopic: string
   readonly targetTopic: string
   readonly partition: number
-  readonly parts: readonly PlacedPart[]
-  /** Records to write: aborted ones are not counted. */
+  /** Number of the history that is restored, the newest; the first is 1. */
+  readonly lineage: number
+  /** The commit that began it: the state before holds the history before. */
+  readonly sinceCommit: bigint
+  /** Below it, what is written comes from the history before; null: nothing does. */
+  readonly inheritedEndOffset: bigint | null
+  readonly parts: readonly ClippedPart[]
+  /** Records to write: aborted ones are not counted. An upper bound unless `isExact`. */
   readonly records: number
+  /** False when a part is restored up to an offset inside it: how many records lie below is not in the commits. */
+  readonly isExact: boolean
   readonly rawBytes: number
 }
 
@@ -38,11 +56,13 @@ export interface RestorePlan {
   readonly commit: bigint
   readonly topics: readonly TopicRestorePlan[]
   readonly partitions: readonly PartitionRestorePlan[]
+  /** An upper bound unless `isExact`; so are the sizes. */
   readonly records: number
+  readonly isExact: boolean
   readonly rawBytes: number
   readonly storedBytes: number
   /** Declared gaps of the chosen partitions: the restored copy has them too. */
-  readonly gaps: PartitionState['gaps']
+  readonly gaps: readonly GapRecord[]
 }
 
 /**
@@ -53,20 +73,24 @@ export function planRestore(state: BackupState, selection: RestoreSelection): Re
   const chosen = chooseTopics(state, selection)
   const targetOf = (topic: string) => selection.topicMapping.get(topic) ?? topic
   assertDistinct(chosen.map((topic) => targetOf(topic.name)))
-  const partitions = chosen.flatMap((topic) =>
-    statesOf(state, topic.name).map((entry) => planPartition(entry, targetOf(topic.name))),
-  )
+  const plans = chosen.map((topic) => {
+    const sources = currentHistories(state, topic).map((newest) => sourceOf(state, newest))
+    const partitions = sources.map((source) => planPartition(source, targetOf(topic.name)))
+    return { topic: planTopic(topic, targetOf(topic.name), partitions), partitions, sources }
+  })
+  const partitions = plans.flatMap((plan) => plan.partitions)
   const sum = (pick: (entry: PartitionRestorePlan) => number) =>
     partitions.reduce((total, entry) => total + pick(entry), 0)
   return {
     backupId: state.backupId,
     commit: state.tip?.number ?? 0n,
-    topics: chosen.map((topic) => planTopic(topic, statesOf(state, topic.name), targetOf(topic.name))),
+    topics: plans.map((plan) => plan.topic),
     partitions,
     records: sum((entry) => entry.records),
+    isExact: partitions.every((entry) => entry.isExact),
     rawBytes: sum((entry) => entry.rawBytes),
     storedBytes: sum((entry) => entry.parts.reduce((total, { part }) => total + part.storedBytes, 0)),
-    gaps: chosen.flatMap((topic) => statesOf(state, topic.name).flatMap((entry) => entry.gaps)),
+    gaps: plans.flatMap((plan) => plan.sources.flatMap((source) => source.gaps)),
   }
 }
 
@@ -95,27 +119,74 @@ function assertDistinct(targets: readonly string[]): void {
   })
 }
 
-function statesOf(state: BackupState, topic: string): PartitionState[] {
-  return state.partitions().filter((entry) => entry.topic === topic)
+/** The newest history of each partition that the topic has: what is above its count belongs to an earlier topic. */
+function currentHistories(state: BackupState, topic: TopicRecord): PartitionState[] {
+  return state
+    .partitions()
+    .filter((entry) => entry.topic === topic.name && entry.partition < topic.partitions)
+    .filter((entry) => state.partition(entry.topic, entry.partition) === entry)
 }
 
-function planPartition(state: PartitionState, targetTopic: string): PartitionRestorePlan {
+/** What a restore of one history reads. */
+interface HistorySource {
+  readonly history: PartitionState
+  readonly parts: readonly ClippedPart[]
+  readonly gaps: readonly GapRecord[]
+}
+
+function sourceOf(state: BackupState, newest: PartitionState): HistorySource {
+  return below(state.histories(newest.topic, newest.partition), newest, null)
+}
+
+/** A history up to `endOffset` (null: to its end), with what it inherits from those before it. */
+function below(
+  histories: readonly PartitionState[],
+  history: PartitionState,
+  endOffset: bigint | null,
+): HistorySource {
+  const previous = histories.find((entry) => entry.lineage === history.lineage - 1)
+  const inheritedEnd = inheritedEndOffset(history)
+  const inherited =
+    previous && inheritedEnd !== null
+      ? below(histories, previous, endOffset === null ? inheritedEnd : lower(inheritedEnd, endOffset))
+      : { parts: [], gaps: [] }
+  const parts = history.parts
+    .filter(({ part }) => endOffset === null || part.firstOffset < endOffset)
+    .map(({ segment, part }): ClippedPart => {
+      const isWhole = endOffset === null || part.nextOffset <= endOffset
+      return { segment, part, endOffset: isWhole ? null : endOffset }
+    })
+  const gaps = history.gaps
+    .filter((gap) => endOffset === null || gap.firstOffset < endOffset)
+    .map((gap) => (endOffset === null ? gap : { ...gap, endOffset: lower(gap.endOffset, endOffset) }))
+  return { history, parts: [...inherited.parts, ...parts], gaps: [...inherited.gaps, ...gaps] }
+}
+
+function lower(a: bigint, b: bigint): bigint {
+  return a < b ? a : b
+}
+
+function planPartition({ history, parts }: HistorySource, targetTopic: string): PartitionRestorePlan {
   return {
-    sourceTopic: state.topic,
+    sourceTopic: history.topic,
     targetTopic,
-    partition: state.partition,
-    parts: state.parts,
-    records: state.parts.reduce((sum, { part }) => sum + part.records, 0),
-    rawBytes: state.parts.reduce((sum, { part }) => sum + part.rawBytes, 0),
+    partition: history.partition,
+    lineage: history.lineage,
+    sinceCommit: history.sinceCommit,
+    inheritedEndOffset: inheritedEndOffset(history),
+    parts,
+    records: parts.reduce((sum, { part }) => sum + part.records, 0),
+    isExact: parts.every(({ endOffset }) => endOffset === null),
+    rawBytes: parts.reduce((sum, { part }) => sum + part.rawBytes, 0),
   }
 }
 
 function planTopic(
   topic: TopicRecord,
-  states: readonly PartitionState[],
   targetTopic: string,
+  partitions: readonly PartitionRestorePlan[],
 ): TopicRestorePlan {
-  const parts = states
+  const parts = partitions
     .flatMap((entry) => entry.parts.map(({ part }) => part))
     .filter((part) => part.records > 0)
   const minima = parts.map((part) => part.minTimestampMs)

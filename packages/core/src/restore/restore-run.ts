@@ -4,6 +4,7 @@ import { negotiateVersion } from '../kafka/api-versions.ts'
 import { openBrokerLink } from '../kafka/broker-connections.ts'
 import { type Cluster, partitionName } from '../kafka/cluster.ts'
 import { INIT_PRODUCER_ID, initProducerId, type ProducerIdentity } from '../kafka/producer-id-api.ts'
+import type { ClusterSecurity } from '../kafka/security.ts'
 import type { TransformsById } from '../repository/segment-reader.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { retry } from '../runtime/retry.ts'
@@ -24,6 +25,8 @@ export interface RestoreRunOptions {
   readonly transforms: TransformsById
   readonly cluster: Cluster
   readonly clientId: string
+  /** Absent: plain connections without an account. */
+  readonly security?: ClusterSecurity
   readonly produceTimeoutMs: number
   readonly connectionsPerBroker: number
   readonly clock: Clock
@@ -36,6 +39,11 @@ export interface RestoredPartition extends LaneResult {
   readonly sourceTopic: string
   readonly firstSourceOffset: bigint
   readonly nextSourceOffset: bigint
+  /** Number of the history that was restored, and the commit that began it. */
+  readonly lineage: number
+  readonly sinceCommit: bigint
+  /** Below it, what was written comes from the history before; null: nothing does. */
+  readonly inheritedEndOffset: bigint | null
 }
 
 /** What a restore did. */
@@ -109,12 +117,12 @@ async function acquireIdentity(
   options: RestoreRunOptions,
   topics: readonly string[],
 ): Promise<ProducerIdentity> {
-  const { cluster, clientId, clock, signal } = options
+  const { cluster, clientId, security, clock, signal } = options
   return retry(
     async () => {
       const { brokers } = await cluster.describe(topics)
       const [address] = brokers.values()
-      const link = await openBrokerLink(address, { clientId, signal })
+      const link = await openBrokerLink(address, { clientId, security, signal })
       try {
         const version = negotiateVersion(link.versions, INIT_PRODUCER_ID, link.connection.broker)
         return await initProducerId(link.connection, version)
@@ -176,7 +184,8 @@ async function writePartition(
     plan.parts,
   )
   const result = await lane.run(source)
-  if (result.records !== plan.records) {
+  const isAsPlanned = plan.isExact ? result.records === plan.records : result.records <= plan.records
+  if (!isAsPlanned) {
     throw new KafkaBackupError(
       'KB_SEGMENT_CORRUPT',
       `${plan.sourceTopic}/${plan.partition}: ${result.records} records were found, the commits count ${plan.records}`,
@@ -187,8 +196,17 @@ async function writePartition(
     ...result,
     sourceTopic: plan.sourceTopic,
     firstSourceOffset: plan.parts[0]?.part.firstOffset ?? 0n,
-    nextSourceOffset: plan.parts.at(-1)?.part.nextOffset ?? 0n,
+    nextSourceOffset: nextSourceOffset(plan),
+    lineage: plan.lineage,
+    sinceCommit: plan.sinceCommit,
+    inheritedEndOffset: plan.inheritedEndOffset,
   }
+}
+
+/** Behind what was read; a part may have been read up to an offset inside it. */
+function nextSourceOffset(plan: PartitionRestorePlan): bigint {
+  const last = plan.parts.at(-1)
+  return last?.endOffset ?? last?.part.nextOffset ?? 0n
 }
 
 function trackProgress(options: RestoreRunOptions): (records: number, bytes: number) => void {

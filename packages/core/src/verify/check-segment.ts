@@ -11,6 +11,7 @@ import {
   isDamageError,
 } from './finding.ts'
 import { PartContent } from './frame-content.ts'
+import { assertLastBatch } from './last-batch.ts'
 import { assertRecord, assertSeekTable, assertStructure } from './segment-structure.ts'
 
 /** What the checks of all segments share. `onChecked` is told of bytes that were read and compared. */
@@ -88,6 +89,7 @@ class SegmentCheck {
           try {
             const batches = await reader.readBatches(frame, this.#context.signal)
             content.assertFrame(frame, batches)
+            if (number === part.frames[1] - 1) assertLastBatch(part, batches)
           } catch (error) {
             content.skip(frame)
             throw isDamageError(error) ? inFrame(error, this.#record.key, number) : error

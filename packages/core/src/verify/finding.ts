@@ -13,6 +13,8 @@ export type FindingSeverity = 'damage' | 'foreign' | 'note'
 export interface AffectedPartition {
   readonly topic: string
   readonly partition: number
+  /** History that the offsets are of; absent when it is the first. */
+  readonly lineage?: number
   readonly firstOffset?: bigint
   readonly lastOffset?: bigint
   readonly records?: number
@@ -60,12 +62,22 @@ export function isDamageError(error: unknown): error is KafkaBackupError {
 
 /** A whole part as what is affected. */
 export function affectedPart(part: SegmentPart): AffectedPartition {
-  const { topic, partition, firstOffset, lastOffset, records } = part
-  return { topic, partition, firstOffset, lastOffset, records }
+  const { firstOffset, lastOffset, records } = part
+  return { ...historyName(part), firstOffset, lastOffset, records }
 }
 
 /** One data frame of a part as what is affected. */
 export function affectedFrame(part: SegmentPart, frame: FrameEntry): AffectedPartition {
   const { firstOffset, lastOffset, records } = frame
-  return { topic: part.topic, partition: part.partition, firstOffset, lastOffset, records }
+  return { ...historyName(part), firstOffset, lastOffset, records }
+}
+
+/** Names the history of offsets that are about to be told. */
+export function historyName(entry: {
+  readonly topic: string
+  readonly partition: number
+  readonly lineage: number
+}): AffectedPartition {
+  const { topic, partition, lineage } = entry
+  return lineage === 1 ? { topic, partition } : { topic, partition, lineage }
 }

@@ -1,10 +1,12 @@
 import type { ErrorCode } from '../errors/error-codes.ts'
-import { BackupState } from '../format/backup-state.ts'
-import type { Commit } from '../format/commit.ts'
+import { BackupState, type FoldedContent, type PartitionState } from '../format/backup-state.ts'
+import type { Commit, DivergenceRecord } from '../format/commit.ts'
+import { type FoldStep, foldSteps, type HistoryHead } from '../format/fold-step.ts'
 import type { ReadCommit } from '../repository/commit-log.ts'
 import { commitKey } from '../repository/key-layout.ts'
-import { type AffectedPartition, isDamageError } from './finding.ts'
-import { PartitionSet, touchedBy } from './partition-set.ts'
+import { invariant } from '../runtime/invariant.ts'
+import { type AffectedPartition, historyName, isDamageError } from './finding.ts'
+import { type PartitionName, PartitionSet, touchedBy } from './partition-set.ts'
 
 /** A commit that is damaged or missing, and what the commits after it show that it must have held. */
 export interface BrokenCommit {
@@ -90,33 +92,52 @@ export class LogFold {
     const createdAtMs = commit.createdAtMs
     state.tip = sha256 === null ? null : { number: commit.number - 1n, sha256, createdAtMs }
     this.#bridgeTopics(commit)
-    const begun = new PartitionSet(commit.begins.map(({ topic, partition }) => ({ topic, partition })))
-    for (const step of touchedBy({ ...commit, begins: [] })) {
-      if (begun.has(step) || this.#settled.has(step)) continue
-      this.#bridgePartition(step)
+    const bridged = new PartitionSet(commit.begins.map(({ topic, partition }) => ({ topic, partition })))
+    for (const step of foldSteps(commit)) {
+      const { topic, partition } = step
+      if (bridged.has(step) || this.#settled.has(step)) continue
+      bridged.add({ topic, partition })
+      this.#bridgePartition({ topic, partition }, headBefore(step))
     }
   }
 
-  #bridgePartition({ topic, partition, firstOffset = 0n }: AffectedPartition): void {
-    const known = this.state.partition(topic, partition)
-    if (known && known.nextOffset >= firstOffset) return
-    if (known) {
-      this.#remember({ topic, partition, firstOffset: known.nextOffset, lastOffset: firstOffset - 1n })
-      known.nextOffset = firstOffset
-      return
+  /** Makes a partition stand where it must have stood: in history `head.lineage`, at `head.nextOffset`. */
+  #bridgePartition(name: PartitionName, head: HistoryHead): void {
+    const known = this.state.partition(name.topic, name.partition)
+    this.#rememberLost(name, known, head)
+    const offset = head.lineage === 1 ? head.nextOffset : 0n
+    let newest = known ?? this.#foldIn({ begins: [{ ...name, offset, topicId: null }] }, name)
+    while (newest.lineage < head.lineage)
+      newest = this.#foldIn({ divergences: [lostDivergence(newest, head)] }, name)
+    if (newest.lineage === head.lineage && newest.nextOffset < head.nextOffset)
+      newest.nextOffset = head.nextOffset
+  }
+
+  #rememberLost(name: PartitionName, known: PartitionState | undefined, head: HistoryHead): void {
+    const lastOffset = head.nextOffset - 1n
+    const history = historyName({ ...name, lineage: head.lineage })
+    if (!known) this.#remember(head.nextOffset > 0n ? { ...history, lastOffset } : history)
+    else if (known.lineage < head.lineage) this.#remember({ ...name })
+    else if (known.lineage === head.lineage && known.nextOffset < head.nextOffset) {
+      this.#remember({ ...history, firstOffset: known.nextOffset, lastOffset })
     }
-    this.#remember(
-      firstOffset > 0n ? { topic, partition, lastOffset: firstOffset - 1n } : { topic, partition },
-    )
-    const begins = [{ topic, partition, offset: firstOffset }]
-    this.state.fold({ topics: [], begins, segments: [], gaps: [], artifacts: [] }, this.state.nextNumber)
+  }
+
+  /** Folds in what a lost commit must have held. */
+  #foldIn(content: Partial<FoldedContent>, { topic, partition }: PartitionName): PartitionState {
+    const nothing = { topics: [], begins: [], segments: [], gaps: [], divergences: [], artifacts: [] }
+    this.state.fold({ ...nothing, ...content }, this.state.nextNumber)
+    const newest = this.state.partition(topic, partition)
+    invariant(newest, 'a partition that was just folded in')
+    return newest
   }
 
   /** Topics that a broken commit declared. */
   #bridgeTopics(commit: Commit): void {
-    const declared = new Set(commit.topics.map((topic) => topic.name))
+    const declared = new Map(commit.topics.map((topic) => [topic.name, topic]))
     for (const { topic: name, partition } of touchedBy(commit)) {
-      const known = this.state.topics.get(name)
+      const known = this.state.topics.get(name) ?? declared.get(name)
+      if (known) this.state.topics.set(name, known)
       if (declared.has(name) || (known && known.partitions > partition)) continue
       this.state.topics.set(name, { name, topicId: known?.topicId ?? null, partitions: partition + 1 })
     }
@@ -129,6 +150,26 @@ export class LogFold {
   /** With the offset at which a lost commit must have gone on. */
   #located(name: AffectedPartition): AffectedPartition {
     const known = this.state.partition(name.topic, name.partition)
-    return known ? { ...name, firstOffset: known.nextOffset } : name
+    return known ? { ...historyName(known), firstOffset: known.nextOffset } : name
+  }
+}
+
+/** Where a partition must have stood for the step to follow. */
+function headBefore(step: FoldStep): HistoryHead {
+  if (step.kind !== 'divergence') return { lineage: step.lineage, nextOffset: step.begin }
+  return { lineage: step.lineage - 1, nextOffset: step.divergence.previousEndOffset }
+}
+
+/** Stands for a divergence of which only the number of its history is known. */
+function lostDivergence(newest: PartitionState, head: HistoryHead): DivergenceRecord {
+  return {
+    topic: newest.topic,
+    partition: newest.partition,
+    lineage: newest.lineage + 1,
+    reason: 'log_replaced',
+    topicId: null,
+    beginOffset: head.nextOffset,
+    commonEndOffset: null,
+    previousEndOffset: newest.nextOffset,
   }
 }

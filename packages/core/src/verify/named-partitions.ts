@@ -1,6 +1,6 @@
 import type { PartitionName } from './partition-set.ts'
 
-// In canonical JSON the partition stands before the topic, and no entry that has both holds an object.
+// In canonical JSON the partition stands before the topic, and no object stands between the two.
 const ENTRY = /"partition":(\d{1,10})\b[^{}]*?"topic":"([A-Za-z0-9._-]{1,249})"/g
 const KEY = /topics\/([A-Za-z0-9._-]{1,249})\/partition=(\d{1,10})\//g
 

@@ -1,5 +1,6 @@
 import type { Commit } from '../format/commit.ts'
-import type { AffectedPartition } from './finding.ts'
+import { foldSteps } from '../format/fold-step.ts'
+import { type AffectedPartition, historyName } from './finding.ts'
 
 /** A partition by name. */
 export type PartitionName = Pick<AffectedPartition, 'topic' | 'partition'>
@@ -20,7 +21,9 @@ export class PartitionSet {
     const name = `${entry.topic}/${entry.partition}`
     const known = this.#entries.get(name)
     if (known?.lastOffset !== undefined) return
-    if (!known || entry.lastOffset !== undefined) this.#entries.set(name, { ...known, ...entry })
+    if (known && entry.lastOffset === undefined) return
+    const isSameHistory = known?.lineage === entry.lineage
+    this.#entries.set(name, isSameHistory ? { ...known, ...entry } : entry)
   }
 
   has({ topic, partition }: PartitionName): boolean {
@@ -35,25 +38,46 @@ export class PartitionSet {
   }
 }
 
-/** What a commit says something about, with the bounds of what it adds. */
-export function touchedBy(commit: Pick<Commit, 'begins' | 'segments' | 'gaps'>): AffectedPartition[] {
-  const bounds = new Map<string, { topic: string; partition: number; first: bigint; end: bigint }>()
-  const add = (topic: string, partition: number, first: bigint, end: bigint) => {
-    const known = bounds.get(`${topic}/${partition}`)
-    if (!known) bounds.set(`${topic}/${partition}`, { topic, partition, first, end })
-    else {
-      if (first < known.first) known.first = first
-      if (end > known.end) known.end = end
-    }
+/** What a commit says something about, with the bounds of what it adds where all of that is of one history. */
+export function touchedBy(
+  commit: Pick<Commit, 'begins' | 'segments' | 'gaps' | 'divergences'>,
+): AffectedPartition[] {
+  const touched = new Map<string, Touched>()
+  const add = (entry: Touched) => {
+    const name = `${entry.topic}/${entry.partition}`
+    const known = touched.get(name)
+    if (!known) touched.set(name, entry)
+    else touched.set(name, joined(known, entry))
   }
-  for (const segment of commit.segments) {
-    for (const part of segment.parts) add(part.topic, part.partition, part.beginOffset, part.nextOffset)
+  for (const { topic, partition, lineage, begin: first, end } of foldSteps(commit)) {
+    add({ topic, partition, lineage, first, end })
   }
-  for (const gap of commit.gaps) add(gap.topic, gap.partition, gap.firstOffset, gap.endOffset)
-  for (const begin of commit.begins) add(begin.topic, begin.partition, begin.offset, begin.offset)
-  return [...bounds.values()].map(({ topic, partition, first, end }) =>
-    end > first
-      ? { topic, partition, firstOffset: first, lastOffset: end - 1n }
-      : { topic, partition, firstOffset: first },
-  )
+  for (const { topic, partition, offset } of commit.begins) {
+    add({ topic, partition, lineage: 1, first: offset, end: offset })
+  }
+  return [...touched.values()].map(affectedBy)
+}
+
+/** `lineage` is null when it is of several histories: their offsets have nothing to do with each other. */
+interface Touched extends PartitionName {
+  readonly lineage: number | null
+  readonly first: bigint
+  readonly end: bigint
+}
+
+function joined(a: Touched, b: Touched): Touched {
+  return {
+    topic: a.topic,
+    partition: a.partition,
+    lineage: a.lineage === b.lineage ? a.lineage : null,
+    first: a.first < b.first ? a.first : b.first,
+    end: a.end > b.end ? a.end : b.end,
+  }
+}
+
+function affectedBy({ topic, partition, lineage, first, end }: Touched): AffectedPartition {
+  if (lineage === null) return { topic, partition }
+  const history = historyName({ topic, partition, lineage })
+  if (end > first) return { ...history, firstOffset: first, lastOffset: end - 1n }
+  return { ...history, firstOffset: first }
 }

@@ -89,8 +89,11 @@ function assertFrameOffsets(part: SegmentPart, frames: readonly FrameEntry[], fi
 }
 
 function assertSummary(part: SegmentPart, frames: readonly FrameEntry[], record: SegmentRecord): void {
-  const { topic, partition, beginOffset, holes } = part
-  const expected = summarizePart(topic, partition, { beginOffset, holes }, frames, part.frames[0])
+  const { topic, partition } = part
+  // The index does not know these four; the fold and the batches are asked about them.
+  const { beginOffset, holes, lineage, lastBatch } = part
+  const extent = { beginOffset, holes, lineage, lastBatch }
+  const expected = summarizePart(topic, partition, extent, frames, part.frames[0])
   const asText = (entry: SegmentPart) => canonicalJson(segmentDocument({ ...record, parts: [entry] }))
   if (asText(expected) !== asText(part)) {
     throw corrupt(`the index entries of ${topic}/${partition} do not add up to what the commit says`)

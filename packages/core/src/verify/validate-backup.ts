@@ -1,5 +1,5 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
-import type { ArtifactRecord, Commit, GapRecord, RunOutcome } from '../format/commit.ts'
+import type { ArtifactRecord, Commit, DivergenceRecord, GapRecord, RunOutcome } from '../format/commit.ts'
 import type { SegmentRecord } from '../format/segment-record.ts'
 import { assertBackupId, commitKey } from '../repository/key-layout.ts'
 import type { TransformsById } from '../repository/segment-reader.ts'
@@ -50,6 +50,7 @@ class Validation {
   readonly #segments: SegmentRecord[] = []
   readonly #artifacts: { readonly record: ArtifactRecord; readonly commit: Commit }[] = []
   readonly #gaps: GapRecord[] = []
+  readonly #divergences: DivergenceRecord[] = []
   #commits = 0
   #lastOutcome: RunOutcome | null = null
   #checkedBytes = 0
@@ -95,6 +96,7 @@ class Validation {
         this.#lastOutcome = commit.run.outcome
         this.#segments.push(...commit.segments)
         this.#gaps.push(...commit.gaps)
+        this.#divergences.push(...commit.divergences)
         this.#artifacts.push(...commit.artifacts.map((record) => ({ record, commit })))
         manifest.compare(commit.number, fold)
         await snapshots.compare(commit.number, fold)
@@ -181,9 +183,10 @@ class Validation {
       segments: this.#segments.length,
       storedBytes: sum(this.#segments, (segment) => segment.bytes),
       checkedBytes: this.#checkedBytes,
-      partitions: walk.fold.state.partitions().length,
+      partitions: walk.fold.state.partitionCount,
       records: sum(parts, (part) => part.records),
       gaps: this.#gaps,
+      divergences: this.#divergences,
       orphans: { objects: orphans.length, bytes: sum(orphans, (entry) => entry.bytes) },
       findings,
       durationMs: this.#clock.monotonicMs() - this.#beganMs,

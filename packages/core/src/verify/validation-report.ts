@@ -1,4 +1,4 @@
-import type { GapRecord } from '../format/commit.ts'
+import type { DivergenceRecord, GapRecord } from '../format/commit.ts'
 import type { Finding } from './finding.ts'
 
 /** `incomplete`: intact, but offsets are missing by declaration, or the last run did not get to its end. */
@@ -22,6 +22,8 @@ export interface ValidationReport {
   /** Records of committed data in these segments. */
   readonly records: number
   readonly gaps: readonly GapRecord[]
+  /** Partitions with more than one history: all of them are kept. */
+  readonly divergences: readonly DivergenceRecord[]
   /** Segments that no commit names. */
   readonly orphans: { readonly objects: number; readonly bytes: number }
   readonly findings: readonly Finding[]

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { BatchIntake } from '../../src/backup/batch-intake.ts'
 import { sealBatch } from '../../src/protocol/batch-patch.ts'
 import { buildBatch } from '../../src/protocol/record-batch-builder.ts'
 import { type Prng, prng } from '../protocol/prng.ts'
 import { cursorOn, expectCode, record } from '../protocol/samples.ts'
 import { assertSeed, expectFaithful, framesOf, type Reading, readToTarget, taken } from './log-reading.ts'
+import { answerOf, newIntake } from './new-intake.ts'
 import { bulkyLog, entriesIn, type PartitionLog, plainLog, transactionalLog } from './partition-log.ts'
 
 const CASES = Number(process.env.PROPERTY_CASES ?? 300)
@@ -91,8 +91,8 @@ test('a batch above the size of a frame is a frame of its own', () => {
     buildBatch({ baseOffset: BigInt(index), records: [record({ value: Buffer.alloc(size, 'x') })] }),
   )
   const bytes = Buffer.concat(batches)
-  const intake = new BatchIntake({ beginOffset: 0n, targetOffset: 3n, isCompacted: false, frameMinBytes: 1 })
-  const frames = framesOf(intake.accept(bytes, 0, bytes.length, []).map(taken))
+  const intake = newIntake({ beginOffset: 0n, targetOffset: 3n, isCompacted: false, frameMinBytes: 1 })
+  const frames = framesOf(intake.accept(answerOf(bytes, 0, bytes.length, [])).map(taken))
   assert.deepEqual(
     frames.map((frame) => frame.bytes),
     batches,
@@ -113,15 +113,15 @@ test('what stands before a damaged batch is delivered, and the next answer begin
   const third = batches[0]!.length + batches[1]!.length
   damaged[third + 80] = 0
   for (const frameMinBytes of [1, 1_000_000]) {
-    const intake = new BatchIntake({ beginOffset: 0n, targetOffset: 4n, isCompacted: false, frameMinBytes })
-    const items = intake.accept(damaged, 0, damaged.length, []).map(taken)
+    const intake = newIntake({ beginOffset: 0n, targetOffset: 4n, isCompacted: false, frameMinBytes })
+    const items = intake.accept(answerOf(damaged, 0, damaged.length, [])).map(taken)
     assert.equal(intake.nextOffset, 2n)
     const again = damaged.subarray(third)
     for (let attempt = 0; attempt < 3; attempt++) {
-      expectCode('KB_BATCH_CORRUPT', () => intake.accept(again, 0, again.length, []))
+      expectCode('KB_BATCH_CORRUPT', () => intake.accept(answerOf(again, 0, again.length, [])))
       assert.equal(intake.nextOffset, 2n)
     }
-    items.push(...intake.accept(bytes, third, bytes.length, []).map(taken))
+    items.push(...intake.accept(answerOf(bytes, third, bytes.length, [])).map(taken))
     const rest = intake.flush()
     if (rest) items.push(taken(rest))
     assert.ok(Buffer.concat(framesOf(items).map((frame) => frame.bytes)).equals(bytes))
@@ -138,14 +138,14 @@ test('a batch whose records cannot be read is not counted by half', () => {
   bad[61] = 0x7f
   sealBatch(bad, 0)
   const bytes = Buffer.concat([good, bad])
-  const intake = new BatchIntake({
+  const intake = newIntake({
     beginOffset: 0n,
     targetOffset: 9n,
     isCompacted: true,
     frameMinBytes: 9_999,
   })
-  assert.deepEqual(intake.accept(bytes, 0, bytes.length, []), [])
-  expectCode('KB_BATCH_CORRUPT', () => intake.accept(bad, 0, bad.length, []))
+  assert.deepEqual(intake.accept(answerOf(bytes, 0, bytes.length, [])), [])
+  expectCode('KB_BATCH_CORRUPT', () => intake.accept(answerOf(bad, 0, bad.length, [])))
   const frame = intake.flush()
   assert.ok(frame && taken(frame).kind === 'frame')
   assert.deepEqual(
@@ -160,16 +160,17 @@ test('a frame that was due when the first batch of an answer is refused is deliv
   const bad = buildBatch({ baseOffset: 1n, records: [record({ value: Buffer.alloc(2_000_000) }), record()] })
   bad[61] = 0x7f
   sealBatch(bad, 0)
-  const intake = new BatchIntake({
+  const intake = newIntake({
     beginOffset: 0n,
     targetOffset: 9n,
     isCompacted: false,
     frameMinBytes: 9e9,
   })
-  const cut = [...intake.accept(held, 0, held.length, []), ...intake.accept(bad, 0, bad.length, [])].map(
-    taken,
-  )
-  expectCode('KB_BATCH_CORRUPT', () => intake.accept(bad, 0, bad.length, []))
+  const cut = [
+    ...intake.accept(answerOf(held, 0, held.length, [])),
+    ...intake.accept(answerOf(bad, 0, bad.length, [])),
+  ].map(taken)
+  expectCode('KB_BATCH_CORRUPT', () => intake.accept(answerOf(bad, 0, bad.length, [])))
   assert.deepEqual(
     framesOf(cut).map((frame) => frame.bytes.equals(held)),
     [true],
@@ -181,13 +182,13 @@ test('a batch that begins below the log start counts only what is left of it', (
   const records = ['a', 'b', 'c', 'd'].map((value) => record({ value: Buffer.from(value) }))
   for (const codec of ['none', 'zstd'] as const) {
     const batch = buildBatch({ baseOffset: 10n, records, codec, partitionLeaderEpoch: 3 })
-    const intake = new BatchIntake({
+    const intake = newIntake({
       beginOffset: 13n,
       targetOffset: 14n,
       isCompacted: false,
       frameMinBytes: 1,
     })
-    const [frame] = intake.accept(batch, 0, batch.length, [])
+    const [frame] = intake.accept(answerOf(batch, 0, batch.length, []))
     assert.ok(frame?.kind === 'frame')
     assert.deepEqual(
       [frame.beginOffset, frame.statistics.firstOffset, frame.statistics.records],
@@ -201,8 +202,8 @@ test('a batch that begins below the log start counts only what is left of it', (
 test('behind the target nothing is taken, and what lies before it is declared', () => {
   const batch = buildBatch({ baseOffset: 20n, records: [record()] })
   for (const isCompacted of [true, false]) {
-    const intake = new BatchIntake({ beginOffset: 5n, targetOffset: 15n, isCompacted, frameMinBytes: 1 })
-    const cut = intake.accept(batch, 0, batch.length, [])
+    const intake = newIntake({ beginOffset: 5n, targetOffset: 15n, isCompacted, frameMinBytes: 1 })
+    const cut = intake.accept(answerOf(batch, 0, batch.length, []))
     assert.equal(intake.isAtTarget, true)
     assert.deepEqual(cut, isCompacted ? [] : [{ kind: 'missing', firstOffset: 5n, endOffset: 15n }])
     assert.equal(intake.flush(), undefined)
@@ -211,10 +212,10 @@ test('behind the target nothing is taken, and what lies before it is declared', 
 
 test('an answer that holds only a part of a batch changes nothing', () => {
   const batch = buildBatch({ baseOffset: 0n, records: [record({ value: Buffer.alloc(500) })] })
-  const intake = new BatchIntake({ beginOffset: 0n, targetOffset: 1n, isCompacted: false, frameMinBytes: 1 })
+  const intake = newIntake({ beginOffset: 0n, targetOffset: 1n, isCompacted: false, frameMinBytes: 1 })
   for (const end of [0, 5, 12, 17, 61, batch.length - 1]) {
-    assert.deepEqual(intake.accept(batch, 0, end, []), [])
+    assert.deepEqual(intake.accept(answerOf(batch, 0, end, [])), [])
     assert.deepEqual([intake.nextOffset, intake.pendingBytes], [0n, 0])
   }
-  assert.equal(intake.accept(batch, 0, batch.length, []).length, 1)
+  assert.equal(intake.accept(answerOf(batch, 0, batch.length, [])).length, 1)
 })

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { BatchIntake } from '../../src/backup/batch-intake.ts'
 import type { AbortedEntry } from '../../src/format/segment-index.ts'
 import { AbortedTransactionFilter } from '../../src/protocol/aborted-transactions.ts'
 import { buildBatch } from '../../src/protocol/record-batch-builder.ts'
 import { prng } from '../protocol/prng.ts'
 import { cursorOn, marker, record } from '../protocol/samples.ts'
 import { assertSeed, framesOf, taken } from './log-reading.ts'
+import { answerOf, newIntake } from './new-intake.ts'
 import { answerAt, entriesIn, type TakenItem, transactionalLog } from './partition-log.ts'
 
 const CASES = Number(process.env.PROPERTY_CASES ?? 300)
@@ -26,7 +26,7 @@ function checkSegments(seed: number): void {
   const log = transactionalLog(random, !isCompacted)
   const beginOffset = random.pick(log.entries).baseOffset
   const targetOffset = log.entries.at(-1)!.lastOffset + 1n
-  const intake = new BatchIntake({ beginOffset, targetOffset, isCompacted, frameMinBytes: 200 })
+  const intake = newIntake({ beginOffset, targetOffset, isCompacted, frameMinBytes: 200 })
   const items: TakenItem[] = []
   const ranges: AbortedEntry[] = []
   let segmentBytes: Buffer[] = []
@@ -58,7 +58,7 @@ function checkSegments(seed: number): void {
   }
   while (!intake.isAtTarget) {
     const { bytes, aborted } = answerAt(log, intake.nextOffset, random.below(2_000), random)
-    items.push(...intake.accept(bytes, 0, bytes.length, aborted).map(taken))
+    items.push(...intake.accept(answerOf(bytes, 0, bytes.length, aborted)).map(taken))
     write(random.below(items.length + 1))
   }
   const rest = intake.flush()
@@ -86,11 +86,11 @@ test('a transaction that is aborted behind a hole of the same answer is known to
     marker('commit', 14n, producerId),
   ]
   const listed = [{ producerId, firstOffset: 10n }]
-  const intake = new BatchIntake({ beginOffset: 0n, targetOffset: 15n, isCompacted: false, frameMinBytes: 1 })
+  const intake = newIntake({ beginOffset: 0n, targetOffset: 15n, isCompacted: false, frameMinBytes: 1 })
   const items: TakenItem[] = []
   while (!intake.isAtTarget) {
     const rest = Buffer.concat(batches.filter((batch) => cursorOn(batch).lastOffset >= intake.nextOffset))
-    items.push(...intake.accept(rest, 0, rest.length, listed).map(taken))
+    items.push(...intake.accept(answerOf(rest, 0, rest.length, listed)).map(taken))
   }
   const sums = framesOf(items).map(({ statistics }) => [statistics.records, statistics.abortedRecords])
   assert.deepEqual(sums, [
@@ -107,19 +107,19 @@ test('a transaction whose marker was skipped does not make the next one of its p
   const producerId = 7n
   const data = (baseOffset: bigint) =>
     buildBatch({ baseOffset, records: [record()], producerId, isTransactional: true })
-  const intake = new BatchIntake({
+  const intake = newIntake({
     beginOffset: 0n,
     targetOffset: 22n,
     isCompacted: false,
     frameMinBytes: 9_999,
   })
   const first = data(0n)
-  intake.accept(first, 0, first.length, [{ producerId, firstOffset: 0n }])
+  intake.accept(answerOf(first, 0, first.length, [{ producerId, firstOffset: 0n }]))
   const before = intake.flush()
   assert.equal(before?.statistics.abortedRecords, 1)
   intake.skipTo(20n)
   const later = Buffer.concat([data(20n), marker('commit', 21n, producerId)])
-  intake.accept(later, 0, later.length, [])
+  intake.accept(answerOf(later, 0, later.length, []))
   assert.deepEqual(intake.abortedWithin(0n, 1n, 0), [
     { stream: 0, producerId, firstOffset: 0n, endOffset: null },
   ])
@@ -135,8 +135,8 @@ test('a segment that ends before the marker leaves the end of a transaction open
     buildBatch({ baseOffset: 1n, records: [record()], producerId, isTransactional: true }),
     marker('abort', 2n, producerId),
   ])
-  const intake = new BatchIntake({ beginOffset: 0n, targetOffset: 3n, isCompacted: false, frameMinBytes: 1 })
-  intake.accept(bytes, 0, bytes.length, [{ producerId, firstOffset: 0n }])
+  const intake = newIntake({ beginOffset: 0n, targetOffset: 3n, isCompacted: false, frameMinBytes: 1 })
+  intake.accept(answerOf(bytes, 0, bytes.length, [{ producerId, firstOffset: 0n }]))
   const range = { stream: 2, producerId, firstOffset: 0n }
   assert.deepEqual(intake.abortedWithin(0n, 1n, 2), [{ ...range, endOffset: null }])
   assert.deepEqual(intake.abortedWithin(1n, 3n, 2), [{ ...range, endOffset: 2n }])

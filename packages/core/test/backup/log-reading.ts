@@ -1,19 +1,14 @@
 import assert from 'node:assert/strict'
-import {
-  BatchIntake,
-  type CutFrame,
-  FRAME_MAX_BYTES,
-  type IntakeOptions,
-  type MissingOffsets,
-} from '../../src/backup/batch-intake.ts'
+import { type CutFrame, FRAME_MAX_BYTES, type MissingOffsets } from '../../src/backup/batch-intake.ts'
 import { isKafkaBackupError } from '../../src/errors/kafka-backup-error.ts'
 import type { Prng } from '../protocol/prng.ts'
+import { answerOf, type ChosenIntake, newIntake } from './new-intake.ts'
 import { answerAt, entriesIn, type PartitionLog, statisticsOf, type TakenItem } from './partition-log.ts'
 
 /** How a log is read. `spoils` may damage an answer before it is taken. */
 export interface Reading {
   readonly log: PartitionLog
-  readonly options: IntakeOptions
+  readonly options: ChosenIntake
   readonly random: Prng
   readonly answerMaxBytes: number
   readonly spoils?: (bytes: Buffer) => void
@@ -26,7 +21,7 @@ export function taken(item: CutFrame | MissingOffsets): TakenItem {
 
 /** Reads to the target as a fetch loop does, with nothing of an answer left behind. */
 export function readToTarget({ log, options, random, answerMaxBytes, spoils }: Reading): TakenItem[] {
-  const intake = new BatchIntake(options)
+  const intake = newIntake(options)
   const items: TakenItem[] = []
   const lastOffset = log.entries.at(-1)!.lastOffset
   for (let round = 0; !intake.isAtTarget && intake.nextOffset <= lastOffset; round++) {
@@ -36,7 +31,7 @@ export function readToTarget({ log, options, random, answerMaxBytes, spoils }: R
     spoils?.(bytes)
     const foreseen = intake.foresee(bytes, 0, bytes.length)
     try {
-      items.push(...intake.accept(bytes, 0, bytes.length, aborted).map(taken))
+      items.push(...intake.accept(answerOf(bytes, 0, bytes.length, aborted)).map(taken))
     } catch (error) {
       assert.ok(isKafkaBackupError(error) && spoils !== undefined, String(error))
       assert.deepEqual({ nextOffset: intake.nextOffset, pendingBytes: intake.pendingBytes }, before)

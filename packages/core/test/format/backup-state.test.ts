@@ -1,82 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BackupState } from '../../src/format/backup-state.ts'
-import type { Commit, GapRecord } from '../../src/format/commit.ts'
-import type { SegmentPart, SegmentRecord } from '../../src/format/segment-record.ts'
-import { prng } from '../protocol/prng.ts'
-import { expectCode } from '../protocol/samples.ts'
-import { randomPart } from './random-commit.ts'
-
-const DIGEST = 'ab'.repeat(32)
-
-function part(beginOffset: bigint, lastOffset: bigint, changes: Partial<SegmentPart> = {}): SegmentPart {
-  return {
-    ...randomPart(prng(1), 'orders', 0, 0n),
-    beginOffset,
-    firstOffset: beginOffset,
-    lastOffset,
-    nextOffset: lastOffset + 1n,
-    holes: [],
-    ...changes,
-  }
-}
-
-let segmentNumber = 0
-function segment(...parts: SegmentPart[]): SegmentRecord {
-  const key = `b/topics/orders/partition=0/segment-${String(++segmentNumber).padStart(10, '0')}-00000001.zst`
-  return { key, bytes: 10, index: { position: 0, bytes: 1, sha256: DIGEST }, parts }
-}
-
-function gap(firstOffset: bigint, endOffset: bigint): GapRecord {
-  return { topic: 'orders', partition: 0, firstOffset, endOffset, reason: 'missing_in_log' }
-}
-
-function commit(number: bigint, changes: Partial<Commit> = {}): Commit {
-  return {
-    backupId: 'b',
-    number,
-    previousSha256: number === 1n ? null : `${number - 1n}`,
-    writer: '00000001',
-    program: 'test',
-    createdAtMs: number * 10n,
-    run: { id: 'run-1', beganAtMs: 1n, targetAtMs: 2n, outcome: 'running' },
-    source: { clusterId: 'c', bootstrapServers: [] },
-    topics: [],
-    begins: [],
-    segments: [],
-    gaps: [],
-    artifacts: [],
-    ...changes,
-  }
-}
-
-const TOPICS = [{ name: 'orders', topicId: null, partitions: 2 }]
-const BEGINS = [{ topic: 'orders', partition: 0, offset: 5n }]
-
-/** A backup with one commit, whose partition orders/0 goes on at 10. */
-function begun(): BackupState {
-  const state = new BackupState('b')
-  state.apply(commit(1n, { topics: TOPICS, begins: BEGINS, segments: [segment(part(5n, 9n))] }), '1')
-  return state
-}
-
-function expectRefused(state: BackupState, wrong: Commit, what: string): void {
-  const before = JSON.stringify(shown(state))
-  expectCode('KB_COMMIT_CORRUPT', () => state.apply(wrong, '2'), what)
-  assert.equal(JSON.stringify(shown(state)), before, what)
-}
-
-function shown(state: BackupState): unknown {
-  const text = (value: unknown) =>
-    JSON.stringify(value, (_, field) => (typeof field === 'bigint' ? `${field}` : field))
-  return [
-    text(state.partitions()),
-    text(state.tip),
-    text(state.runs),
-    text([...state.topics]),
-    state.segments.length,
-  ]
-}
+import type { Commit } from '../../src/format/commit.ts'
+import type { SegmentPart } from '../../src/format/segment-record.ts'
+import { begun, commit, DIGEST, expectRefused, gap, part, RUN, segment, TOPICS } from './fold-samples.ts'
 
 test('commits are folded in order, and the checkpoint follows', () => {
   const state = begun()
@@ -108,7 +35,7 @@ test('commits are folded in order, and the checkpoint follows', () => {
 test('the commits of one run become one summary', () => {
   const state = begun()
   state.apply(commit(2n, { gaps: [gap(10n, 11n)] }), '2')
-  const run = { id: 'run-1', beganAtMs: 1n, targetAtMs: 2n, outcome: 'complete' as const }
+  const run = { ...RUN, outcome: 'complete' as const }
   state.apply(commit(3n, { run, segments: [segment(part(11n, 12n))] }), '3')
   state.apply(commit(4n, { run: { ...run, id: 'run-2' } }), '4')
   const records = part(0n, 0n).records

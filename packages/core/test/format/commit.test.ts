@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isKafkaBackupError } from '../../src/errors/kafka-backup-error.ts'
 import { type JsonValue, sealDocument, sha256Hex } from '../../src/format/canonical-json.ts'
-import { decodeCommit, encodeCommit } from '../../src/format/commit.ts'
+import { type Commit, decodeCommit, encodeCommit } from '../../src/format/commit.ts'
 import { prng } from '../protocol/prng.ts'
 import { expectCode } from '../protocol/samples.ts'
 import { randomCommit } from './random-commit.ts'
@@ -78,5 +78,104 @@ test('fields of another kind than the format says are damage', () => {
   }
   for (const field of ['features', 'source', 'segments', 'gaps', 'run', 'writer']) {
     expectCode('KB_COMMIT_CORRUPT', () => decodeCommit(changed((own) => delete own[field])), field)
+  }
+})
+
+/** The first commit of the random ones that `isWanted`. */
+function findCommit(isWanted: (commit: Commit) => boolean): Commit {
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const commit = randomCommit(prng(seed))
+    if (isWanted(commit)) return commit
+  }
+  throw new Error('none of the random commits is wanted')
+}
+
+function documentOf(commit: Commit): Record<string, JsonValue> {
+  const { sha256: _, ...fields } = JSON.parse(encodeCommit(commit).bytes.toString())
+  return fields
+}
+
+test('only a commit with several histories says so, and names them nowhere else', () => {
+  const part = (commit: Commit) => commit.segments[0]?.parts[0]
+  const plain = findCommit((commit) => part(commit)?.lineage === 1 && commit.gaps.length > 0)
+  const text = encodeCommit(plain).bytes.toString()
+  assert.deepEqual(documentOf(plain).features, [])
+  assert.doesNotMatch(text, /"lineage"|"divergences"/)
+  const each: [string, Commit][] = [
+    [
+      'a part',
+      { ...plain, ...findCommit((commit) => (part(commit)?.lineage ?? 1) > 1), gaps: [], divergences: [] },
+    ],
+    ['a gap', { ...plain, gaps: plain.gaps.map((gap) => ({ ...gap, lineage: 2 })) }],
+    [
+      'a divergence',
+      { ...plain, divergences: findCommit((commit) => commit.divergences.length > 0).divergences },
+    ],
+  ]
+  for (const [what, commit] of each) {
+    const fields = documentOf(commit)
+    assert.deepEqual(fields.features, ['lineages'], what)
+    for (const features of [[], ['lineages', 'lineages']]) {
+      expectCode('KB_COMMIT_CORRUPT', () => decodeCommit(sealDocument({ ...fields, features })), what)
+    }
+    const unknown = sealDocument({ ...fields, features: ['lineages', 'pruning'] })
+    expectCode('KB_FORMAT_UNSUPPORTED', () => decodeCommit(unknown), what)
+  }
+  const superfluous = sealDocument({ ...documentOf(plain), features: ['lineages'] })
+  expectCode('KB_COMMIT_CORRUPT', () => decodeCommit(superfluous), 'a feature that is not needed')
+})
+
+test('what stands for nothing is left out of a commit, and is damage where it is not', () => {
+  const plain = documentOf(findCommit((commit) => commit.gaps.length > 0 && commit.gaps[0]?.lineage === 1))
+  const gaps = (plain.gaps as Record<string, JsonValue>[]).map((gap) => ({ ...gap, lineage: 1 }))
+  expectCode('KB_COMMIT_CORRUPT', () => decodeCommit(sealDocument({ ...plain, gaps })), 'lineage 1')
+  expectCode('KB_COMMIT_CORRUPT', () => decodeCommit(sealDocument({ ...plain, divergences: [] })), 'none')
+})
+
+test('a divergence, a last batch or an unread range of another kind is damage', () => {
+  const divergence = findCommit((commit) => commit.divergences.length > 0)
+  const fields = documentOf(divergence)
+  const [entry] = fields.divergences as [Record<string, JsonValue>]
+  const wrong: Record<string, JsonValue>[] = [
+    { lineage: 1 },
+    { lineage: '2' },
+    { reason: 'bored' },
+    { topic_id: 'short' },
+    { begin_offset: '-1' },
+    { common_end_offset: 3 },
+    { previous_end_offset: null },
+  ]
+  for (const change of wrong) {
+    const bytes = sealDocument({ ...fields, divergences: [{ ...entry, ...change }] })
+    expectCode('KB_COMMIT_CORRUPT', () => decodeCommit(bytes), JSON.stringify(change))
+  }
+  const run = fields.run as Record<string, JsonValue>
+  const unread = {
+    topic: 'a',
+    partition: 0,
+    first_offset: '5',
+    end_offset: '9',
+    reason: 'no_leader',
+    detail: '',
+  }
+  assert.ok(decodeCommit(sealDocument({ ...fields, run: { ...run, unread: [unread] } })))
+  for (const change of [{ end_offset: '4' }, { reason: 'bored' }, { detail: null }]) {
+    const bytes = sealDocument({ ...fields, run: { ...run, unread: [{ ...unread, ...change }] } })
+    expectCode('KB_COMMIT_CORRUPT', () => decodeCommit(bytes), JSON.stringify(change))
+  }
+  const isolation = sealDocument({ ...fields, run: { ...run, isolation: 'serializable' } })
+  expectCode('KB_COMMIT_CORRUPT', () => decodeCommit(isolation))
+  const whole = findCommit((commit) => commit.segments.length > 0)
+  const [segment] = documentOf(whole).segments as [Record<string, JsonValue>]
+  const [part] = segment.parts as [Record<string, JsonValue>]
+  for (const last of [
+    undefined,
+    { base_offset: '1' },
+    { base_offset: '1', crc: -1 },
+    { base_offset: '1', crc: 2 ** 32 },
+  ]) {
+    const parts = [{ ...part, last_batch: last }]
+    const bytes = sealDocument({ ...documentOf(whole), segments: [{ ...segment, parts }] as JsonValue })
+    expectCode('KB_COMMIT_CORRUPT', () => decodeCommit(bytes), JSON.stringify(last))
   }
 })

@@ -23,7 +23,7 @@ function state(): BackupState {
     maxTimestampMs: HUGE,
   }
   const index = { position: 0, bytes: 1, sha256: '' }
-  const gap = { topic: 'orders', partition: 0, firstOffset: HUGE + 3n, endOffset: HUGE + 10n }
+  const gap = { topic: 'orders', partition: 0, lineage: 1, firstOffset: HUGE + 3n, endOffset: HUGE + 10n }
   backup.apply(
     {
       ...randomCommit(prng(1)),
@@ -38,6 +38,7 @@ function state(): BackupState {
       begins: [{ topic: 'orders', partition: 0, offset: HUGE }],
       segments: [{ key: 'b/k', bytes: 99, index, parts: [part] }],
       gaps: [{ ...gap, reason: 'missing_in_log' }],
+      divergences: [],
       artifacts: [],
     },
     'sha',
@@ -73,6 +74,7 @@ test('the manifest is readable JSON in the documented shape, and no digit is los
         partitions: [
           {
             partition_id: 0n,
+            lineage: 1n,
             record_count: 3n,
             gaps: [{ start_offset: HUGE + 3n, end_offset: HUGE + 9n, reason: 'missing_in_log' }],
             segments: [
@@ -97,4 +99,34 @@ test('the manifest is readable JSON in the documented shape, and no digit is los
 test('the manifest of a backup without commits says so', () => {
   const manifest = JSON.parse(renderManifest(new BackupState('b')).toString())
   assert.deepEqual([manifest.commit, manifest.created_at, manifest.topics], [0, -1, []])
+})
+
+test('the newest history of a partition is shown, with those before it', () => {
+  const backup = state()
+  const own = {
+    topic: 'orders',
+    partition: 0,
+    reason: 'log_truncated' as const,
+    topicId: null,
+    beginOffset: 4n,
+    commonEndOffset: null,
+  }
+  const divergences = [
+    { ...own, lineage: 2, previousEndOffset: HUGE + 10n },
+    { ...own, lineage: 3, previousEndOffset: 4n },
+  ]
+  const base = { ...randomCommit(prng(1)), topics: [], begins: [], segments: [], artifacts: [] }
+  const gap = { topic: 'orders', partition: 0, lineage: 3, firstOffset: 4n, endOffset: 6n }
+  const gaps = [{ ...gap, reason: 'deleted_before_read' as const }]
+  backup.apply({ ...base, number: 2n, previousSha256: 'sha', gaps, divergences }, 'sha2')
+  const document = JSON.parse(renderManifest(backup).toString())
+  const [partition, ...none] = document.topics[1].partitions
+  assert.deepEqual(none, [])
+  const { earlier_lineages: earlier, ...newest } = partition
+  const shown = [{ start_offset: 4, end_offset: 5, reason: 'deleted_before_read' }]
+  assert.deepEqual(newest, { partition_id: 0, lineage: 3, record_count: 0, gaps: shown, segments: [] })
+  const lineages = earlier.map((entry: { lineage: number }) => entry.lineage)
+  assert.deepEqual(lineages, [1, 2])
+  assert.equal(earlier[0].segments.length, 1)
+  assert.equal(earlier[0].record_count, 3)
 })

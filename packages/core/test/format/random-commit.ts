@@ -1,4 +1,11 @@
-import type { Commit, GapRecord, RunOutcome, TopicRecord } from '../../src/format/commit.ts'
+import type {
+  Commit,
+  DivergenceRecord,
+  GapRecord,
+  RunOutcome,
+  TopicRecord,
+  UnreadRecord,
+} from '../../src/format/commit.ts'
 import type { OffsetInterval, SegmentPart, SegmentRecord } from '../../src/format/segment-record.ts'
 import type { Prng } from '../protocol/prng.ts'
 
@@ -11,7 +18,13 @@ export function randomHex(random: Prng, byteCount: number): string {
 }
 
 /** A part that continues at `beginOffset`, with every field drawn; offsets are in order, as the fold demands. */
-export function randomPart(random: Prng, topic: string, partition: number, beginOffset: bigint): SegmentPart {
+export function randomPart(
+  random: Prng,
+  topic: string,
+  partition: number,
+  beginOffset: bigint,
+  lineage = 1,
+): SegmentPart {
   const holes: OffsetInterval[] = []
   const firstOffset = random.chance(0.3) ? beginOffset + BigInt(1 + random.below(50)) : beginOffset
   if (firstOffset > beginOffset) holes.push([beginOffset, firstOffset])
@@ -26,6 +39,7 @@ export function randomPart(random: Prng, topic: string, partition: number, begin
   return {
     topic,
     partition,
+    lineage,
     frames: [firstFrame, firstFrame + 1 + random.below(5)],
     beginOffset,
     firstOffset,
@@ -42,18 +56,62 @@ export function randomPart(random: Prng, topic: string, partition: number, begin
     maxTimestampMs: random.pick([-1n, 1_700_000_000_000n, 2n ** 63n - 1n]),
     leaderEpochs: random.chance(0.3) ? [] : [[random.below(10) - 1, firstOffset]],
     largestBatchBytes: random.below(1e6),
+    lastBatch: random.chance(0.2) ? null : { baseOffset: lastOffset, crc: random.pick([0, 1, 2 ** 32 - 1]) },
   }
 }
 
-/** A commit of which every field is drawn. Nothing in it needs to follow anything. */
+/** A divergence from a history that ends at `previousEndOffset`, with every field drawn. */
+export function randomDivergence(
+  random: Prng,
+  name: { readonly topic: string; readonly partition: number },
+  lineage: number,
+  previousEndOffset: bigint,
+): DivergenceRecord {
+  const reason = random.pick(['topic_recreated', 'log_truncated', 'log_replaced'] as const)
+  const isCommon = reason !== 'topic_recreated' && random.chance(0.7)
+  return {
+    topic: name.topic,
+    partition: name.partition,
+    lineage,
+    reason,
+    topicId: random.chance(0.5) ? null : randomHex(random, 11),
+    beginOffset: random.pick([0n, previousEndOffset / 2n, previousEndOffset + 5n]),
+    commonEndOffset: isCommon ? random.pick([0n, previousEndOffset / 2n, previousEndOffset]) : null,
+    previousEndOffset,
+  }
+}
+
+function randomUnread(random: Prng): UnreadRecord {
+  const firstOffset = random.pick(OFFSETS)
+  return {
+    topic: 'u',
+    partition: random.below(9),
+    firstOffset,
+    endOffset: firstOffset + BigInt(random.below(99)),
+    reason: random.pick(['open_transaction', 'topic_deleted', 'access_denied', 'no_leader', 'log_truncated']),
+    detail: random.pick(['', 'ü "quoted"', 'producer 7']),
+  }
+}
+
+function randomGaps(random: Prng, lineage: number): GapRecord[] {
+  return Array.from({ length: random.below(3) }, (): GapRecord => {
+    const firstOffset = random.pick(OFFSETS)
+    const reason = random.pick(['deleted_before_read', 'missing_in_log'] as const)
+    const endOffset = firstOffset + BigInt(1 + random.below(99))
+    return { topic: 'g', partition: random.below(9), lineage, firstOffset, endOffset, reason }
+  })
+}
+
+/** A commit of which every field is drawn. Nothing in it needs to follow anything. Some have several histories. */
 export function randomCommit(random: Prng): Commit {
+  const lineage = random.chance(0.5) ? 1 : random.pick([2, 2_147_483_647])
   const topics = Array.from({ length: random.below(3) }, (): TopicRecord => {
     const topicId = random.chance(0.5) ? null : randomHex(random, 11)
     return { name: `topic-${random.below(1e6)}`, topicId, partitions: random.below(100) }
   })
   const segments = Array.from({ length: random.below(3) }, (_, at): SegmentRecord => {
     const parts = Array.from({ length: 1 + random.below(3) }, (__, partition) =>
-      randomPart(random, `t.${at}_x`, partition, random.pick(OFFSETS)),
+      randomPart(random, `t.${at}_x`, partition, random.pick(OFFSETS), lineage),
     )
     const index = {
       position: random.below(1e9),
@@ -67,12 +125,6 @@ export function randomCommit(random: Prng): Commit {
       parts,
     }
   })
-  const gaps = Array.from({ length: random.below(3) }, (): GapRecord => {
-    const firstOffset = random.pick(OFFSETS)
-    const reason = random.pick(['deleted_before_read', 'missing_in_log'] as const)
-    const endOffset = firstOffset + BigInt(1 + random.below(99))
-    return { topic: 'g', partition: random.below(9), firstOffset, endOffset, reason }
-  })
   return {
     backupId: 'b',
     number: random.pick(OFFSETS),
@@ -85,6 +137,8 @@ export function randomCommit(random: Prng): Commit {
       beganAtMs: BigInt(random.below(2e9)),
       targetAtMs: -1n,
       outcome: random.pick(OUTCOMES),
+      isolation: random.pick(['read_committed', 'read_uncommitted']),
+      unread: Array.from({ length: random.below(3) }, () => randomUnread(random)),
     },
     source: {
       clusterId: randomHex(random, 8),
@@ -93,7 +147,11 @@ export function randomCommit(random: Prng): Commit {
     topics,
     begins: topics.map((topic) => ({ topic: topic.name, partition: 0, offset: random.pick(OFFSETS) })),
     segments,
-    gaps,
+    gaps: randomGaps(random, lineage),
+    divergences:
+      lineage > 1 && random.chance(0.7)
+        ? [randomDivergence(random, { topic: 'd', partition: 7 }, lineage, random.pick(OFFSETS))]
+        : [],
     artifacts: random.chance(0.5)
       ? []
       : [{ kind: 'report', key: 'b/artifacts/report/1', bytes: 7, sha256: randomHex(random, 32) }],

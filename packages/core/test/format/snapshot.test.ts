@@ -2,59 +2,22 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BackupState } from '../../src/format/backup-state.ts'
 import { type JsonValue, sealDocument } from '../../src/format/canonical-json.ts'
-import type { Commit } from '../../src/format/commit.ts'
 import { renderManifest } from '../../src/format/manifest.ts'
 import { decodeSnapshot, encodeSnapshot } from '../../src/format/snapshot.ts'
-import { type Prng, prng } from '../protocol/prng.ts'
+import { prng } from '../protocol/prng.ts'
 import { expectCode } from '../protocol/samples.ts'
-import { randomCommit, randomHex, randomPart } from './random-commit.ts'
-
-/** A state of random commits that follow each other: three partitions, parts and gaps. */
-function randomState(random: Prng, commits: number): BackupState {
-  const state = new BackupState('b')
-  for (let number = 1; number <= commits; number++) {
-    const isFirst = number === 1
-    const content: Pick<Commit, 'topics' | 'begins' | 'segments' | 'gaps'> = isFirst
-      ? {
-          topics: [
-            { name: 'z', topicId: null, partitions: 2 },
-            { name: 'a', topicId: 'A'.repeat(22), partitions: 1 },
-          ],
-          begins: [
-            { topic: 'z', partition: 1, offset: 2n ** 53n + 1n },
-            { topic: 'z', partition: 0, offset: 0n },
-            { topic: 'a', partition: 0, offset: 7n },
-          ],
-          segments: [],
-          gaps: [],
-        }
-      : randomStep(random, state, number)
-    const previousSha256 = state.tip?.sha256 ?? null
-    const base = randomCommit(random)
-    state.apply({ ...base, ...content, number: BigInt(number), previousSha256 }, randomHex(random, 32))
-  }
-  return state
-}
-
-function randomStep(random: Prng, state: BackupState, number: number) {
-  const { topic, partition, nextOffset } = random.pick(state.partitions())
-  if (random.chance(0.3)) {
-    const reason = 'deleted_before_read' as const
-    const gap = { topic, partition, firstOffset: nextOffset, endOffset: nextOffset + 5n, reason }
-    return { topics: [], begins: [], segments: [], gaps: [gap] }
-  }
-  const part = randomPart(random, topic, partition, nextOffset)
-  const key = `b/topics/${topic}/partition=${partition}/segment-${number}`
-  const index = { position: 1, bytes: 2, sha256: randomHex(random, 32) }
-  return { topics: [], begins: [], gaps: [], segments: [{ key, bytes: 9, index, parts: [part] }] }
-}
+import { FIRST, NOTHING, nextCommit, randomState, randomStep } from './random-log.ts'
 
 test('a snapshot gives back the whole state', () => {
-  for (let seed = 1; seed <= 30; seed++) {
+  let histories = 0
+  for (let seed = 1; seed <= 100; seed++) {
     const state = randomState(prng(seed), 1 + (seed % 12))
+    histories = Math.max(histories, ...state.partitions().map((entry) => entry.lineage))
     const decoded = decodeSnapshot(encodeSnapshot(state))
     assert.deepEqual(decoded.partitions(), state.partitions(), `seed ${seed}`)
     assert.deepEqual(decoded.tip, state.tip)
+    assert.equal(decoded.isolation, state.isolation)
+    assert.equal(decoded.partitionCount, 3)
     assert.deepEqual(decoded.runs, state.runs)
     assert.deepEqual([...decoded.topics], [...state.topics])
     assert.deepEqual(decoded.artifacts, state.artifacts)
@@ -62,17 +25,26 @@ test('a snapshot gives back the whole state', () => {
     assert.ok(encodeSnapshot(decoded).equals(encodeSnapshot(state)))
     assert.ok(renderManifest(decoded).equals(renderManifest(state)))
   }
+  assert.ok(histories >= 4, 'partitions with several histories were among them')
 })
 
 test('a state that was opened from a snapshot goes on like the fold', () => {
   const [folded, resumed] = [randomState(prng(5), 6), decodeSnapshot(encodeSnapshot(randomState(prng(5), 6)))]
-  const number = folded.nextNumber
-  const previousSha256 = folded.tip?.sha256 ?? null
-  const step = randomStep(prng(6), folded, 7)
-  const next: Commit = { ...randomCommit(prng(6)), ...step, number, previousSha256 }
+  const next = nextCommit(prng(6), folded, randomStep(prng(6), folded, 7))
   folded.apply(next, 'd'.repeat(64))
   resumed.apply(next, 'd'.repeat(64))
   assert.ok(encodeSnapshot(folded).equals(encodeSnapshot(resumed)))
+})
+
+test('of a topic with fewer partitions than before, every history is in the snapshot', () => {
+  const state = new BackupState('b')
+  const random = prng(11)
+  state.apply(nextCommit(random, state, FIRST), '1')
+  const topics = [{ name: 'z', topicId: 'B'.repeat(22), partitions: 1 }]
+  state.apply(nextCommit(random, state, { ...NOTHING, topics }), 'e'.repeat(64))
+  const decoded = decodeSnapshot(encodeSnapshot(state))
+  assert.deepEqual(decoded.partitions(), state.partitions())
+  assert.equal(decoded.partition('z', 1)?.topicId, null)
 })
 
 test('an empty backup has no snapshot', () => {
@@ -91,12 +63,36 @@ test('a snapshot that is damaged, or whose content does not fold, is refused', (
     (state) => Object.assign(state, { topics: [] }),
     (state) => Object.assign(state, { number: '-1' }),
     (state) => delete state.runs,
-    (state) => (state.gaps as JsonValue[]).pop(),
+    (state) => Object.assign(state, { runs: [] }),
+    (state) => Object.assign(state, { divergences: [] }),
+    (state) => {
+      const [run, ...more] = state.runs as { isolation: string }[]
+      const isolation = run?.isolation === 'read_committed' ? 'read_uncommitted' : 'read_committed'
+      assert.ok(more.length > 0)
+      Object.assign(state, { runs: [{ ...run, isolation }, ...more] })
+    },
+    (state) => Object.assign(state, { gaps: [] }),
   ]
+  const whole = findWholeState()
+  for (const features of [[], ['lineages', 'lineages'], ['pruning']]) {
+    const { sha256: _, ...fields } = JSON.parse(encodeSnapshot(whole).toString())
+    const changed = sealDocument({ ...fields, features })
+    expectCode('KB_SNAPSHOT_CORRUPT', () => decodeSnapshot(changed), JSON.stringify(features))
+  }
   for (const change of changes) {
-    const { sha256: _, ...fields } = JSON.parse(encodeSnapshot(randomState(prng(8), 12)).toString())
-    assert.ok(fields.state.gaps.length > 0 && fields.state.segments.length > 0)
+    const { sha256: _, ...fields } = JSON.parse(encodeSnapshot(whole).toString())
     change(fields.state)
     expectCode('KB_SNAPSHOT_CORRUPT', () => decodeSnapshot(sealDocument(fields)), String(change))
   }
 })
+
+/** A state in which something comes after a gap, and something belongs to a later history. */
+function findWholeState(): BackupState {
+  for (let seed = 1; ; seed++) {
+    const state = randomState(prng(seed), 12)
+    const histories = state.partitions()
+    const hasGap = histories.some(({ gaps, nextOffset }) => gaps[0] && gaps[0].endOffset < nextOffset)
+    const hasLater = histories.some(({ lineage, parts }) => lineage > 1 && parts.length > 0)
+    if (hasGap && hasLater) return state
+  }
+}

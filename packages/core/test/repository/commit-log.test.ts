@@ -20,7 +20,7 @@ import {
 import { STORES, withStore } from '../verify/tamperable-store.ts'
 
 function gapOf(partition: number, firstOffset: bigint, endOffset: bigint): CommitDraft['gaps'][number] {
-  return { topic: 'orders', partition, firstOffset, endOffset, reason: 'missing_in_log' }
+  return { topic: 'orders', partition, lineage: 1, firstOffset, endOffset, reason: 'missing_in_log' }
 }
 
 /** A backup of orders/0 and orders/1, both at offset 0. */
@@ -91,6 +91,38 @@ for (const kind of Object.keys(STORES) as (keyof typeof STORES)[]) {
       assert.equal((await openBackup(backend, BACKUP)).tip?.number, 2n)
     }))
 }
+
+test('two writers that both declare another history of a partition do not both succeed', () =>
+  withStore('memory', async ({ backend }) => {
+    await begin(backend)
+    const [winner, loser] = [await openBackup(backend, BACKUP), await openBackup(backend, BACKUP)]
+    const divergence = {
+      topic: 'orders',
+      partition: 0,
+      lineage: 2,
+      reason: 'log_truncated' as const,
+      topicId: null,
+      beginOffset: 0n,
+      commonEndOffset: null,
+      previousEndOffset: 0n,
+    }
+    const parted = (run: string) => draft(run, 'running', { divergences: [divergence] })
+    await appendCommit(backend, winner, parted('winner'))
+    await assert.rejects(appendCommit(backend, loser, parted('loser')), isConflict)
+    assert.equal((await openBackup(backend, BACKUP)).histories('orders', 0).length, 2)
+  }))
+
+test('a commit of another isolation level is refused before it is written', () =>
+  withStore('memory', async ({ backend }) => {
+    await begin(backend)
+    const state = await openBackup(backend, BACKUP)
+    const own = draft('run-1', 'complete')
+    const other: CommitDraft = { ...own, run: { ...own.run, isolation: 'read_uncommitted' } }
+    await assert.rejects(appendCommit(backend, state, other), (error) =>
+      isKafkaBackupError(error, 'KB_COMMIT_CORRUPT'),
+    )
+    assert.equal(await backend.stat(commitKey(BACKUP, 2n)), undefined)
+  }))
 
 test('a writer that lost several numbers goes on behind all of them', () =>
   withStore('memory', async ({ backend }) => {

@@ -30,7 +30,8 @@ async function writeLog(storage: StorageBackend, count: number): Promise<BackupS
 
 async function append(storage: StorageBackend, state: BackupState): Promise<void> {
   const next = state.partition('orders', 0)?.nextOffset
-  const gap = { topic: 'orders', partition: 0, firstOffset: next ?? 0n, endOffset: (next ?? 0n) + 1n }
+  const [firstOffset, endOffset] = [next ?? 0n, (next ?? 0n) + 1n]
+  const gap = { topic: 'orders', partition: 0, lineage: 1, firstOffset, endOffset }
   const gaps = [{ ...gap, reason: 'missing_in_log' as const }]
   await appendCommit(
     storage,
@@ -198,4 +199,55 @@ test('a snapshot is written at every hundredth commit, and a lost race for it is
     await writeSnapshotIfDue(backend, state)
     expectSame(await readSnapshot(backend, BACKUP, 100n), state)
     await writeSnapshotIfDue(backend, new BackupState(BACKUP))
+  }))
+
+for (const kind of Object.keys(STORES) as (keyof typeof STORES)[]) {
+  test(`a backup is opened as it was after any of its commits (${kind})`, () =>
+    withStore(kind, async (store) => {
+      const state = new BackupState(BACKUP)
+      const encoded: Buffer[] = []
+      for (let number = 1; number <= 7; number++) {
+        await append(store.backend, state)
+        encoded.push(encodeSnapshot(state))
+        if (number === 3 || number === 5) await snapshotAt(store, state)
+      }
+      for (const [at, expected] of encoded.entries()) {
+        const asOfCommit = BigInt(at + 1)
+        for (const useSnapshots of [true, false]) {
+          const opened = await openExistingBackup(store.backend, BACKUP, { asOfCommit, useSnapshots })
+          assert.ok(encodeSnapshot(opened).equals(expected), `commit ${asOfCommit}`)
+        }
+      }
+    }))
+}
+
+test('an earlier state can be opened when later commits or snapshots are damaged, not when it is lost', () =>
+  withStore('memory', async (store) => {
+    const state = await writeLog(store.backend, 4)
+    const newer = await snapshotAt(store, state)
+    await store.write(commitKey(BACKUP, 4n), Buffer.from('damaged'))
+    await store.write(newer, Buffer.from('damaged'))
+    const opened = await openBackup(store.backend, BACKUP, { asOfCommit: 3n })
+    assert.equal(opened.tip?.number, 3n)
+    await store.remove(commitKey(BACKUP, 3n))
+    await assert.rejects(openBackup(store.backend, BACKUP, { asOfCommit: 3n }), (error) => {
+      assert.ok(isKafkaBackupError(error, 'KB_COMMIT_CORRUPT'), String(error))
+      assert.match(error.message, /commit 3 .*is missing, but commit 4 exists/)
+      return true
+    })
+  }))
+
+test('a commit that is not there is a mistake of the user', () =>
+  withStore('memory', async (store) => {
+    await writeLog(store.backend, 4)
+    for (const asOfCommit of [0n, -1n, 5n, 2n ** 62n]) {
+      await assert.rejects(openExistingBackup(store.backend, BACKUP, { asOfCommit }), (error) => {
+        assert.ok(isKafkaBackupError(error, 'KB_USAGE'), String(error))
+        assert.match(error.message, new RegExp(`has no commit ${asOfCommit}`))
+        return true
+      })
+    }
+    await assert.rejects(openExistingBackup(store.backend, 'other', { asOfCommit: 2n }), (error) =>
+      isKafkaBackupError(error, 'KB_BACKUP_NOT_FOUND'),
+    )
   }))

@@ -4,7 +4,7 @@ import type { FrameMode } from '../../src/format/frame-transform.ts'
 import type { FrameDescription } from '../../src/format/segment-builder.ts'
 import type { SegmentStream } from '../../src/format/segment-header.ts'
 import type { AbortedEntry } from '../../src/format/segment-index.ts'
-import type { SegmentRecord } from '../../src/format/segment-record.ts'
+import type { LastBatch, SegmentRecord } from '../../src/format/segment-record.ts'
 import { zstdTransform } from '../../src/format/zstd-transform.ts'
 import { AbortedTransactionFilter } from '../../src/protocol/aborted-transactions.ts'
 import { BatchCursor } from '../../src/protocol/record-batch.ts'
@@ -40,7 +40,8 @@ export interface FrameInput {
 /** One segment to be written. */
 export interface SegmentInput {
   readonly streams: readonly SegmentStream[]
-  readonly extents: readonly StreamExtent[]
+  /** History 1 and the last batch of the frames unless they say otherwise. */
+  readonly extents: readonly (Pick<StreamExtent, 'beginOffset' | 'holes'> & Partial<StreamExtent>)[]
   readonly frames: readonly FrameInput[]
   readonly sequence: number
   readonly writer?: string
@@ -97,7 +98,21 @@ export async function writeSegment(storage: StorageBackend, input: SegmentInput)
     const chunks = await TRANSFORM.encode(frame.batches, frame.mode ?? 'stored')
     await upload.addFrame(frame.falsify?.(description) ?? description, chunks)
   }
-  return upload.close(aborted, input.extents)
+  return upload.close(
+    aborted,
+    input.extents.map((extent, stream) => ({
+      lineage: 1,
+      lastBatch: lastBatchOf(input.frames.filter((frame) => (frame.stream ?? 0) === stream)),
+      ...extent,
+    })),
+  )
+}
+
+function lastBatchOf(frames: readonly FrameInput[]): LastBatch | null {
+  const batch = frames.at(-1)?.batches.at(-1)
+  if (!batch) return null
+  const cursor = new BatchCursor(batch)
+  return cursor.next() ? { baseOffset: cursor.baseOffset, crc: cursor.crc } : null
 }
 
 function describeFrame(
@@ -130,12 +145,20 @@ export function draft(run: string, outcome: RunOutcome, parts: Partial<CommitDra
     writer: WRITER,
     program: 'kafka-backup 0.1.0',
     createdAtMs: EPOCH_MS,
-    run: { id: run, beganAtMs: EPOCH_MS, targetAtMs: EPOCH_MS + 5n, outcome },
+    run: {
+      id: run,
+      beganAtMs: EPOCH_MS,
+      targetAtMs: EPOCH_MS + 5n,
+      outcome,
+      isolation: 'read_committed',
+      unread: [],
+    },
     source: { clusterId: 'cluster-1', bootstrapServers: ['broker:9092'] },
     topics: [],
     begins: [],
     segments: [],
     gaps: [],
+    divergences: [],
     artifacts: [],
     ...parts,
   }

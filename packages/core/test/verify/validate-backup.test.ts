@@ -30,6 +30,7 @@ for (const kind of Object.keys(STORES) as (keyof typeof STORES)[]) {
         partitions: 3,
         records: 9 + 6 + 3 + 1 + 3 + 8 + 12 + 3 + 2 + 2 + 1,
         gaps: [],
+        divergences: [],
         orphans: { objects: 0, bytes: 0 },
         findings: [],
       })
@@ -79,7 +80,7 @@ for (const kind of Object.keys(STORES) as (keyof typeof STORES)[]) {
 test('a declared gap makes a backup incomplete, not damaged', () =>
   withStore('memory', async ({ backend }) => {
     const { state } = await writeSampleArchive(backend)
-    const gap = { topic: 'orders', partition: 0, firstOffset: 37n, endOffset: 50n }
+    const gap = { topic: 'orders', partition: 0, lineage: 1, firstOffset: 37n, endOffset: 50n }
     const gaps = [{ ...gap, reason: 'deleted_before_read' as const }]
     await appendCommit(backend, state, draft('run-3', 'incomplete', { gaps }))
     await appendCommit(backend, state, draft('run-4', 'complete'))

@@ -38,7 +38,7 @@ test('a commit that was replaced by another sealed one is found by its successor
 test('a commit that does not go on where the log stands is named itself', () =>
   withStore('memory', async (store) => {
     await writeSampleArchive(store.backend)
-    const gap = { topic: 'orders', partition: 0, firstOffset: 50n, endOffset: 60n }
+    const gap = { topic: 'orders', partition: 0, lineage: 1, firstOffset: 50n, endOffset: 60n }
     await forge(store, 4, (commit) => ({ ...commit, gaps: [{ ...gap, reason: 'missing_in_log' }] }))
     const findings = (await findingsOf(store)).filter((finding) => finding.severity === 'damage')
     assert.deepEqual(
@@ -52,7 +52,7 @@ test('a lost commit does not excuse a jump of offsets that comes later', () =>
   withStore('memory', async (store) => {
     const { state } = await writeSampleArchive(store.backend)
     await store.remove(keyOf(1))
-    const gap = { topic: 'orders', partition: 0, firstOffset: 50n, endOffset: 60n }
+    const gap = { topic: 'orders', partition: 0, lineage: 1, firstOffset: 50n, endOffset: 60n }
     const tip = state.tip
     assert.ok(tip)
     const commit: Commit = {

@@ -1,0 +1,39 @@
+import { rename, writeFile } from 'node:fs/promises'
+import type { Observer, RunMetrics } from '@kafka-backup/core'
+
+/**
+ * Keeps a file of a run's figures for a collector of text files: written anew at every commit and at the end, and never
+ * seen half written.
+ */
+export class MetricsFile {
+  readonly #path: string
+  readonly #metrics: RunMetrics
+  #writing: Promise<void> = Promise.resolve()
+
+  constructor(path: string, metrics: RunMetrics) {
+    this.#path = path
+    this.#metrics = metrics
+  }
+
+  readonly observe: Observer = (event) => {
+    this.#metrics.observe(event)
+    if (event.type !== 'commit_created') return
+    this.#writing = this.#writing.then(() => this.#write())
+    this.#writing.catch(() => undefined)
+  }
+
+  /** Writes the last figures. Resolves with a complaint if that fails: the run itself is not affected. */
+  async close(): Promise<string | undefined> {
+    await this.#writing.catch(() => undefined)
+    return this.#write().then(
+      () => undefined,
+      (error: Error) => `the metrics file ${this.#path} could not be written (${error.message})`,
+    )
+  }
+
+  async #write(): Promise<void> {
+    const partial = `${this.#path}.partial`
+    await writeFile(partial, this.#metrics.render())
+    await rename(partial, this.#path)
+  }
+}

@@ -1,0 +1,62 @@
+import { isKafkaBackupError } from '../errors/kafka-backup-error.ts'
+import { type OpenTransaction, partitionName } from '../kafka/cluster.ts'
+import type { PartitionWriter } from './partition-writer.ts'
+import type { SharedReading } from './shared-reading.ts'
+
+// A line of a report has room for this many.
+const NAMED_MAX = 3
+
+/** Says which transactions keep a partition from its target, and since when; gives the partition up when `isOver`. */
+export async function blameTransactions(
+  shared: SharedReading,
+  writer: PartitionWriter,
+  isOver: boolean,
+): Promise<void> {
+  const { plan, intake } = writer
+  // Given up at once, so that no answer that is under way is waited for; the words follow.
+  if (isOver) writer.giveUp('open_transaction', `a transaction is open at offset ${intake.nextOffset}`)
+  const open = await findOpen(shared, writer)
+  for (const { producerId, transactionalId, firstOffset, beganAtMs, lastWriteAtMs } of open.slice(
+    0,
+    NAMED_MAX,
+  )) {
+    shared.observe({
+      type: 'transaction_blocks',
+      topic: plan.topic,
+      partition: plan.partition,
+      producerId,
+      transactionalId,
+      firstOffset,
+      sinceMs: beganAtMs ?? lastWriteAtMs,
+    })
+  }
+  if (!isOver) return
+  const named = open.slice(0, NAMED_MAX).map(describeTransaction)
+  const more = open.length > NAMED_MAX ? ` and ${open.length - NAMED_MAX} more` : ''
+  const detail =
+    named.length > 0 ? named.join('; ') + more : `a transaction is open at offset ${intake.nextOffset}`
+  shared.observe({ type: 'partition_unread', ...writer.giveUp('open_transaction', detail) })
+}
+
+/** Oldest first; none when the brokers do not tell. */
+async function findOpen(shared: SharedReading, { plan }: PartitionWriter): Promise<OpenTransaction[]> {
+  try {
+    const open = await shared.cluster.openTransactions([plan])
+    return open
+      .filter((entry) => partitionName(entry) === partitionName(plan))
+      .sort((a, b) => (a.firstOffset < b.firstOffset ? -1 : 1))
+  } catch (error) {
+    // The blame is a courtesy: that the partition is blocked is known without it.
+    if (isKafkaBackupError(error)) return []
+    throw error
+  }
+}
+
+function describeTransaction(entry: OpenTransaction): string {
+  const who = entry.transactionalId === null ? '' : ` (${entry.transactionalId})`
+  const since =
+    entry.beganAtMs === null
+      ? `last wrote ${new Date(entry.lastWriteAtMs).toISOString()}`
+      : `began ${new Date(entry.beganAtMs).toISOString()}`
+  return `producer ${entry.producerId}${who} has a transaction open at offset ${entry.firstOffset}, ${since}`
+}

@@ -1,0 +1,56 @@
+import type { Observer } from '../events/run-event.ts'
+import type { Cluster } from '../kafka/cluster.ts'
+import type { ResponseBuffers } from '../kafka/response-buffers.ts'
+import type { ClusterSecurity } from '../kafka/security.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { RetryPolicy } from '../runtime/retry.ts'
+import type { PartitionWriter } from './partition-writer.ts'
+import type { ReadingWatch } from './reading-watch.ts'
+import type { SourceChange } from './source-change.ts'
+import type { TransactionWait } from './transaction-wait.ts'
+
+/** How partitions are read. Sizes in bytes, times in milliseconds. */
+export interface ReadingOptions {
+  readonly cluster: Cluster
+  readonly clientId: string
+  readonly security?: ClusterSecurity
+  readonly isReadCommitted: boolean
+  /** Rack to read from, if a replica is there (KIP-392); empty: from the leaders. */
+  readonly rackId: string
+  readonly fetchMaxBytes: number
+  readonly fetchMaxWaitMs: number
+  readonly connectionsPerBroker: number
+  readonly transactionWaitMs: number
+  readonly deletionWarningMs: number
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  readonly observe: Observer
+  readonly onProgress: () => void
+  /** The source has another history now: closes the writer and gives the one that reads it. */
+  readonly onDiverged: (
+    writer: PartitionWriter,
+    change: Extract<SourceChange, { kind: 'diverged' }>,
+  ) => Promise<PartitionWriter>
+}
+
+/** Reads a group of partitions; resolves when each is done. */
+export type Follow = (group: readonly PartitionWriter[]) => Promise<void>
+
+/** What all groups of a run share. Times are monotonic. */
+export interface SharedReading extends ReadingOptions {
+  readonly buffers: ResponseBuffers
+  readonly laneOf: (writer: PartitionWriter) => number
+  readonly watch: ReadingWatch
+  readonly transactions: TransactionWait
+  /** Since when a partition could not be read on from an offset. */
+  readonly troubles: Map<PartitionWriter, { readonly offset: bigint; readonly sinceMs: number }>
+  /** Brokers that leaders have named as nearer, until when they are asked; -1: nobody but the leader is. */
+  readonly replicas: Map<PartitionWriter, { readonly broker: number; readonly untilMs: number }>
+  readonly follow: Follow
+}
+
+/** Broker number that stands for the leader, whoever that is. */
+export const LEADER_ONLY = -1
+
+/** How trouble with brokers is waited out. */
+export const TROUBLE: RetryPolicy = { firstDelayMs: 100, maxDelayMs: 2_000, giveUpAfterMs: 120_000 }

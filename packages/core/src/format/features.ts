@@ -1,0 +1,33 @@
+import type { DivergenceRecord } from './divergence.ts'
+import type { GapRecord } from './gap.ts'
+import type { SegmentRecord } from './segment-record.ts'
+
+/** Partitions may have more than one history. A reader that does not know this would splice them. */
+const LINEAGES = 'lineages'
+
+/** What decides which features a document needs. */
+export interface FeaturedContent {
+  readonly segments: readonly SegmentRecord[]
+  readonly gaps: readonly GapRecord[]
+  readonly divergences: readonly DivergenceRecord[]
+}
+
+/** The entries of `features` that a document with this content has. */
+export function featuresOf(content: FeaturedContent): string[] {
+  const parts = content.segments.flatMap((segment) => segment.parts)
+  const isLater = ({ lineage }: { readonly lineage: number }) => lineage > 1
+  const hasLineages = content.divergences.length > 0 || parts.some(isLater) || content.gaps.some(isLater)
+  return hasLineages ? [LINEAGES] : []
+}
+
+/** An entry of `features` that this version does not know; undefined when there is none. */
+export function unknownFeature(features: readonly string[]): string | undefined {
+  return features.find((feature) => feature !== LINEAGES)
+}
+
+/** @throws Error (plain) when a document declares other features than its content has */
+export function assertFeatures(declared: readonly string[], content: FeaturedContent): void {
+  const needed = featuresOf(content)
+  if (declared.length === needed.length && declared.every((feature, at) => feature === needed[at])) return
+  throw new Error(`features are [${declared.join(', ')}], its content has [${needed.join(', ')}]`)
+}
