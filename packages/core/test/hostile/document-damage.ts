@@ -39,7 +39,7 @@ export function damageDocument(random: Prng, document: JsonValue): JsonValue {
         delete parent[key]
         break
       case 1:
-        parent[`${key}x`] = value
+        parent[`${key}x`] = structuredClone(value)
         break
       case 2: {
         const [other, otherKey] = randomPlace(random, holder)
@@ -47,12 +47,13 @@ export function damageDocument(random: Prng, document: JsonValue): JsonValue {
         break
       }
       case 3:
-        if (Array.isArray(value)) parent[key] = [...value, ...value]
+        if (Array.isArray(value)) parent[key] = structuredClone([...value, ...value])
         else if (typeof value === 'number') parent[key] = value + random.pick([1, -1])
         else if (typeof value === 'string') parent[key] = value + value
         break
       default:
-        parent[key] = random.pick(VALUES)
+        // A copy: what one case changes must not reach the next.
+        parent[key] = structuredClone(random.pick(VALUES))
     }
   }
   return holder.root ?? null
