@@ -1,6 +1,7 @@
 import { type Setting, settingFlags } from '@kafka-backup/core'
 import { Command as CommanderCommand, Option } from 'commander'
 import type { Command } from './command.ts'
+import { HELP_LAYOUT } from './help-layout.ts'
 import { VERSION } from './program-name.ts'
 
 /** A command line after parsing: the verb, its settings given as flags, and its own options. */
@@ -23,10 +24,9 @@ Exit codes:
                               130  interrupted`
 
 const HELP_COLUMNS_MAX = 100
-// Narrower, a column of descriptions is no easier to read than a long line.
-const DESCRIPTION_COLUMNS_MIN = 24
 const GENERAL = 'General options:'
 const PLACES = 'What and where:'
+const CONNECTION = 'Connections:'
 const TUNING = 'Fine tuning:'
 const PLACE_FLAGS = new Set([
   'backup-id',
@@ -56,7 +56,7 @@ export function buildProgram(
       getOutHelpWidth: () => Math.min(process.stdout.columns ?? 80, HELP_COLUMNS_MAX),
       getErrHelpWidth: () => Math.min(process.stderr.columns ?? 80, HELP_COLUMNS_MAX),
     })
-    .configureHelp({ minWidthToWrap: DESCRIPTION_COLUMNS_MIN })
+    .configureHelp(HELP_LAYOUT)
     .version(VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show this help')
     .helpCommand('help [command]', 'Show the help of a command')
@@ -123,7 +123,7 @@ function settingOption(flag: string, setting: Setting): Option {
   const isBoolean = setting.type.kind === 'boolean'
   const value = isBoolean ? ' [true|false]' : ` <${placeholder(setting)}>`
   const option = new Option(flag + value, helpText(setting))
-  option.helpGroup(PLACE_FLAGS.has(option.name()) ? PLACES : TUNING)
+  option.helpGroup(groupOf(option.name(), setting))
   // Given twice, a list has the items of both; nothing of what somebody asked for may be lost.
   if (isRepeatable(setting))
     option.argParser((value: string, earlier: readonly string[] = []) => [...earlier, value])
@@ -133,6 +133,11 @@ function settingOption(flag: string, setting: Setting): Option {
 
 function isRepeatable({ type }: Setting): boolean {
   return type.kind === 'list' || type.kind === 'pairs'
+}
+
+function groupOf(flag: string, { path }: Setting): string {
+  if (PLACE_FLAGS.has(flag)) return PLACES
+  return /^(source|target)\./.test(path) ? CONNECTION : TUNING
 }
 
 /** The description of the reference, without its markup, and the default where there is one worth telling. */

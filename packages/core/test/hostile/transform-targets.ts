@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { FrameTransform } from '../../src/format/frame-transform.ts'
 import { lz4Transform } from '../../src/format/lz4-transform.ts'
+import { encodeStoredZstd } from '../../src/format/zstd-stored-frame.ts'
 import { zstdTransform } from '../../src/format/zstd-transform.ts'
 import { prng } from '../protocol/prng.ts'
 import { agreesWithNative, repairLz4Header } from './codec-targets.ts'
@@ -17,6 +18,12 @@ async function transformTarget(transform: FrameTransform): Promise<FuzzTarget> {
   const frames = await Promise.all(
     modes.map(async (mode) => Buffer.concat(await transform.encode(chunks, mode))),
   )
+  if (codec === 'zstd') {
+    // Stored blocks that end before the length that their frame states.
+    const short = Buffer.concat(encodeStoredZstd([Buffer.alloc(rawBytes - 5, 'value ')]))
+    short.writeBigUInt64LE(BigInt(rawBytes), 5)
+    frames.push(short)
+  }
   return {
     name: `${codec} frames`,
     weight: codec === 'zstd' ? 1.5 : 3,
