@@ -16,6 +16,8 @@ const compress = promisify(zstdCompress)
 const decompress = promisify(zstdDecompress)
 
 const DIGEST_BYTES = 32
+// The default of 16 KiB makes a thousand pieces of a snapshot of 16 MiB.
+const CHUNK_BYTES = 256 * 1024
 
 /**
  * The bytes of a snapshot object: the document as one Zstandard frame, then a skippable frame with the SHA-256 of that
@@ -34,12 +36,17 @@ export async function decodeSnapshotObject(bytes: Buffer): Promise<BackupState> 
   try {
     const digest = decodeSkippable(SNAPSHOT_DIGEST_MAGIC, bytes.subarray(frame.length))
     if (!digest.equals(digestOf(frame))) throw new Error('SHA-256 differs')
-    document = await decompress(frame, { maxOutputLength: LIMITS.snapshotMaxRawBytes })
+    document = await decompress(frame, { maxOutputLength: maxRawBytes(frame.length), chunkSize: CHUNK_BYTES })
   } catch (error) {
     const message = `the snapshot is damaged: ${(error as Error).message}`
     throw new KafkaBackupError('KB_SNAPSHOT_CORRUPT', message, { cause: error })
   }
   return decodeSnapshot(document)
+}
+
+function maxRawBytes(frameBytes: number): number {
+  const plausible = Math.max(LIMITS.snapshotFreeRawBytes, frameBytes * LIMITS.snapshotMaxRatio)
+  return Math.min(LIMITS.snapshotMaxRawBytes, plausible)
 }
 
 function digestOf(frame: Buffer): Buffer {

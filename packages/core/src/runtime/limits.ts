@@ -4,7 +4,7 @@ export const LIMITS = {
   batchMaxBytes: 256 * 1024 * 1024,
   /** Largest decompressed body of one record batch. */
   batchMaxRawBytes: 512 * 1024 * 1024,
-  /** Decompressed size over compressed size; above it, input is hostile (zstd of constant bytes reaches about 30,000). */
+  /** Records that the header of one batch may claim. */
   batchMaxRecords: 64 * 1024 * 1024,
   /** Compression frames inside one compressed body; encoders write one. Each costs a native call of about 20 us. */
   bodyMaxFrames: 10_000,
@@ -27,7 +27,11 @@ export const LIMITS = {
   /** Largest commit document. */
   commitMaxBytes: 64 * 1024 * 1024,
   /** Largest snapshot, decompressed. */
-  snapshotMaxRawBytes: 1024 * 1024 * 1024,
+  snapshotMaxRawBytes: 512 * 1024 * 1024,
+  /** A snapshot decompresses to this much whatever its size, and to {@link snapshotMaxRatio} times its size beyond. */
+  snapshotFreeRawBytes: 16 * 1024 * 1024,
+  /** Documents of digests and offsets shrink to a tenth; a thousandth is a bomb. */
+  snapshotMaxRatio: 256,
   /** Largest object read whole into memory (documents only; segments are read by range). */
   documentMaxBytes: 256 * 1024 * 1024,
   /** Largest configuration file. */

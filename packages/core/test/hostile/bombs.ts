@@ -1,5 +1,11 @@
+import { createHash } from 'node:crypto'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
-import { encodeSkippable, HEADER_MAGIC, INDEX_MAGIC } from '../../src/format/skippable-frame.ts'
+import {
+  encodeSkippable,
+  HEADER_MAGIC,
+  INDEX_MAGIC,
+  SNAPSHOT_DIGEST_MAGIC,
+} from '../../src/format/skippable-frame.ts'
 import { compressBody } from '../../src/protocol/batch-compression.ts'
 import { ByteWriter } from '../../src/protocol/byte-writer.ts'
 import { CODECS, type Codec } from '../../src/protocol/codec.ts'
@@ -35,6 +41,11 @@ function xerial(block: Buffer, count: number): Buffer {
   length.writeInt32BE(block.length)
   const header = Buffer.from('82534e41505059000000000100000001', 'hex')
   return Buffer.concat([header, ...Array<Buffer[]>(count).fill([length, block]).flat()])
+}
+
+function snapshotOf(frame: Buffer): Buffer {
+  const digest = createHash('sha256').update(frame).digest()
+  return Buffer.concat([frame, encodeSkippable(SNAPSHOT_DIGEST_MAGIC, digest)])
 }
 
 const times = (count: number, bytes: Buffer) => Buffer.concat(Array<Buffer>(count).fill(bytes))
@@ -132,6 +143,7 @@ function documentBombs(): Bomb[] {
   const deep = (depth: number) => '['.repeat(depth) + ']'.repeat(depth)
   return [
     ...tiny,
+    bomb('snapshot', 'a snapshot of 400 MiB of nothing', snapshotOf(zstdRuns(3_200))),
     bomb('index', 'an index of 64 MiB that is opened and never closed', index('['.repeat(64 * MIB))),
     bomb(
       'index',
