@@ -165,7 +165,9 @@ export class BatchIntake {
           break
         }
         if (cursor.lastOffset < this.#nextOffset) {
-          // The broker may begin with a batch that ends before the wanted offset only if it was taken already.
+          // Taken already: the anchor, or what a broker sends from the place it found. The list of aborted transactions is of what
+          // was asked for, so a marker among these may end one of them.
+          this.#tracker.addBatch(cursor)
           this.#keep(slice())
           sliceBegin = cursor.endPosition
           continue

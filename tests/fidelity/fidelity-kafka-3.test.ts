@@ -1,0 +1,3 @@
+import { describeFidelity } from './fidelity-suite.ts'
+
+describeFidelity('3.9.1')

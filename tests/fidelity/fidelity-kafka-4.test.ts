@@ -1,0 +1,3 @@
+import { describeFidelity } from './fidelity-suite.ts'
+
+describeFidelity('4.2.1')

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict'
+import type { KafkaCluster } from '@kafka-backup/testkit'
+import { type BrokerLink, openBrokerLink } from '../../packages/core/src/kafka/broker-connections.ts'
+import { produceBatches } from '../../packages/core/src/kafka/produce-api.ts'
+
+/** Since version 7 of Produce brokers take zstd; version 8 they all have. */
+const PRODUCE_VERSION = 8
+const TIMEOUT_MS = 60_000
+
+/** Sends batches that no client would make, to partition 0 of topics that the only broker leads. */
+export class RawProducer implements Disposable {
+  readonly #link: BrokerLink
+
+  private constructor(link: BrokerLink) {
+    this.#link = link
+  }
+
+  static async open(cluster: Pick<KafkaCluster, 'brokers'>): Promise<RawProducer> {
+    const address = { host: '127.0.0.1', port: cluster.brokers[0]!.port }
+    return new RawProducer(await openBrokerLink(address, { clientId: 'test-setup' }))
+  }
+
+  /** Fails unless the broker takes the batch. */
+  async send(topic: string, batch: Uint8Array): Promise<void> {
+    const request = [{ topic, partition: 0, batch }]
+    const [produced] = await produceBatches(this.#link.connection, PRODUCE_VERSION, request, TIMEOUT_MS)
+    assert.deepEqual([produced?.errorCode, produced?.errorMessage], [0, null], `the broker took it: ${topic}`)
+  }
+
+  [Symbol.dispose](): void {
+    this.#link.connection.close()
+  }
+}
