@@ -71,14 +71,18 @@ final class SourceOrders {
 
   SourceOrders(String bootstrap) {
     this.bootstrap = bootstrap;
+    admin = newAdmin();
+    writer = new SourceWriter(bootstrap, null, 0);
+  }
+
+  private Admin newAdmin() {
     Properties properties = new Properties();
     properties.put("bootstrap.servers", bootstrap);
     properties.put("default.api.timeout.ms", String.valueOf(PATIENCE_SECS * 1_000));
     // Brokers that are paused take requests and do not answer.
     properties.put("request.timeout.ms", "3000");
     properties.put("metadata.max.age.ms", "1000");
-    admin = Admin.create(properties);
-    writer = new SourceWriter(bootstrap, null, 0);
+    return Admin.create(properties);
   }
 
   String run(String[] order) throws Exception {
@@ -87,6 +91,8 @@ final class SourceOrders {
         return create(order[1], order[2], order[3]);
       case "delete":
         return done(admin.deleteTopics(List.of(order[1])).all());
+      case "exists":
+        return String.valueOf(admin.listTopics().names().get(PATIENCE_SECS, TimeUnit.SECONDS).contains(order[1]));
       case "partitions":
         return done(admin.createPartitions(
             Map.of(order[1], NewPartitions.increaseTo(Integer.parseInt(order[2])))).all());
@@ -165,8 +171,11 @@ final class SourceOrders {
       wanted.put(new TopicPartition(topic, info.partition()), which);
     }
     Map<Integer, Long> found = new TreeMap<>();
-    admin.listOffsets(wanted).all().get(PATIENCE_SECS, TimeUnit.SECONDS)
-        .forEach((partition, answer) -> found.put(partition.partition(), answer.offset()));
+    // A client that has asked before goes on asking a leader that is dead.
+    try (Admin fresh = newAdmin()) {
+      fresh.listOffsets(wanted).all().get(PATIENCE_SECS, TimeUnit.SECONDS)
+          .forEach((partition, answer) -> found.put(partition.partition(), answer.offset()));
+    }
     return joined(found);
   }
 

@@ -75,6 +75,10 @@ export class SourceDriver implements AsyncDisposable {
     await this.#order('delete', name)
   }
 
+  async hasTopic(name: string): Promise<boolean> {
+    return (await this.#order('exists', name)) === 'true'
+  }
+
   /** Adds partitions until there are `count`. */
   async growTopic(name: string, count: number): Promise<void> {
     await this.#order('partitions', name, count)
