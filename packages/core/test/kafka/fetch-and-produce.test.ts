@@ -10,7 +10,7 @@ import {
 import { API_KEY, negotiateVersion, type VersionRange } from '../../src/kafka/api-versions.ts'
 import type { BrokerLink } from '../../src/kafka/broker-connections.ts'
 import { openCluster } from '../../src/kafka/client-cluster.ts'
-import { FETCH } from '../../src/kafka/fetch-api.ts'
+import { FETCH, fetchVersion } from '../../src/kafka/fetch-api.ts'
 import { brokerError } from '../../src/kafka/kafka-error.ts'
 import { PRODUCE, produceBatches } from '../../src/kafka/produce-api.ts'
 import { initProducerId, type ProducerIdentity } from '../../src/kafka/producer-id-api.ts'
@@ -54,6 +54,7 @@ for (const version of KAFKA_VERSIONS) {
     let kafka: KafkaCluster
     let link: BrokerLink
     let identity: ProducerIdentity
+    let topicIds: ReadonlyMap<string, string>
 
     before(async () => {
       kafka = await startKafkaCluster({ version })
@@ -66,6 +67,8 @@ for (const version of KAFKA_VERSIONS) {
         topicOf('others', { partitions: 2 }),
         topicOf('compacted', { configs: { 'cleanup.policy': 'compact' } }),
       ])
+      const { topics } = await cluster.describe(['codecs'])
+      topicIds = new Map(topics.map(({ name, topicId }) => [name, topicId ?? '']))
       await cluster.close()
       await fillTopics(kafka, JOBS)
       link = await linkTo(kafka.broker(1).port)
@@ -238,7 +241,7 @@ for (const version of KAFKA_VERSIONS) {
     for (const [what, fetch, expected] of [
       ['an older broker', { min: 0, max: 4 }, 4],
       ['a broker between', { min: 4, max: 11 }, 11],
-      ['a newer broker', { min: 4, max: 99 }, 12],
+      ['a newer broker', { min: 4, max: 99 }, 13],
     ] as const) {
       test(`with ${what} the newest version that both know is used`, async () => {
         const versions = new Map([
@@ -247,10 +250,12 @@ for (const version of KAFKA_VERSIONS) {
         ])
         await using proxy = await openBrokerProxy(kafka.broker(1).port, { versions })
         const { connection, versions: offered } = await linkTo(proxy.port)
-        const fetchVersion = negotiateVersion(offered, FETCH, connection.broker)
+        const topicId = topicIds.get('codecs')!
+        const version = fetchVersion(offered, [{ topicId }], connection.broker)
         const produceVersion = negotiateVersion(offered, PRODUCE, connection.broker)
-        assert.deepEqual([fetchVersion, produceVersion], [expected, 3])
-        const answer = await fetchOne({ connection, versions: offered }, fetchVersion, ['codecs', 0, 0n])
+        assert.deepEqual([version, produceVersion], [expected, 3])
+        const place = ['codecs', 0, 0n] as const
+        const answer = await fetchOne({ connection, versions: offered }, version, place, { topicId })
         assert.equal(batchesIn(answer.bytes).nextOffset, 1000n)
         connection.close()
       })
@@ -258,7 +263,7 @@ for (const version of KAFKA_VERSIONS) {
 
     for (const [what, range, offer] of [
       ['none at all', null, 'none'],
-      ['only newer ones', { min: 13, max: 17 }, '13 to 17'],
+      ['only newer ones', { min: 14, max: 17 }, '14 to 17'],
       ['only older ones', { min: 0, max: 3 }, '0 to 3'],
     ] as const) {
       test(`a broker that offers ${what} of Fetch is refused by name`, async () => {
@@ -270,7 +275,7 @@ for (const version of KAFKA_VERSIONS) {
         assert.equal(code, 'KB_BROKER_UNSUPPORTED')
         assert.match(
           message,
-          new RegExp(`127\\.0\\.0\\.1:${proxy.port} offers ${offer} of Fetch; .* speaks 4 to 12`),
+          new RegExp(`127\\.0\\.0\\.1:${proxy.port} offers ${offer} of Fetch; .* speaks 4 to 13`),
         )
         connection.close()
       })
