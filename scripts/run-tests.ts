@@ -7,14 +7,16 @@ import { missingPrerequisites } from './test-prerequisites.ts'
 import { type FileResult, runTestFile, signalRunning } from './test-process.ts'
 import { addTallies, summaryLine } from './test-tally.ts'
 
-const USAGE = `Usage: npm test -- [part of a path …] [--concurrency=2] [--timeout-s=600] [--root=folder]
-Runs the test files whose path holds one of the parts, or all. Files that start brokers run one at a time.`
+const USAGE = `Usage: npm test -- [part of a path …] [--concurrency=2] [--brokers=2] [--timeout-s=600] [--root=folder]
+Runs the test files whose path holds one of the parts, or all. --brokers says how many of those that start brokers run at
+a time: they wait more than they compute.`
 const SLOWEST = 10
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     concurrency: { type: 'string', default: '2' },
+    brokers: { type: 'string', default: '2' },
     'timeout-s': { type: 'string', default: '600' },
     root: { type: 'string', default: join(import.meta.dirname, '..') },
     help: { type: 'boolean', default: false },
@@ -37,7 +39,7 @@ async function runAll(): Promise<number> {
   try {
     const runOne = runnerOf(root, folder)
     const results = await runPool(light, Number(values.concurrency), runOne, interruption)
-    results.push(...(await runPool(withBrokers, 1, runOne, interruption)))
+    results.push(...(await runPool(withBrokers, Number(values.brokers), runOne, interruption)))
     const notRun = light.length + withBrokers.length - results.length
     report(results, notRun)
     return exitCodeOf(results, notRun)

@@ -2,7 +2,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join, posix, sep } from 'node:path'
 import { findImports } from './source-scan.ts'
 
-/** Test files to run, relative to the root; those with brokers one at a time. */
+/** Test files to run, relative to the root; those with brokers apart: fewer of them run at a time. */
 export interface TestFiles {
   readonly light: readonly string[]
   readonly withBrokers: readonly string[]
