@@ -92,7 +92,9 @@ export const KINDS: readonly TopicKind[] = [
 export const EAGER_CLEANER = { 'log.cleaner.backoff.ms': '200' } as const
 
 const SHORTENED_BEFORE = 123
-const CLEANED_WITHIN_MS = 60_000
+const CLEANED_WITHIN_MS = 120_000
+// The cleaner was once seen to leave a log alone until something was added.
+const NUDGED_AFTER_MS = 30_000
 const POLL_MS = 300
 
 /** Creates and fills all topics; when it resolves, the cleaner has cleaned and records were deleted. */
@@ -114,15 +116,24 @@ export async function fillAgain(cluster: KafkaCluster, round: number): Promise<v
 
 /** Waits until the log has holes, and no new ones for a while. */
 async function untilCleaned(cluster: KafkaCluster, topic: string): Promise<void> {
-  const deadlineMs = performance.now() + CLEANED_WITHIN_MS
+  const beganMs = performance.now()
+  let isNudged = false
   let before = await countHoles(cluster, topic)
-  while (performance.now() < deadlineMs) {
+  while (performance.now() - beganMs < CLEANED_WITHIN_MS) {
     await delay(3 * POLL_MS)
+    if (!isNudged && performance.now() - beganMs > NUDGED_AFTER_MS) {
+      isNudged = true
+      await fillAgain(cluster, 1)
+    }
     const holes = await countHoles(cluster, topic)
     if (holes > 0n && holes === before) return
     before = holes
   }
-  throw new Error(`the cleaner left ${topic} as it was for ${CLEANED_WITHIN_MS} ms`)
+  const log = await cluster.broker(1).readOutput()
+  const said = log.split('\n').filter((line) => /cleaner/i.test(line))
+  throw new Error(
+    `the cleaner left ${topic} as it was for ${CLEANED_WITHIN_MS} ms:\n${said.slice(-20).join('\n')}`,
+  )
 }
 
 /** Offsets between the first and the last of a log that no record has. */

@@ -193,10 +193,12 @@ final class SourceOrders {
     return joined(found);
   }
 
+  /** Everything but reading: the topic can still be seen. */
   private String denyRead(String principal, String topic) throws Exception {
     ResourcePattern pattern = new ResourcePattern(ResourceType.TOPIC, topic, PatternType.LITERAL);
-    AccessControlEntry entry = new AccessControlEntry(principal, "*", AclOperation.READ, AclPermissionType.DENY);
-    return done(admin.createAcls(Set.of(new AclBinding(pattern, entry))).all());
+    AccessControlEntry all = new AccessControlEntry(principal, "*", AclOperation.ALL, AclPermissionType.ALLOW);
+    AccessControlEntry read = new AccessControlEntry(principal, "*", AclOperation.READ, AclPermissionType.DENY);
+    return done(admin.createAcls(Set.of(new AclBinding(pattern, all), new AclBinding(pattern, read))).all());
   }
 
   private TopicDescription describe(String topic) throws Exception {

@@ -222,6 +222,11 @@ export class BatchIntake {
     return this.#collector.batches > 0 ? this.#cutFrame(Buffer.alloc(0), false) : undefined
   }
 
+  /** The source has deleted the batch that was to be compared: nothing proves any more what stood there. */
+  forgetAnchor(): void {
+    this.#anchor = null
+  }
+
   /** Goes on behind offsets that are gone; call {@link flush} before. */
   skipTo(offset: bigint): void {
     this.#nextOffset = offset

@@ -125,9 +125,11 @@ export class PartitionWriter {
     await settleAll(steps)
   }
 
-  /** Declares offsets that were deleted before they could be read, and goes on behind them. */
+  /** Declares offsets that were deleted before they could be read, if there are any, and goes on behind them. */
   async skipDeleted(endOffset: bigint): Promise<void> {
     const firstOffset = this.intake.nextOffset
+    this.intake.forgetAnchor()
+    if (endOffset <= firstOffset) return
     await this.#flushPending()
     this.intake.skipTo(endOffset)
     await this.#enqueueGap(firstOffset, endOffset, 'deleted_before_read')

@@ -12,7 +12,7 @@ export type SourceChange =
   | { readonly kind: 'none' }
   /** No broker admits to the topic, or the account may not read it. */
   | { readonly kind: 'absent'; readonly reason: 'missing' | 'denied' }
-  /** Offsets below the log's start were deleted. */
+  /** Offsets below the log's start were deleted: unread ones, or those of the batch that was to be compared. */
   | { readonly kind: 'deleted'; readonly endOffset: bigint }
   /** The log ends below the target; what was read is all in it. */
   | { readonly kind: 'short'; readonly endOffset: bigint }
@@ -82,7 +82,7 @@ async function compareHistories(
   if (symptom.kind === 'diverged' && symptom.isProven) {
     return diverged(writer, topic, extent, { reason: 'log_replaced', commonEndOffset: null })
   }
-  if (extent.logStart > nextOffset) return { kind: 'deleted', endOffset: extent.logStart }
+  if (extent.logStart > intake.fetchOffset) return { kind: 'deleted', endOffset: extent.logStart }
   if (extent.end < plan.targetOffset) return { kind: 'short', endOffset: extent.end }
   return { kind: 'none' }
 }
