@@ -1,0 +1,3 @@
+import { describeRecreatedTopics } from './recreated-suite.ts'
+
+describeRecreatedTopics('3.9.1')

@@ -1,0 +1,3 @@
+import { describeRecreatedTopics } from './recreated-suite.ts'
+
+describeRecreatedTopics('4.2.1')
