@@ -8,7 +8,7 @@ import { type FileResult, runTestFile, signalRunning } from './test-process.ts'
 import { addTallies, summaryLine } from './test-tally.ts'
 
 const USAGE = `Usage: npm test -- [part of a path …] [--concurrency=2] [--brokers=2] [--timeout-s=600] [--root=folder]
-Runs the test files whose path holds one of the parts, or all. --brokers says how many of those that start brokers run at
+Runs the test files whose path holds one of the parts; without one all but the proofs, which npm run proof runs. --brokers says how many of those that start brokers run at
 a time: they wait more than they compute.`
 const SLOWEST = 10
 

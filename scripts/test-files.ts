@@ -13,18 +13,27 @@ const TESTKIT_NAME = '@kafka-backup/testkit'
 // The testkit's conformance suites need no broker; what reaches this file can start one.
 const BROKER_SOURCE = 'packages/testkit/src/kafka-distribution.ts'
 
-/** All test files whose path holds one of the filters; all when there is none. Long runs are left out. */
+/** The proofs: whole stories on real brokers, of minutes. They run by `npm run proof`, or when they are named. */
+export const PROOF_FOLDERS = ['tests/fidelity/', 'tests/lineage/'] as const
+
+/** All test files whose path holds one of the filters; without one, all but the proofs. Long runs are left out. */
 export function findTestFiles(root: string, filters: readonly string[]): TestFiles {
   const files = globSync(PATTERNS, { cwd: root, exclude: (path) => path.includes('node_modules') })
     .map((path) => path.split(sep).join('/'))
     .filter((path) => !path.includes('/long/'))
-    .filter((path) => filters.length === 0 || filters.some((filter) => path.includes(filter)))
+    .filter((path) =>
+      filters.length === 0 ? !isProof(path) : filters.some((filter) => path.includes(filter)),
+    )
     .sort()
   const needsBroker = new Map(files.map((file) => [file, mayStartBrokers(root, file)]))
   return {
     light: files.filter((file) => !needsBroker.get(file)),
     withBrokers: files.filter((file) => needsBroker.get(file)),
   }
+}
+
+function isProof(path: string): boolean {
+  return PROOF_FOLDERS.some((folder) => path.startsWith(folder))
 }
 
 function mayStartBrokers(root: string, file: string): boolean {

@@ -125,6 +125,7 @@ test('files that may start brokers are told from those that cannot', () => {
     'packages/a/test/plain.test.ts': `// import '@kafka-backup/testkit'\n`,
     'tests/round-trip/a.test.ts': '',
     'tests/scripts/a.test.ts': '',
+    'tests/lineage/a.test.ts': '',
   }
   assert.deepEqual(
     withTree(files, (root) => findTestFiles(root, [])),
@@ -142,6 +143,16 @@ test('files that may start brokers are told from those that cannot', () => {
       ],
     },
   )
+})
+
+test('proofs run only when they are named', () => {
+  const files = { 'tests/lineage/a.test.ts': '', 'tests/fidelity/b.test.ts': '', 'tests/cli/c.test.ts': '' }
+  const found = (filters: string[]) => withTree(files, (root) => findTestFiles(root, filters).withBrokers)
+  assert.deepEqual(found([]), ['tests/cli/c.test.ts'])
+  assert.deepEqual(found(['tests/fidelity', 'a.test']), [
+    'tests/fidelity/b.test.ts',
+    'tests/lineage/a.test.ts',
+  ])
 })
 
 describe('a tally', () => {
