@@ -1,4 +1,4 @@
-import { rename, writeFile } from 'node:fs/promises'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import type { Observer, RunMetrics } from '@kafka-backup/core'
 
 /**
@@ -22,6 +22,11 @@ export class MetricsFile {
     this.#writing.catch(() => undefined)
   }
 
+  /** Takes how the run ended, for {@link close}. */
+  end(isComplete: boolean, atMs: number): void {
+    this.#metrics.end(isComplete, atMs)
+  }
+
   /** Writes the last figures. Resolves with a complaint if that fails: the run itself is not affected. */
   async close(): Promise<string | undefined> {
     await this.#writing.catch(() => undefined)
@@ -34,6 +39,11 @@ export class MetricsFile {
   async #write(): Promise<void> {
     const partial = `${this.#path}.partial`
     await writeFile(partial, this.#metrics.render())
-    await rename(partial, this.#path)
+    try {
+      await rename(partial, this.#path)
+    } catch (error) {
+      await rm(partial, { force: true })
+      throw error
+    }
   }
 }

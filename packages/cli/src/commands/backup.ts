@@ -45,50 +45,61 @@ export const backupCommand: Command = {
     "kafka-backup backup --config backup.yaml --topics 'payments-*' --dry-run",
   ],
   async run(context) {
-    const { config } = context.loaded
-    const storage = await beforeWriting(async () =>
-      openLocation(requireRepositoryUrl(config), context.registry.storages),
-    )
-    const source = requireCluster(config, 'source')
-    const security = source.security ? { security: source.security } : {}
-    const cluster = openCluster({
-      bootstrapServers: source.bootstrapServers,
-      clientId: CLIENT_ID,
-      ...security,
-    })
+    const metrics = context.options.dryRun === true ? undefined : metricsOf(context)
+    let isComplete = false
     try {
-      const { state, plan } = await beforeWriting(() => prepare(context, storage, cluster))
-      if (context.options.dryRun === true) {
-        return {
-          document: backupPlanDocument(plan),
-          text: backupPlanText(plan, storage.location),
-          exitCode: 0,
-        }
-      }
-      context.say(backupHeadline(plan, storage.location))
-      const metrics = metricsOf(context)
-      const report = await runBackup({
-        plan,
-        state,
-        storage,
-        cluster,
-        clientId: CLIENT_ID,
-        ...security,
-        bootstrapServers: source.bootstrapServers,
-        program: PROGRAM,
-        transform: context.registry.transform(containerOf(config), config.backup.compressionLevel),
-        tuning: tuningOf(config),
-        clock: context.clock,
-        random: context.random,
-        observe: metrics ? combineObservers([context.observe, metrics.observe]) : context.observe,
-        signal: context.signal,
-      }).finally(() => closeMetrics(context, metrics))
-      return result(report)
+      const result = await backUp(context, metrics)
+      isComplete = result.exitCode === 0
+      return result
     } finally {
-      await cluster.close()
-      await storage.close()
+      await closeMetrics(context, metrics, isComplete)
     }
   },
+}
+
+async function backUp(context: CommandContext, metrics: MetricsFile | undefined): Promise<CommandResult> {
+  const { config } = context.loaded
+  const storage = await beforeWriting(async () =>
+    openLocation(requireRepositoryUrl(config), context.registry.storages),
+  )
+  const source = requireCluster(config, 'source')
+  const security = source.security ? { security: source.security } : {}
+  const cluster = openCluster({
+    bootstrapServers: source.bootstrapServers,
+    clientId: CLIENT_ID,
+    ...security,
+  })
+  try {
+    const { state, plan } = await beforeWriting(() => prepare(context, storage, cluster))
+    if (context.options.dryRun === true) {
+      return {
+        document: backupPlanDocument(plan),
+        text: backupPlanText(plan, storage.location),
+        exitCode: 0,
+      }
+    }
+    context.say(backupHeadline(plan, storage.location))
+    const report = await runBackup({
+      plan,
+      state,
+      storage,
+      cluster,
+      clientId: CLIENT_ID,
+      ...security,
+      bootstrapServers: source.bootstrapServers,
+      program: PROGRAM,
+      transform: context.registry.transform(containerOf(config), config.backup.compressionLevel),
+      tuning: tuningOf(config),
+      clock: context.clock,
+      random: context.random,
+      observe: metrics ? combineObservers([context.observe, metrics.observe]) : context.observe,
+      signal: context.signal,
+    })
+    return result(report)
+  } finally {
+    await cluster.close()
+    await storage.close()
+  }
 }
 
 async function prepare(context: CommandContext, storage: StorageBackend, cluster: Cluster) {
@@ -149,7 +160,12 @@ function assertPartitionsChosen(topics: readonly string[], plan: BackupPlan, whe
   })
 }
 
-async function closeMetrics(context: CommandContext, metrics: MetricsFile | undefined): Promise<void> {
+async function closeMetrics(
+  context: CommandContext,
+  metrics: MetricsFile | undefined,
+  isComplete: boolean,
+): Promise<void> {
+  metrics?.end(isComplete, context.clock.nowMs())
   const complaint = await metrics?.close()
   if (complaint !== undefined) context.say(`Warning: ${complaint}`)
 }

@@ -282,7 +282,7 @@ export class BatchIntake {
   #compareWithAnchor(anchor: AnchorBatch, cursor: BatchCursor): void {
     this.#anchor = null
     const isSame = cursor.baseOffset === anchor.baseOffset && cursor.crc === anchor.crc
-    if (isSame || cursor.baseOffset > anchor.lastOffset) return
+    if (isSame || cursor.baseOffset > anchor.lastOffset || wasCleaned(cursor)) return
     this.#anchor = anchor
     throw new KafkaBackupError(
       'KB_SOURCE_REPLACED',
@@ -339,4 +339,13 @@ export class BatchIntake {
   #keep(slice: Buffer): void {
     if (slice.length > 0) this.#pending.push(Buffer.from(slice))
   }
+}
+
+/**
+ * Only the log cleaner leaves a batch with fewer records than offsets, or gives it a delete horizon: the topic was compacted
+ * since, whatever it is now, and such a batch proves nothing.
+ */
+function wasCleaned(cursor: BatchCursor): boolean {
+  if (cursor.messageSet !== null) return false
+  return cursor.hasDeleteHorizon || cursor.recordCount !== cursor.lastOffsetDelta + 1
 }

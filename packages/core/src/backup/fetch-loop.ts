@@ -56,6 +56,8 @@ const EMPTY_ANSWERS_MAX = 5
 // A response can be damaged on its way; a batch that is damaged in the log stays so.
 const CORRUPT_ANSWERS_MAX = 3
 const IDLE_MAX_MS = 30_000
+// How long transactions are waited for is looked at with every answer.
+const BLOCKED_WAIT_MAX_MS = 500
 
 interface SentRequest {
   readonly answer: Promise<FetchResponse>
@@ -152,7 +154,7 @@ export class FetchLoop {
   #send(positions: Positions): SentRequest {
     const { link, fetchMaxBytes, fetchMaxWaitMs, isReadCommitted, rackId, leaderEpochOf } = this.#options
     const answer = fetchBatches(link.connection, this.#version, {
-      maxWaitMs: fetchMaxWaitMs,
+      maxWaitMs: this.#isBlocked() ? Math.min(fetchMaxWaitMs, BLOCKED_WAIT_MAX_MS) : fetchMaxWaitMs,
       minBytes: 1,
       maxBytes: fetchMaxBytes,
       isReadCommitted,
@@ -161,6 +163,10 @@ export class FetchLoop {
     })
     answer.catch(() => undefined)
     return { answer, positions }
+  }
+
+  #isBlocked(): boolean {
+    return this.#live.some((writer) => this.#options.transactions.isBlocked(writer))
   }
 
   /** Hands each partition's batches to its writer; what is returned resolves when the response's bytes are free. */

@@ -114,11 +114,12 @@ async function applyChange(
 
 /** Since when the partition has been in trouble without having got anything meanwhile. */
 function noteTrouble(shared: SharedReading, writer: PartitionWriter): number {
-  const { offset, sinceMs } = shared.troubles.get(writer) ?? { offset: -1n, sinceMs: 0 }
-  if (offset === writer.intake.fetchOffset) return sinceMs
-  const nowMs = shared.clock.monotonicMs()
-  shared.troubles.set(writer, { offset: writer.intake.fetchOffset, sinceMs: nowMs })
-  return nowMs
+  const offset = writer.intake.fetchOffset
+  const known = shared.troubles.get(writer)
+  const before = known?.offset === offset ? known : undefined
+  const sinceMs = before?.sinceMs ?? shared.clock.monotonicMs()
+  shared.troubles.set(writer, { offset, sinceMs, attempts: (before?.attempts ?? 0) + 1 })
+  return sinceMs
 }
 
 function stillWaiting(shared: SharedReading, sinceMs: number): boolean {
@@ -146,5 +147,6 @@ function giveUp(
 function announce(shared: SharedReading, writer: PartitionWriter, symptom: Symptom): void {
   const error: KafkaBackupError | undefined = 'error' in symptom ? symptom.error : undefined
   const reason = error?.message ?? `${partitionName(writer.plan)} has to be asked for elsewhere`
-  shared.observe({ type: 'retry_scheduled', what: partitionName(writer.plan), reason, attempt: 1 })
+  const attempt = shared.troubles.get(writer)?.attempts ?? 1
+  shared.observe({ type: 'retry_scheduled', what: partitionName(writer.plan), reason, attempt })
 }

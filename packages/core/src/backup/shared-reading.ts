@@ -36,6 +36,13 @@ export interface ReadingOptions {
 /** Reads a group of partitions; resolves when each is done. */
 export type Follow = (group: readonly PartitionWriter[]) => Promise<void>
 
+/** A partition that could not be read on from `offset`, how often that was found, and when first. */
+export interface TroubleRecord {
+  readonly offset: bigint
+  readonly sinceMs: number
+  readonly attempts: number
+}
+
 /** What all groups of a run share. Times are monotonic. */
 export interface SharedReading extends ReadingOptions {
   readonly buffers: ResponseBuffers
@@ -43,7 +50,7 @@ export interface SharedReading extends ReadingOptions {
   readonly watch: ReadingWatch
   readonly transactions: TransactionWait
   /** Since when a partition could not be read on from an offset. */
-  readonly troubles: Map<PartitionWriter, { readonly offset: bigint; readonly sinceMs: number }>
+  readonly troubles: Map<PartitionWriter, TroubleRecord>
   /** Brokers that leaders have named as nearer, until when they are asked; -1: nobody but the leader is. */
   readonly replicas: Map<PartitionWriter, { readonly broker: number; readonly untilMs: number }>
   readonly follow: Follow

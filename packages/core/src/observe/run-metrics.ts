@@ -19,6 +19,8 @@ const FAMILIES = {
   kafka_backup_offsets_skipped_total: ['counter', 'Offsets in gaps, by reason.'],
   kafka_backup_divergences_total: ['counter', 'Histories that the source has begun anew, by reason.'],
   kafka_backup_unread_offsets: ['gauge', 'Offsets that the run wanted and did not get, by reason.'],
+  kafka_backup_last_run_complete: ['gauge', '1 when the last run ended complete, 0 when it did not.'],
+  kafka_backup_last_run_end_timestamp_seconds: ['gauge', 'When the last run ended.'],
   kafka_backup_deletion_seconds_left: [
     'gauge',
     'Estimated time until unread offsets are deleted, when last warned.',
@@ -42,6 +44,12 @@ export class RunMetrics {
 
   readonly observe: Observer = (event) => {
     this.#count(event)
+  }
+
+  /** Takes how the run ended; `atMs` in milliseconds since the epoch. */
+  end(isComplete: boolean, atMs: number): void {
+    this.#set('kafka_backup_last_run_complete', {}, isComplete ? 1 : 0)
+    this.#set('kafka_backup_last_run_end_timestamp_seconds', {}, atMs / 1_000)
   }
 
   /** The text exposition format, version 0.0.4. */

@@ -40,3 +40,10 @@ test('labels are escaped as the format wants it', () => {
   metrics.observe({ type: 'commit_created', number: 1n, durationMs: 1 })
   assert.match(metrics.render(), /backup_id="a\\"b\\\\c\\nd"\} 1\n$/)
 })
+
+test('how the run ended is told, and when', () => {
+  const metrics = new RunMetrics({ backup_id: 'daily' })
+  metrics.end(false, 1_700_000_000_500)
+  assert.match(metrics.render(), /kafka_backup_last_run_complete\{backup_id="daily"\} 0\n/)
+  assert.match(metrics.render(), /_end_timestamp_seconds\{backup_id="daily"\} 1700000000\.5\n/)
+})
