@@ -79,6 +79,7 @@ describe('reading from the replica in the own rack', () => {
   test('a run goes on with the leader when that replica is killed', async () => {
     const archive = place('killed')
     const unthrottle = await throttleProgram(cluster, { readBytesPerSec: BYTES_PER_SEC })
+    const before = await fetchesOf(NEAR)
     const args = [...backupArgs(cluster, archive, [TOPIC]), ...MANY_COMMITS, '--rack-id', 'b']
     const running = startProgram(args)
     await until('something is committed', async () => {
@@ -86,6 +87,7 @@ describe('reading from the replica in the own rack', () => {
       return (await committedEnd(archive, { topic: TOPIC, partition: 0 })) > 0n
     })
     await cluster.broker(NEAR).kill()
+    assert.ok((await fetchesOf(NEAR)) > before, 'it was read from until then')
     assertExit(await running.ended, 0)
     await unthrottle()
     await expectComplete(archive)
