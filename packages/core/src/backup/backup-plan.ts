@@ -4,7 +4,7 @@ import type { DivergenceRecord, IsolationLevel, TopicRecord } from '../format/co
 import type { LastBatch } from '../format/segment-record.ts'
 import { type ClusterDescription, partitionName, type TopicDescription } from '../kafka/cluster.ts'
 import { parseKey } from '../repository/key-layout.ts'
-import { type EpochHistory, epochHistoryOf } from './epoch-history.ts'
+import { type EpochHistory, epochHistoryOf, isUnderNewEpoch } from './epoch-history.ts'
 
 /** What will be read of one partition: [beginOffset, targetOffset). */
 export interface PartitionPlan {
@@ -155,9 +155,11 @@ function findDivergence(
   if (isRecreated(known, input.state.topics.get(topic.name), topic)) {
     return { ...record, reason: 'topic_recreated', commonEndOffset: null, beginOffset: logStart }
   }
-  const commonEnd = input.commonEnds.get(partitionName(known)) ?? null
-  const isTruncated = commonEnd !== null || end < known.nextOffset
-  if (!isTruncated) return null
+  const partedAt = input.commonEnds.get(partitionName(known)) ?? null
+  if (partedAt === null && end >= known.nextOffset) return null
+  const leaderEpoch =
+    topic.partitions.find(({ partition }) => partition === known.partition)?.leaderEpoch ?? -1
+  const commonEnd = isUnderNewEpoch(epochHistoryOf(known), leaderEpoch) ? partedAt : null
   const beginOffset = beginOfHistory(commonEnd, logStart)
   return { ...record, reason: 'log_truncated', commonEndOffset: commonEnd, beginOffset }
 }

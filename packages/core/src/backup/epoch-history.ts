@@ -56,6 +56,14 @@ export async function findCommonEnd(history: EpochHistory, ask: AskEpochEnd): Pr
   return history.starts.length > 0 ? common : null
 }
 
+/**
+ * Whether a common end can be believed. A leader that lost records to an election goes on under an epoch that nobody read from; one
+ * that is still in the last epoch that was read is another disk, on which the same numbers may stand for other records.
+ */
+export function isUnderNewEpoch(history: EpochHistory, leaderEpoch: number): boolean {
+  return leaderEpoch > lastEpochOf(history)
+}
+
 function ownEndOf(history: EpochHistory, epoch: number): bigint {
   return history.starts.find(([other]) => other > epoch)?.[1] ?? history.nextOffset
 }

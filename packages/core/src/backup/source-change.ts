@@ -2,7 +2,7 @@ import type { DivergenceRecord } from '../format/commit.ts'
 import { type Cluster, type ClusterSurvey, partitionName, type TopicDescription } from '../kafka/cluster.ts'
 import { askEpochEnd } from './ask-epoch-end.ts'
 import { beginOfHistory } from './backup-plan.ts'
-import { findCommonEnd } from './epoch-history.ts'
+import { findCommonEnd, isUnderNewEpoch } from './epoch-history.ts'
 import type { Symptom } from './fetch-loop.ts'
 import type { PartitionWriter } from './partition-writer.ts'
 
@@ -50,7 +50,7 @@ export async function examineSource(
   if (description.leader < 0) return { kind: 'none' }
   const extent = await extentOf(cluster, writer)
   if (isOther) return diverged(writer, topic, extent, { reason: 'topic_recreated', commonEndOffset: null })
-  return compareHistories(cluster, writer, symptom, { topic, extent })
+  return compareHistories(cluster, writer, symptom, { topic, extent, leaderEpoch: description.leaderEpoch })
 }
 
 interface LogExtent {
@@ -65,18 +65,24 @@ async function extentOf(cluster: Cluster, { plan }: PartitionWriter): Promise<Lo
   return { logStart: starts.get(name) ?? 0n, end: ends.get(name) ?? 0n }
 }
 
+interface Found {
+  readonly topic: TopicDescription
+  readonly extent: LogExtent
+  readonly leaderEpoch: number
+}
+
 async function compareHistories(
   cluster: Cluster,
   writer: PartitionWriter,
   symptom: Symptom,
-  { topic, extent }: { readonly topic: TopicDescription; readonly extent: LogExtent },
+  { topic, extent, leaderEpoch }: Found,
 ): Promise<SourceChange> {
   const { plan, intake } = writer
   const { epochs, nextOffset } = intake
   const commonEnd = await findCommonEnd(epochs, askEpochEnd(cluster, plan))
   const isParted = commonEnd !== null && commonEnd < epochs.nextOffset
   if (isParted || extent.end < nextOffset) {
-    const commonEndOffset = isParted ? commonEnd : null
+    const commonEndOffset = isParted && isUnderNewEpoch(epochs, leaderEpoch) ? commonEnd : null
     return diverged(writer, topic, extent, { reason: 'log_truncated', commonEndOffset })
   }
   if (symptom.kind === 'diverged' && symptom.isProven) {
