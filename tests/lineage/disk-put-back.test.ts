@@ -58,7 +58,10 @@ describe('when the disk of a broker is put back to an earlier state', () => {
     const [same, longer, shorter, ...more] = divergenceLines(report)
     assert.match(same!, /^orders\/0: log_replaced, lineage 2, common below null, begins at 0, held 60$/)
     assert.match(longer!, /^orders\/1: log_replaced, lineage 2, common below null, begins at 0, held 60$/)
-    assert.match(shorter!, /^orders\/2: log_(?:replaced|truncated), lineage 2, common below null, begins at 0, held 60$/)
+    assert.match(
+      shorter!,
+      /^orders\/2: log_(?:replaced|truncated), lineage 2, common below null, begins at 0, held 60$/,
+    )
     assert.deepEqual([more, report.gaps, report.unread], [[], [], []])
     assert.equal(backupDocumentOf(await expectExit(0, backupArgs(cluster, archive, [TOPIC]))).records, 0)
     await expectComplete(archive)
