@@ -46,8 +46,6 @@ export interface BackupPlan {
   /** Topics that are new to the backup or have changed. */
   readonly changedTopics: readonly TopicRecord[]
   readonly topicCount: number
-  /** Topics of the backup that the cluster no longer has. */
-  readonly vanishedTopics: readonly string[]
   readonly isolation: IsolationLevel
   readonly partitions: readonly PartitionPlan[]
   readonly newOffsets: bigint
@@ -57,7 +55,6 @@ export interface BackupPlan {
 export interface BackupPlanInput {
   readonly state: BackupState
   readonly description: ClusterDescription
-  readonly existingTopics: readonly string[]
   readonly isolation: IsolationLevel
   readonly isChosen: (topic: string, partition: number) => boolean
   readonly logStarts: ReadonlyMap<string, bigint>
@@ -81,7 +78,6 @@ export function planBackup(input: BackupPlanInput): BackupPlan {
       .filter(({ partition }) => input.isChosen(topic.name, partition))
       .map(({ partition }) => planPartition(input, topic, partition)),
   )
-  const existing = new Set(input.existingTopics)
   return {
     backupId: state.backupId,
     clusterId: description.clusterId,
@@ -90,7 +86,6 @@ export function planBackup(input: BackupPlanInput): BackupPlan {
     targetAtMs: input.targetAtMs,
     changedTopics: description.topics.filter((topic) => isChanged(state, topic)).map(topicRecord),
     topicCount: description.topics.length,
-    vanishedTopics: [...state.topics.keys()].filter((name) => !existing.has(name)).sort(),
     isolation: input.isolation,
     partitions,
     newOffsets: partitions.reduce((sum, entry) => sum + entry.targetOffset - entry.beginOffset, 0n),
@@ -112,18 +107,7 @@ function planPartition(input: BackupPlanInput, topic: TopicDescription, partitio
     nextSequence: nextSequence(input.state, topic.name, partition),
     divergence,
   }
-  if (!known || divergence) {
-    return {
-      ...base,
-      lineage: divergence?.lineage ?? 1,
-      beginOffset: logStart,
-      targetOffset: larger(end, logStart),
-      anchor: null,
-      epochs: { starts: [], nextOffset: logStart },
-      marginOffsets: 0n,
-      gap: divergence ? gapOfHistory(divergence, logStart) : null,
-    }
-  }
+  if (!known || divergence) return { ...base, ...beginningOf(divergence, { logStart, end }) }
   const wanted = known.nextOffset
   const beginOffset = larger(logStart, wanted)
   return {
@@ -143,7 +127,7 @@ function findDivergence(
   input: BackupPlanInput,
   topic: TopicDescription,
   known: PartitionState,
-  { logStart, end }: { readonly logStart: bigint; readonly end: bigint },
+  { logStart, end }: LogExtent,
 ): DivergenceRecord | null {
   const record = {
     topic: known.topic,
@@ -169,9 +153,24 @@ export function beginOfHistory(commonEnd: bigint | null, logStart: bigint): bigi
   return commonEnd !== null && commonEnd < logStart ? commonEnd : logStart
 }
 
-/** The offsets of a new history that were deleted before it was noticed. */
-export function gapOfHistory({ beginOffset }: DivergenceRecord, logStart: bigint): PartitionPlan['gap'] {
-  return beginOffset < logStart ? { firstOffset: beginOffset, endOffset: logStart } : null
+/** Where a log begins and ends (exclusive). */
+export interface LogExtent {
+  readonly logStart: bigint
+  readonly end: bigint
+}
+
+/** How a history is read of which the backup holds nothing: a partition's first (null), or one that a divergence began. */
+export function beginningOf(divergence: DivergenceRecord | null, { logStart, end }: LogExtent) {
+  const isDeleted = divergence !== null && divergence.beginOffset < logStart
+  return {
+    lineage: divergence?.lineage ?? 1,
+    beginOffset: logStart,
+    targetOffset: larger(end, logStart),
+    anchor: null,
+    epochs: { starts: [], nextOffset: logStart },
+    marginOffsets: 0n,
+    gap: isDeleted ? { firstOffset: divergence.beginOffset, endOffset: logStart } : null,
+  }
 }
 
 /** Brokers without topic ids betray a topic of the same name only when it has fewer partitions. */

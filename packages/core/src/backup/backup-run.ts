@@ -16,7 +16,7 @@ import { invariant } from '../runtime/invariant.ts'
 import type { Random } from '../runtime/random.ts'
 import { settleAll } from '../runtime/settle-all.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
-import { type BackupPlan, gapOfHistory } from './backup-plan.ts'
+import { type BackupPlan, beginningOf } from './backup-plan.ts'
 import { type BackupReport, BackupTally } from './backup-report.ts'
 import { FRAME_MIN_BYTES } from './batch-intake.ts'
 import { DigestThread } from './digest-thread.ts'
@@ -190,7 +190,7 @@ class BackupRun {
   /** Ends the history that a writer reads, in a commit of its own, and begins the one that the source has now. */
   async #beginLineage(
     writer: PartitionWriter,
-    { divergence, topic, logStart, targetOffset }: Extract<SourceChange, { kind: 'diverged' }>,
+    { divergence, topic, extent }: Extract<SourceChange, { kind: 'diverged' }>,
   ): Promise<PartitionWriter> {
     await writer.retire()
     // A restore as of this commit has all of the old history and nothing of the new one.
@@ -198,15 +198,9 @@ class BackupRun {
     this.#noteTopic(topic)
     const successor = new PartitionWriter(this.#writerContext, {
       ...writer.plan,
+      ...beginningOf(divergence, extent),
       topicId: divergence.topicId,
-      lineage: divergence.lineage,
       divergence,
-      beginOffset: logStart,
-      targetOffset,
-      anchor: null,
-      epochs: { starts: [], nextOffset: logStart },
-      marginOffsets: 0n,
-      gap: gapOfHistory(divergence, logStart),
       nextSequence: writer.nextSequence,
     })
     this.#writers.push(successor)

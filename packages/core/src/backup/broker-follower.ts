@@ -1,8 +1,9 @@
 import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { openBrokerLink } from '../kafka/broker-connections.ts'
-import { type ClusterDescription, type PartitionDescription, partitionName } from '../kafka/cluster.ts'
+import { type ClusterDescription, partitionName } from '../kafka/cluster.ts'
 import { backoffDelayMs } from '../runtime/retry.ts'
 import { settleAll } from '../runtime/settle-all.ts'
+import { describedPartition } from './described-partition.ts'
 import { FetchLoop, type LostPartition } from './fetch-loop.ts'
 import { backToLeader, goOnAfterLoss } from './lost-partition.ts'
 import { blameTransactions } from './open-transactions.ts'
@@ -64,8 +65,12 @@ export class BrokerFollower {
     const [first] = writers
     if (!first) return
     const broker = this.#brokerOf(description, first)
-    const leader = findPartition(description, first)?.leader ?? -1
+    const leader = describedPartition(description, first.plan).partition?.leader ?? -1
     const isLeaderOnly = this.#replicaOf(first) === LEADER_ONLY
+    const epochOf = ({ plan }: PartitionWriter) =>
+      describedPartition(description, plan).partition?.leaderEpoch
+    // Every request asks for them: looked up once for a connection.
+    const leaderEpochs = new Map(writers.map((writer) => [writer, epochOf(writer) ?? -1]))
     const options = { clientId, buffers, signal, ...(security ? { security } : {}) }
     const link = await openBrokerLink(description.brokers.get(broker), options)
     const close = () => link.connection.close()
@@ -77,7 +82,7 @@ export class BrokerFollower {
         writers,
         rackId: isLeaderOnly ? '' : this.#shared.rackId,
         isReplica: broker !== leader,
-        leaderEpochOf: (writer) => findPartition(description, writer)?.leaderEpoch ?? -1,
+        leaderEpochs,
         onPartitionsLost: (lost) => this.#handOver(lost, handedOver),
         onBlocked: (writer, isOver) => this.#blame(writer, isOver),
         onProgress: () => this.#noteProgress(),
@@ -106,7 +111,7 @@ export class BrokerFollower {
   #brokerOf(description: ClusterDescription, writer: PartitionWriter): number {
     const replica = this.#replicaOf(writer) ?? LEADER_ONLY
     if (replica !== LEADER_ONLY && description.brokers.has(replica)) return replica
-    return findPartition(description, writer)?.leader ?? -1
+    return describedPartition(description, writer.plan).partition?.leader ?? -1
   }
 
   #replicaOf(writer: PartitionWriter): number | undefined {
@@ -161,13 +166,10 @@ function lostBy(
   writer: PartitionWriter,
 ): LostPartition[] {
   const { plan } = writer
-  const topic = survey.topics.find(({ name }) => name === plan.topic)
-  const isOther =
-    topic != null && plan.topicId !== null && topic.topicId !== null && topic.topicId !== plan.topicId
-  const partition = findPartition(survey, writer)
-  if (partition && partition.leader >= 0 && !isOther) return []
+  const { partition, isOtherTopic } = describedPartition(survey, plan)
+  if (partition && partition.leader >= 0 && !isOtherTopic) return []
   const message = partition
-    ? isOther
+    ? isOtherTopic
       ? `${plan.topic} is another topic than before`
       : `${partitionName(plan)} has no leader`
     : `${partitionName(plan)} is not there`
@@ -175,14 +177,6 @@ function lostBy(
     context: { topic: plan.topic, partition: plan.partition },
   })
   return [{ writer, symptom: { kind: 'gone', error } }]
-}
-
-function findPartition(
-  description: ClusterDescription,
-  { plan }: PartitionWriter,
-): PartitionDescription | undefined {
-  const topic = description.topics.find(({ name }) => name === plan.topic)
-  return topic?.partitions.find(({ partition }) => partition === plan.partition)
 }
 
 function describeGroup(writers: readonly PartitionWriter[]): string {

@@ -33,7 +33,8 @@ export interface LostPartition {
 export interface FetchLoopOptions {
   readonly link: BrokerLink
   readonly writers: readonly PartitionWriter[]
-  readonly leaderEpochOf: (writer: PartitionWriter) => number
+  /** By the metadata; -1 when unknown. */
+  readonly leaderEpochs: ReadonlyMap<PartitionWriter, number>
   /** The broker is not the leader: what it does not have proves nothing. */
   readonly isReplica: boolean
   readonly isReadCommitted: boolean
@@ -152,14 +153,14 @@ export class FetchLoop {
   }
 
   #send(positions: Positions): SentRequest {
-    const { link, fetchMaxBytes, fetchMaxWaitMs, isReadCommitted, rackId, leaderEpochOf } = this.#options
+    const { link, fetchMaxBytes, fetchMaxWaitMs, isReadCommitted, rackId, leaderEpochs } = this.#options
     const answer = fetchBatches(link.connection, this.#version, {
       maxWaitMs: this.#isBlocked() ? Math.min(fetchMaxWaitMs, BLOCKED_WAIT_MAX_MS) : fetchMaxWaitMs,
       minBytes: 1,
       maxBytes: fetchMaxBytes,
       isReadCommitted,
       rackId,
-      partitions: fetchEntries(positions, fetchMaxBytes, leaderEpochOf),
+      partitions: fetchEntries(positions, fetchMaxBytes, leaderEpochs),
     })
     answer.catch(() => undefined)
     return { answer, positions }
@@ -291,8 +292,7 @@ export class FetchLoop {
   #rotate(served: readonly PartitionWriter[], lost: readonly PartitionWriter[]): void {
     const gone = new Set([...served, ...lost])
     const waiting = this.#live.filter((writer) => !gone.has(writer))
-    const staying = new Set(lost)
-    this.#live = [...waiting, ...served].filter((writer) => !writer.isDone && !staying.has(writer))
+    this.#live = [...waiting, ...served].filter((writer) => !writer.isDone)
   }
 
   #symptomOf(fetched: FetchedPartition): Symptom | undefined {

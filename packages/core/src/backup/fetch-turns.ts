@@ -42,7 +42,7 @@ export class FetchTurns {
 export function fetchEntries(
   positions: Positions,
   fetchMaxBytes: number,
-  leaderEpochOf: (writer: PartitionWriter) => number,
+  leaderEpochs: ReadonlyMap<PartitionWriter, number>,
 ): FetchPartition[] {
   const share = Math.floor(fetchMaxBytes / Math.max(positions.size, 1))
   return [...positions].map(([writer, position]) => ({
@@ -50,7 +50,7 @@ export function fetchEntries(
     topicId: writer.plan.topicId,
     partition: writer.plan.partition,
     fetchOffset: position.offset,
-    leaderEpoch: leaderEpochOf(writer),
+    leaderEpoch: leaderEpochs.get(writer) ?? -1,
     lastFetchedEpoch: position.lastEpoch,
     partitionMaxBytes: Math.max(share, PARTITION_MIN_BYTES),
   }))

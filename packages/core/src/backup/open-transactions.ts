@@ -13,13 +13,12 @@ export async function blameTransactions(
   isOver: boolean,
 ): Promise<void> {
   const { plan, intake } = writer
+  const unnamed = `a transaction is open at offset ${intake.nextOffset}`
   // Given up at once, so that no answer that is under way is waited for; the words follow.
-  if (isOver) writer.giveUp('open_transaction', `a transaction is open at offset ${intake.nextOffset}`)
+  if (isOver) writer.giveUp('open_transaction', unnamed)
   const open = await findOpen(shared, writer)
-  for (const { producerId, transactionalId, firstOffset, beganAtMs, lastWriteAtMs } of open.slice(
-    0,
-    NAMED_MAX,
-  )) {
+  const shown = open.slice(0, NAMED_MAX)
+  for (const { producerId, transactionalId, firstOffset, beganAtMs, lastWriteAtMs } of shown) {
     shared.observe({
       type: 'transaction_blocks',
       topic: plan.topic,
@@ -31,10 +30,8 @@ export async function blameTransactions(
     })
   }
   if (!isOver) return
-  const named = open.slice(0, NAMED_MAX).map(describeTransaction)
-  const more = open.length > NAMED_MAX ? ` and ${open.length - NAMED_MAX} more` : ''
-  const detail =
-    named.length > 0 ? named.join('; ') + more : `a transaction is open at offset ${intake.nextOffset}`
+  const more = open.length > shown.length ? ` and ${open.length - shown.length} more` : ''
+  const detail = shown.length > 0 ? shown.map(describeTransaction).join('; ') + more : unnamed
   shared.observe({ type: 'partition_unread', ...writer.giveUp('open_transaction', detail) })
 }
 

@@ -42,7 +42,6 @@ async function prepareOnce(
   choice: BackupChoice,
   clock: Clock,
 ): Promise<BackupPlan> {
-  const existingTopics = await cluster.topicNames()
   const description = await cluster.describe(choice.topics)
   const partitions = description.topics.flatMap((topic) => chosenPartitions(topic, choice))
   assertLeaders(description.topics, choice)
@@ -54,7 +53,6 @@ async function prepareOnce(
   return planBackup({
     state,
     description,
-    existingTopics,
     isolation: choice.isolation,
     isChosen: choice.isChosen,
     logStarts,

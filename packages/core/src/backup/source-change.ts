@@ -1,7 +1,8 @@
 import type { DivergenceRecord } from '../format/commit.ts'
-import { type Cluster, type ClusterSurvey, partitionName, type TopicDescription } from '../kafka/cluster.ts'
+import { type Cluster, partitionName, type TopicDescription } from '../kafka/cluster.ts'
 import { askEpochEnd } from './ask-epoch-end.ts'
-import { beginOfHistory } from './backup-plan.ts'
+import { beginOfHistory, type LogExtent } from './backup-plan.ts'
+import { describedPartition } from './described-partition.ts'
 import { findCommonEnd, isUnderNewEpoch } from './epoch-history.ts'
 import type { Symptom } from './fetch-loop.ts'
 import type { PartitionWriter } from './partition-writer.ts'
@@ -20,9 +21,8 @@ export type SourceChange =
       readonly kind: 'diverged'
       readonly divergence: DivergenceRecord
       readonly topic: TopicDescription
-      /** Where the new history's log begins and ends now. */
-      readonly logStart: bigint
-      readonly targetOffset: bigint
+      /** Of the new history, now. */
+      readonly extent: LogExtent
     }
 
 const TOPIC_AUTHORIZATION_FAILED = 29
@@ -43,19 +43,13 @@ export async function examineSource(
   const survey = await cluster.survey([plan.topic])
   const absent = survey.absent.get(plan.topic)
   if (absent) return { kind: 'absent', reason: absent }
-  const topic = topicOf(survey, plan.topic)
-  const isOther = plan.topicId !== null && topic?.topicId != null && topic.topicId !== plan.topicId
-  const description = topic?.partitions.find(({ partition }) => partition === plan.partition)
-  if (!topic || !description) return { kind: 'absent', reason: 'missing' }
-  if (description.leader < 0) return { kind: 'none' }
+  const { topic, partition, isOtherTopic } = describedPartition(survey, plan)
+  if (!topic || !partition) return { kind: 'absent', reason: 'missing' }
+  if (partition.leader < 0) return { kind: 'none' }
   const extent = await extentOf(cluster, writer)
-  if (isOther) return diverged(writer, topic, extent, { reason: 'topic_recreated', commonEndOffset: null })
-  return compareHistories(cluster, writer, symptom, { topic, extent, leaderEpoch: description.leaderEpoch })
-}
-
-interface LogExtent {
-  readonly logStart: bigint
-  readonly end: bigint
+  if (isOtherTopic)
+    return diverged(writer, topic, extent, { reason: 'topic_recreated', commonEndOffset: null })
+  return compareHistories(cluster, writer, symptom, { topic, extent, leaderEpoch: partition.leaderEpoch })
 }
 
 async function extentOf(cluster: Cluster, { plan }: PartitionWriter): Promise<LogExtent> {
@@ -96,7 +90,7 @@ async function compareHistories(
 function diverged(
   writer: PartitionWriter,
   topic: TopicDescription,
-  { logStart, end }: LogExtent,
+  extent: LogExtent,
   found: Pick<DivergenceRecord, 'reason' | 'commonEndOffset'>,
 ): SourceChange {
   const { plan, intake } = writer
@@ -105,13 +99,9 @@ function diverged(
     partition: plan.partition,
     lineage: plan.lineage + 1,
     topicId: topic.topicId,
-    beginOffset: beginOfHistory(found.commonEndOffset, logStart),
+    beginOffset: beginOfHistory(found.commonEndOffset, extent.logStart),
     previousEndOffset: intake.nextOffset,
     ...found,
   }
-  return { kind: 'diverged', divergence, topic, logStart, targetOffset: end > logStart ? end : logStart }
-}
-
-function topicOf(survey: ClusterSurvey, name: string): TopicDescription | undefined {
-  return survey.topics.find((topic) => topic.name === name)
+  return { kind: 'diverged', divergence, topic, extent }
 }
