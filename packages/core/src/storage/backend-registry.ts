@@ -2,9 +2,13 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { invalidLocation } from './location-errors.ts'
 import type { StorageBackend } from './storage-backend.ts'
+import { NO_CREDENTIALS, type StorageCredentials } from './storage-credentials.ts'
 
-/** Makes the backend of one scheme. @throws KB_LOCATION_INVALID; it does no I/O. */
-export type BackendFactory = (url: URL) => StorageBackend
+/**
+ * Makes the backend of one scheme. It does no I/O and loads no vendor's SDK: both wait for the first call. What is no secret
+ * (region, endpoint, …) stands in the query of the URL, secrets in `credentials`. @throws KB_LOCATION_INVALID
+ */
+export type BackendFactory = (url: URL, credentials: StorageCredentials) => StorageBackend
 
 const SCHEME_PATTERN = /^([a-z][a-z0-9+.-]*):/i
 
@@ -15,6 +19,7 @@ const SCHEME_PATTERN = /^([a-z][a-z0-9+.-]*):/i
 export function openLocation(
   location: string,
   factories: ReadonlyMap<string, BackendFactory>,
+  credentials: StorageCredentials = NO_CREDENTIALS,
 ): StorageBackend {
   const scheme = SCHEME_PATTERN.exec(location)?.[1]?.toLowerCase()
   if (scheme === undefined) throw plainPath(location)
@@ -31,7 +36,7 @@ export function openLocation(
   if (!location.slice(scheme.length + 1).startsWith('//')) {
     throw invalidLocation(location, `${scheme}: is not followed by //`, `Write ${scheme}://…`)
   }
-  return factory(parseUrl(location))
+  return factory(parseUrl(location), credentials)
 }
 
 function parseUrl(location: string): URL {
