@@ -41,6 +41,16 @@ const PLACE_FLAGS = new Set([
   'include-internal-topics',
   'partitions',
   'as-of-commit',
+  'from',
+  'to',
+  'offsets',
+  'source-partitions',
+  'partition-mapping',
+  'repartition',
+  'existing-topics',
+  'keep-offsets',
+  'resume',
+  'verify',
   'dry-run',
 ])
 

@@ -17,6 +17,14 @@ export {
   LATEST_KAFKA,
 } from './kafka-distribution.ts'
 export {
+  type DecideFate,
+  type KafkaProxy,
+  type OnStrike,
+  openKafkaProxy,
+  type RequestFate,
+  type SeenRequest,
+} from './kafka-proxy.ts'
+export {
   type ConsoleConsumerJob,
   KafkaTools,
   type NewTopic,

@@ -1,26 +1,33 @@
 import {
+  beginRestore,
   type Cluster,
   type ClusterSettings,
+  mayUseTransactions,
   openCluster,
-  openExistingBackup,
   openLocation,
-  planRestore,
-  preflightRestore,
+  type PreparedRestore,
+  purgedTopics,
+  RateLimiter,
+  type RestoreLedger,
+  type RestoreRequest,
   requireBackupId,
   requireCluster,
   requireRepositoryUrl,
   runRestore,
   type StorageBackend,
+  transactionalIdOf,
 } from '@kafka-backup/core'
 import { beforeWriting } from '../before-writing.ts'
 import { chosenTopics } from '../chosen-topics.ts'
-import type { Command, CommandContext } from '../command.ts'
+import type { Command, CommandContext, CommandResult } from '../command.ts'
+import { confirmNames } from '../confirm.ts'
 import { CLIENT_ID } from '../program-name.ts'
+import { restorePlanDocument, restorePlanText } from '../render/restore-plan-text.ts'
 import {
+  finishedDocument,
+  finishedText,
   restoreDocument,
   restoreHeadline,
-  restorePlanDocument,
-  restorePlanText,
   restoreReportText,
 } from '../render/restore-text.ts'
 
@@ -29,15 +36,17 @@ export const restoreCommand: Command = {
   name: 'restore',
   summary: 'Write a backup into a cluster',
   description:
-    'Writes the committed records of a backup into topics that are empty or do not exist yet, each into the partition it came from. What speaks against it is said before anything is written; --dry-run shows the plan.',
+    'Writes the committed records of a backup into a cluster, each exactly once: whatever dies in between, the same command with --resume goes on. What speaks against it is said before anything is written; --dry-run shows the plan.',
   verb: 'restore',
-  options: [],
+  options: [{ flags: '--yes', description: 'do not ask before records of the target are deleted' }],
   examples: [
     'kafka-backup restore --repo file:///var/backups --backup-id daily \\',
     '    --bootstrap-servers dr:9092 --dry-run',
     'kafka-backup restore --repo file:///var/backups --backup-id daily \\',
     '    --bootstrap-servers dr:9092 --topics orders \\',
     '    --topic-mapping orders=orders-copy',
+    'kafka-backup restore --repo file:///var/backups --backup-id daily \\',
+    '    --bootstrap-servers dr:9092 --to 2026-11-21T01:30:00Z --resume',
     'kafka-backup restore --repo file:///var/backups --backup-id daily \\',
     '    --bootstrap-servers dr:9092 --as-of-commit 7',
   ],
@@ -47,41 +56,26 @@ export const restoreCommand: Command = {
       openLocation(requireRepositoryUrl(config), context.registry.storages),
     )
     const target = requireCluster(config, 'target')
-    const security = target.security ? { security: target.security } : {}
     const cluster = openCluster({
       bootstrapServers: target.bootstrapServers,
       clientId: CLIENT_ID,
-      ...security,
+      ...securityOf(target),
     })
     try {
-      const { plan, targetPlan } = await beforeWriting(() => prepare(context, storage, cluster))
+      const prepared = await beforeWriting(() => prepare(context, storage, cluster, target))
       if (config.restore.dryRun) {
         return {
-          document: restorePlanDocument(plan, targetPlan),
-          text: restorePlanText(plan, targetPlan),
+          document: restorePlanDocument(prepared, config.restore.pace),
+          text: restorePlanText(prepared, config.restore.pace),
           exitCode: 0,
         }
       }
-      context.say(restoreHeadline(plan, targetPlan))
-      const report = await runRestore({
-        plan,
-        target: targetPlan,
-        storage,
-        transforms: context.registry.transformsById(),
-        cluster,
-        clientId: CLIENT_ID,
-        ...security,
-        produceTimeoutMs: config.restore.produceTimeoutMs,
-        connectionsPerBroker: target.connectionsPerBroker,
-        clock: context.clock,
-        observe: context.observe,
-        signal: context.signal,
-      })
-      return {
-        document: restoreDocument(report),
-        text: restoreReportText(report),
-        exitCode: report.outcome === 'complete' ? 0 : 3,
+      const { known } = prepared
+      if (known?.state.finished) {
+        return { document: finishedDocument(known.state), text: finishedText(known.state), exitCode: 0 }
       }
+      await beforeWriting(() => confirmPurge(context, prepared))
+      return await run(context, { prepared, storage, cluster, target })
     } finally {
       await cluster.close()
       await storage.close()
@@ -89,26 +83,141 @@ export const restoreCommand: Command = {
   },
 }
 
-async function prepare(context: CommandContext, storage: StorageBackend, cluster: Cluster) {
-  const { config } = context.loaded
-  const state = await openExistingBackup(storage, requireBackupId(config), {
-    signal: context.signal,
-    asOfCommit: config.restore.asOfCommit,
-  })
-  const patterns = patternsOf(requireCluster(config, 'target'))
-  const topics = chosenTopics(patterns, [...state.topics.keys()], `in backup ${state.backupId}`)
-  const plan = planRestore(state, { topics, topicMapping: config.restore.topicMapping })
-  const targetPlan = await preflightRestore(cluster, plan, {
-    isCreatingTopics: config.restore.createTopics,
-    replicationFactor: config.restore.defaultReplicationFactor,
-    nowMs: context.clock.nowMs(),
-    signal: context.signal,
-  })
-  return { plan, targetPlan }
+function securityOf(target: ClusterSettings) {
+  return target.security ? { security: target.security } : {}
 }
 
-/** Without a choice everything that was backed up is restored, internal topics that were asked for included. */
-function patternsOf(target: ClusterSettings) {
+function prepare(
+  context: CommandContext,
+  storage: StorageBackend,
+  cluster: Cluster,
+  target: ClusterSettings,
+): Promise<PreparedRestore> {
+  const { config } = context.loaded
+  const { choices, pace } = config.restore
+  const backupId = requireBackupId(config)
+  return beginRestore({
+    storage,
+    backupId,
+    cluster,
+    request: requestOf(context, target),
+    target: {
+      isCreatingTopics: config.restore.createTopics,
+      replicationFactor: config.restore.defaultReplicationFactor,
+      existingTopics: choices.existingTopics,
+      isHoldingRetention: choices.isHoldingRetention,
+      requestedMode: choices.mode,
+      configOverrides: choices.configOverrides,
+      transforms: context.registry.transformsById(),
+      mayUseTransactions: () =>
+        mayUseTransactions(
+          {
+            cluster,
+            clientId: CLIENT_ID,
+            clock: context.clock,
+            transactionalId: transactionalIdOf(backupId, 'probe'),
+            ...securityOf(target),
+          },
+          context.signal,
+        ),
+    },
+    isResuming: pace.isResuming,
+    clock: context.clock,
+    random: context.random,
+    signal: context.signal,
+  })
+}
+
+function requestOf(context: CommandContext, target: ClusterSettings): RestoreRequest {
+  const { config } = context.loaded
   const { include, exclude } = target.topics
-  return { include: include.length > 0 ? include : ['*'], exclude, includeInternal: true }
+  const backupId = requireBackupId(config)
+  // Without a choice everything that was backed up is restored, internal topics that were asked for included.
+  const patterns = { include: include.length > 0 ? include : ['*'], exclude, includeInternal: true }
+  const { choices } = config.restore
+  return {
+    backupId,
+    asOfCommit: config.restore.asOfCommit,
+    topics: { include: patterns.include, exclude },
+    chooseTopics: (names) => chosenTopics(patterns, names, `in backup ${backupId}`),
+    from: choices.from,
+    to: choices.to,
+    offsets: choices.offsets,
+    sourcePartitions: choices.sourcePartitions,
+    renaming: choices.renaming,
+    partitionMapping: choices.partitionMapping,
+    isManyToOne: choices.isManyToOne,
+    repartitioning: choices.repartitioning,
+    headers: choices.headers,
+    isKeepingOffsets: choices.isKeepingOffsets,
+  }
+}
+
+async function confirmPurge(context: CommandContext, { target }: PreparedRestore): Promise<void> {
+  const names = purgedTopics(target)
+  if (names.length === 0) return
+  await confirmNames(
+    `All records of ${names.join(', ')} on cluster ${target.clusterId} will be deleted first`,
+    names,
+    {
+      isAgreed: context.options.yes === true,
+      terminal: {
+        isInteractive: process.stdin.isTTY === true && process.stderr.isTTY === true,
+        input: process.stdin,
+        output: process.stderr,
+      },
+      signal: context.signal,
+    },
+  )
+}
+
+async function run(
+  context: CommandContext,
+  parts: {
+    readonly prepared: PreparedRestore
+    readonly storage: StorageBackend
+    readonly cluster: Cluster
+    readonly target: ClusterSettings
+  },
+): Promise<CommandResult> {
+  const { prepared, storage, cluster, target } = parts
+  const { restore } = context.loaded.config
+  context.say(restoreHeadline(prepared))
+  const ledger: RestoreLedger = await prepared.openLedger()
+  const report = await runRestore({
+    plan: prepared.plan,
+    target: prepared.target,
+    ledger,
+    storage,
+    transforms: context.registry.transformsById(),
+    cluster,
+    clientId: CLIENT_ID,
+    ...securityOf(target),
+    produceTimeoutMs: restore.produceTimeoutMs,
+    connectionsPerBroker: target.connectionsPerBroker,
+    concurrentPartitions: restore.pace.concurrentPartitions,
+    transactionMaxBytes: restore.pace.transactionMaxBytes,
+    progressIntervalMs: restore.pace.progressIntervalMs,
+    isExclusive: restore.choices.existingTopics !== 'append',
+    throttle: throttleOf(context),
+    clock: context.clock,
+    observe: context.observe,
+    signal: context.signal,
+  })
+  return {
+    document: restoreDocument(prepared.plan, report),
+    text: restoreReportText(prepared.plan, report),
+    exitCode: report.outcome === 'complete' ? 0 : 3,
+  }
+}
+
+function throttleOf({ loaded, clock }: CommandContext) {
+  const { recordsPerSec, bytesPerSec } = loaded.config.restore.pace
+  const ofRecords =
+    recordsPerSec === undefined ? undefined : new RateLimiter({ unitsPerSec: recordsPerSec }, clock)
+  const ofBytes = bytesPerSec === undefined ? undefined : new RateLimiter({ unitsPerSec: bytesPerSec }, clock)
+  return async (records: number, bytes: number, signal: AbortSignal): Promise<void> => {
+    await ofRecords?.take(records, signal)
+    await ofBytes?.take(bytes, signal)
+  }
 }

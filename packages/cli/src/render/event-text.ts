@@ -5,7 +5,7 @@ import { formatDuration, formatTime, plural } from './units.ts'
 
 const STOPPING: Readonly<Record<Command['verb'], string>> = {
   backup: ': what was read so far is being committed.',
-  restore: ': what is under way is being given up.',
+  restore: ': what is under way is being committed.',
   read: '.',
 }
 

@@ -1,67 +1,106 @@
-import type { RestorePlan, RestoreReport, TargetPlan } from '@kafka-backup/core'
+import type { LedgerState, PreparedRestore, RestorePlan, RestoreReport } from '@kafka-backup/core'
 import { gapDocument } from './backup-text.ts'
 import { earlierHistoryHint, historyLabel } from './history-text.ts'
-import { formatBytes, formatDuration, formatRate, plural } from './units.ts'
+import { formatBytes, formatDuration, formatRate, formatTime, plural } from './units.ts'
+
+const INDENT = '            '
+/** What a restore without transactions cannot promise, wherever it is named. */
+export const IDEMPOTENT_LIMIT =
+  'exactly once across crashes, but not against a process that was suspended while it sent and wakes later'
 
 /** First lines of a restore: what will happen to what. */
-export function restoreHeadline(plan: RestorePlan, target: TargetPlan): string {
-  const topics = plan.topics.map((topic) => {
-    const name =
-      topic.sourceTopic === topic.targetTopic
-        ? topic.sourceTopic
-        : `${topic.sourceTopic} → ${topic.targetTopic}`
-    const created = target.newTopics.some((entry) => entry.name === topic.targetTopic)
-    const how = created
-      ? `will be created with ${plural(topic.partitionCount, 'partition')} and retention.ms=-1`
-      : 'exists and is empty'
-    return `  ${name} (${how})`
-  })
+export function restoreHeadline({ plan, target, known }: PreparedRestore): string {
+  const how = known ? `Going on with restore ${known.state.restoreId} of` : 'Restore of'
   return [
-    `Restore of ${plan.backupId} (commit ${plan.commit}) into cluster ${target.clusterId} (${plural(target.brokers, 'broker')})`,
-    ...topics,
+    `${how} ${plan.backupId} (commit ${plan.commit}) into cluster ${target.clusterId} (${plural(target.brokers, 'broker')})`,
+    ...plan.topics.map((topic) => `  ${topicLine(topic, target)}`),
     ...plan.partitions.flatMap((entry) => historyLines(entry).map((line) => `  ${line}`)),
+    ...selectionLines(plan).map((line) => `  ${line}`),
     `  ${plan.isExact ? '' : 'at most '}${plural(plan.records, 'record')} · ${formatBytes(plan.storedBytes)} to read · ${formatBytes(plan.rawBytes)} to produce`,
-    '  If this run dies, a part of the records stays behind, and the next run refuses to add to it.',
+    `  ${modeText(target)}`,
+    ...target.warnings.map((warning) => `  Warning: ${warning}`),
   ].join('\n')
 }
 
-/** What `--dry-run` prints. */
-export function restorePlanText(plan: RestorePlan, target: TargetPlan): string {
-  const gaps = plan.gaps.map(
-    (gap) =>
-      `  gap: ${historyLabel(gap)} offsets ${gap.firstOffset}-${gap.endOffset - 1n} are not in the backup`,
-  )
-  return [restoreHeadline(plan, target), ...gaps, 'Plan only: nothing was written.'].join('\n')
+/** `orders → orders-copy (will be created with 3 partitions and retention.ms=-1)` */
+function topicLine(topic: RestorePlan['topics'][number], target: PreparedRestore['target']): string {
+  const { sourceTopics, targetTopic } = topic
+  const isSame = sourceTopics.length === 1 && sourceTopics[0] === targetTopic
+  const name = isSame ? targetTopic : `${sourceTopics.join(' + ')} → ${targetTopic}`
+  const created = target.newTopics.find((entry) => entry.name === targetTopic)
+  if (created) {
+    const retention = created.configs.get('retention.ms')
+    return `${name} (will be created with ${plural(topic.partitionCount, 'partition')} and retention.ms=${retention})`
+  }
+  const held = target.heldSettings
+    .filter((setting) => setting.topic === targetTopic)
+    .map(({ name: setting }) => setting)
+  const isPurged = [...target.purges.keys()].some((place) => place.startsWith(`${targetTopic}/`))
+  const remarks = [
+    isPurged ? 'its records are deleted first' : 'exists',
+    ...(held.length > 0 ? [`${held.join(' and ')} off until the restore is done`] : []),
+  ]
+  return `${name} (${remarks.join('; ')})`
+}
+
+function selectionLines({ window, headers, isKeepingOffsets }: RestorePlan): string[] {
+  const lines: string[] = []
+  if (window) {
+    const from = window.fromMs === null ? 'the beginning' : formatTime(window.fromMs)
+    const to = window.toMs === null ? 'the end' : formatTime(window.toMs)
+    lines.push(`records from ${from} to ${to}, by record timestamp, inclusive`)
+  }
+  if (headers.isStripping) lines.push('headers x-original-* and x-source-* are taken away')
+  if (headers.isAdding)
+    lines.push('headers x-original-offset, x-original-timestamp and x-source-partition are added')
+  if (isKeepingOffsets) lines.push('every record keeps its offset')
+  return lines
+}
+
+/** How exactly once is kept, and what it does not cover. */
+export function modeText({
+  mode,
+  modeReason,
+}: Pick<PreparedRestore['target'], 'mode' | 'modeReason'>): string {
+  if (mode === 'transactions')
+    return 'mode: transactions (exactly once, also if this process dies or is suspended)'
+  return `mode: idempotent, because ${modeReason ?? 'it was begun so'} (${IDEMPOTENT_LIMIT})`
 }
 
 /** The verdict and what it rests on. */
-export function restoreReportText(report: RestoreReport): string {
+export function restoreReportText(plan: RestorePlan, report: RestoreReport): string {
   const word = report.outcome === 'complete' ? 'Complete' : 'Incomplete'
   const topics = new Set(report.partitions.map((entry) => entry.topic))
+  const before = report.records - report.writtenRecords
   const lines = [
-    `${word.padEnd(12)}${plural(report.records, 'record')} in ${plural(topics.size, 'topic')} · ${formatBytes(report.rawBytes)} · ${formatDuration(report.durationMs)} · ${formatRate(report.rawBytes, report.durationMs)}`,
-    '            checked: every target partition holds as many records as were written',
+    `${word.padEnd(12)}${plural(report.records, 'record')} in ${plural(topics.size, 'topic')} · ${formatBytes(report.writtenBytes)} · ${formatDuration(report.durationMs)} · ${formatRate(report.writtenBytes, report.durationMs)}`,
+    ...(before > 0
+      ? [`${INDENT}${plural(before, 'record')} of them by earlier runs of restore ${report.restoreId}`]
+      : []),
+    ...(report.recoveries > 0
+      ? [`${INDENT}${plural(report.recoveries, 'failure')} on the way, gone on after each`]
+      : []),
+    `${INDENT}checked: every target partition ends where it must`,
   ]
+  if (report.mode === 'idempotent') lines.push(`${INDENT}mode: idempotent (${IDEMPOTENT_LIMIT})`)
   if (report.createdTopics.length > 0) {
     lines.push(
-      `            created with retention.ms=-1, so that old records stay: ${report.createdTopics.join(', ')}`,
-      '            set the retention you want: kafka-configs.sh --bootstrap-server … --alter \\',
-      `                --entity-type topics --entity-name ${report.createdTopics[0]} --add-config retention.ms=…`,
+      `${INDENT}created with retention.ms=-1, so that old records stay: ${report.createdTopics.join(', ')}`,
+      `${INDENT}set the retention you want: kafka-configs.sh --bootstrap-server … --alter \\`,
+      `${INDENT}    --entity-type topics --entity-name ${report.createdTopics[0]} --add-config retention.ms=…`,
     )
   }
   for (const gap of report.gaps) {
     lines.push(
-      `            ${historyLabel(gap)} offsets ${gap.firstOffset}-${gap.endOffset - 1n} are not in the backup`,
+      `${INDENT}${historyLabel(gap)} offsets ${gap.firstOffset}-${gap.endOffset - 1n} are not in the backup`,
     )
   }
-  for (const entry of report.partitions) {
-    lines.push(...historyLines(entry).map((line) => `            ${line}`))
-  }
+  for (const entry of plan.partitions) lines.push(...historyLines(entry).map((line) => `${INDENT}${line}`))
   return lines.join('\n')
 }
 
 /** Whoever restores a partition with several histories must know which one they get. */
-function historyLines(entry: {
+export function historyLines(entry: {
   readonly sourceTopic: string
   readonly partition: number
   readonly lineage: number
@@ -80,64 +119,71 @@ function historyLines(entry: {
 }
 
 /** The report for programs. */
-export function restoreDocument(report: RestoreReport) {
+export function restoreDocument(plan: RestorePlan, report: RestoreReport) {
   return {
     kind: 'restore_report',
-    version: 1,
+    version: 2,
     backup_id: report.backupId,
+    restore_id: report.restoreId,
     commit: report.commit,
     cluster_id: report.clusterId,
     outcome: report.outcome,
-    mode: 'idempotent',
+    already_finished: false,
+    mode: report.mode,
+    resumed: report.isResumed,
+    recoveries: report.recoveries,
     records: report.records,
+    written_records: report.writtenRecords,
+    written_bytes: report.writtenBytes,
     raw_bytes: report.rawBytes,
     stored_bytes: report.storedBytes,
     duration_ms: Math.round(report.durationMs),
     created_topics: report.createdTopics,
     gaps: report.gaps.map(gapDocument),
     partitions: report.partitions.map((entry) => ({
-      source_topic: entry.sourceTopic,
       topic: entry.topic,
       partition: entry.partition,
-      lineage: entry.lineage,
-      records: entry.records,
+      records: Number(entry.position),
       reencoded_batches: entry.reencodedBatches,
-      first_source_offset: entry.firstSourceOffset,
-      next_source_offset: entry.nextSourceOffset,
-      first_target_offset: entry.firstTargetOffset,
-      next_target_offset: entry.nextTargetOffset,
+      first_target_offset: entry.beginOffset,
+      next_target_offset: entry.nextOffset,
+      sources: sourcesOf(plan, entry).map((source) => ({
+        topic: source.sourceTopic,
+        partition: source.partition,
+        lineage: source.lineage,
+      })),
     })),
   }
 }
 
-/** The plan for programs. */
-export function restorePlanDocument(plan: RestorePlan, target: TargetPlan) {
+function sourcesOf(
+  plan: RestorePlan,
+  { topic, partition }: { readonly topic: string; readonly partition: number },
+) {
+  const work = plan.works.find(({ targets }) =>
+    targets.some((place) => place.topic === topic && place.partition === partition),
+  )
+  return (work?.sources ?? []).flatMap((at) => plan.partitions[at] ?? [])
+}
+
+/** A restore that there is nothing to add to. */
+export function finishedText({ restoreId, finished, opened }: LedgerState): string {
+  return `Complete    restore ${restoreId} of ${opened.backupId} had finished already: ${plural(finished?.records ?? 0, 'record')}; nothing was written`
+}
+
+/** The same for programs. */
+export function finishedDocument({ restoreId, finished, opened }: LedgerState) {
   return {
-    kind: 'restore_plan',
-    version: 1,
-    backup_id: plan.backupId,
-    commit: plan.commit,
-    cluster_id: target.clusterId,
-    mode: 'idempotent',
-    records: plan.records,
-    records_exact: plan.isExact,
-    raw_bytes: plan.rawBytes,
-    stored_bytes: plan.storedBytes,
-    gaps: plan.gaps.map(gapDocument),
-    partitions: plan.partitions.map((entry) => ({
-      source_topic: entry.sourceTopic,
-      topic: entry.targetTopic,
-      partition: entry.partition,
-      lineage: entry.lineage,
-      inherited_end_offset: entry.inheritedEndOffset,
-      records: entry.records,
-      records_exact: entry.isExact,
-    })),
-    topics: plan.topics.map((topic) => ({
-      source_topic: topic.sourceTopic,
-      topic: topic.targetTopic,
-      partitions: topic.partitionCount,
-      created: target.newTopics.some((entry) => entry.name === topic.targetTopic),
-    })),
+    kind: 'restore_report',
+    version: 2,
+    backup_id: opened.backupId,
+    restore_id: restoreId,
+    commit: opened.commit,
+    cluster_id: opened.clusterId,
+    outcome: finished?.outcome ?? 'complete',
+    already_finished: true,
+    mode: opened.mode,
+    records: finished?.records ?? 0,
+    written_records: 0,
   }
 }

@@ -1,6 +1,8 @@
 import type { ClusterSecurity } from '../kafka/security.ts'
 import type { CheckedValues } from './checked-values.ts'
 import { type PartitionSelection, partitionSelection } from './partition-selection.ts'
+import { type RestoreChoices, restoreChoices } from './restore-choices.ts'
+import { type RestorePace, restorePace } from './restore-pace.ts'
 import type { TopicPatterns } from './topic-selection.ts'
 
 /** Everything a run is told, checked and unchangeable. Sizes in bytes, times in milliseconds. */
@@ -49,8 +51,6 @@ export interface BackupSettings {
 
 /** How a backup is restored. */
 export interface RestoreSettings {
-  /** Topic of the backup to topic of the target; others keep their names. */
-  readonly topicMapping: ReadonlyMap<string, string>
   readonly createTopics: boolean
   /** -1: the cluster's default. */
   readonly defaultReplicationFactor: number
@@ -58,6 +58,8 @@ export interface RestoreSettings {
   readonly produceTimeoutMs: number
   /** The last commit that counts; undefined: all do. */
   readonly asOfCommit: bigint | undefined
+  readonly pace: RestorePace
+  readonly choices: RestoreChoices
 }
 
 /** Of the clusters that the verb uses. */
@@ -90,12 +92,13 @@ export function buildConfig(
       deletionWarningMs: (values.get('backup.deletion_warning_secs') as number) * 1000,
     }),
     restore: Object.freeze({
-      topicMapping: new Map(values.get('restore.topic_mapping') as ReadonlyMap<string, string>),
       createTopics: values.get('restore.create_topics') as boolean,
       defaultReplicationFactor: values.get('restore.default_replication_factor') as number,
       dryRun: values.get('restore.dry_run') as boolean,
       produceTimeoutMs: values.get('restore.produce_timeout_ms') as number,
       asOfCommit: asOfCommit === undefined ? undefined : BigInt(asOfCommit),
+      pace: restorePace(values),
+      choices: restoreChoices(values),
     }),
   })
 }

@@ -121,11 +121,19 @@ export class FileValues {
     }
     if (isMap(node)) {
       const pairs = node.items.map((pair) => [keyText(pair.key), this.#resolved(pair.value)] as const)
-      if (pairs.every(([, value]) => value === null || isScalar(value))) {
-        return { kind: 'pairs', pairs: pairs.map(([name, value]) => [name, this.#text(value)] as const) }
-      }
+      const flat = pairs.map(([name, value]) => this.#flatPairs(name, value))
+      if (flat.every((entry) => entry !== undefined)) return { kind: 'pairs', pairs: flat.flat() }
     }
     return { kind: 'structure' }
+  }
+
+  /** One pair, or those of a section under the name, `orders/retention.ms`; undefined for anything else. */
+  #flatPairs(name: string, value: unknown): (readonly [string, WrittenText])[] | undefined {
+    if (value === null || isScalar(value)) return [[name, this.#text(value)]]
+    if (!isMap(value)) return undefined
+    const inner = value.items.map((pair) => [keyText(pair.key), this.#resolved(pair.value)] as const)
+    if (!inner.every(([, own]) => own === null || isScalar(own))) return undefined
+    return inner.map(([key, own]) => [`${name}/${key}`, this.#text(own)] as const)
   }
 
   /** Scalars keep the text they were written as: a backup id `1e5` is no number, whatever YAML thinks. */

@@ -52,9 +52,11 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
   const security = await securityOfVerb(values, { verb, cwd, filePath, env, problems })
   checkMode(values, verb)
   checkRequired(values, verb, problems)
+  // Built before: what a value means may contradict what another one does.
+  const config = buildConfig(values, repositoryUrl, security)
   problems.throwIfAny()
   return Object.freeze({
-    config: buildConfig(values, repositoryUrl, security),
+    config,
     warnings: Object.freeze(warnings),
     origins: values.origins(),
   })

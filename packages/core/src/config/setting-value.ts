@@ -75,7 +75,7 @@ function readPairs(setting: Setting, written: WrittenValue): ReadValue {
   for (const [from, { text: to, line }] of pairs) {
     if (value.has(from)) return { complaint: `must name ${from} once`, line }
     const other = sources.get(to)
-    if (other !== undefined) {
+    if (other !== undefined && setting.isManyToOne !== true) {
       return { complaint: `must give ${other} and ${from} different names`, line }
     }
     value.set(from, to)

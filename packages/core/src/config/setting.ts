@@ -10,7 +10,7 @@ export type SettingType =
   | { readonly kind: 'string' }
   | { readonly kind: 'choice'; readonly choices: readonly string[] }
   | { readonly kind: 'list' }
-  /** Names to names, each on the left once. */
+  /** Names to names, each on the left once; in a file a name may have a section, whose keys stand behind a slash then. */
   | { readonly kind: 'pairs' }
   | { readonly kind: 'secret' }
   /** Anything; only for settings that are not effective yet. */
@@ -53,6 +53,8 @@ export interface SettingExtras {
   readonly check?: (text: string) => string | undefined
   /** Most characters of a text. */
   readonly maxLength?: number
+  /** Pairs: several names on the left may have one on the right. */
+  readonly isManyToOne?: true
   /** The items of a list that is written as one text, where commas alone do not tell. */
   readonly split?: (text: string) => readonly string[]
 }

@@ -1,3 +1,4 @@
+import { offsetRangeRule } from './offset-ranges.ts'
 import {
   accepted,
   BOOLEAN,
@@ -10,19 +11,16 @@ import {
   refused,
   type Setting,
   STRING,
-  STRUCTURE,
 } from './setting.ts'
 import { circuitBreakerSettings } from './settings-backup.ts'
-import { replicationFactorRule, topicNameRule } from './text-rules.ts'
+import { replicationFactorRule, sourcePartitionRule } from './text-rules.ts'
+import { timeBoundRule } from './time-bound.ts'
 
-const TIME_WINDOW = 'a time window arrives with a later version; a restore writes all records of a topic'
-const PARTITIONS = 'records return to the partitions they came from in this version'
 const GROUPS = 'consumer groups arrive with a later version; their offsets are left as they are'
 const UNCHANGED = 'records are restored as they are stored, with the headers they had'
 const TOPIC_CONFIGS = 'configurations of topics arrive with a later version'
-const RATE = 'a limit of the speed arrives with a later version'
-const PACE = 'the program decides how many partitions and records are under way'
-const RESUME = 'progress is read from the target cluster'
+const PACE = 'batches are written as they are stored'
+const RESUME = 'progress is kept in the repository'
 
 /** The rows of `restore`. */
 export const RESTORE_SETTINGS: readonly Setting[] = [
@@ -38,12 +36,31 @@ function targetSettings(): readonly Setting[] {
     effective(
       'restore.topic_mapping',
       PAIRS,
-      'New names for topics, such as `orders=orders-copy`: the name in the backup, then the name in the target.',
-      { default: new Map(), check: topicNameRule },
+      'New names for topics: `orders=orders-copy`, `orders-*=dr-orders-*`, or `~expression=name` with $1 for its first group.',
+      { default: new Map(), isManyToOne: true },
     ),
     effective('restore.create_topics', BOOLEAN, 'Create topics that do not exist in the target cluster.', {
       default: true,
     }),
+    effective(
+      'restore.existing_topics',
+      choice('fail', 'append', 'purge'),
+      'What is done with topics that hold records: refuse, add to them, or delete their records first.',
+      { default: 'fail' },
+    ),
+    effective('restore.purge_topics', BOOLEAN, 'The same as `existing_topics: purge`.', { default: false }),
+    effective(
+      'restore.hold_retention',
+      BOOLEAN,
+      'Keep existing topics from deleting what is restored: their retention is off until the restore is done.',
+      { default: false },
+    ),
+    effective(
+      'restore.topic_config_overrides',
+      PAIRS,
+      'Settings of created topics: `retention.ms=-1` for all of them, `orders/retention.ms=-1` for one.',
+      { default: new Map(), isManyToOne: true },
+    ),
     effective(
       'restore.default_replication_factor',
       integer(-1, 32_767),
@@ -53,6 +70,24 @@ function targetSettings(): readonly Setting[] {
     effective('restore.dry_run', BOOLEAN, 'Show the plan and write nothing.', {
       default: false,
     }),
+    effective(
+      'restore.verify',
+      BOOLEAN,
+      'When everything is written, read it back and compare every record with the archive.',
+      { default: false },
+    ),
+    effective(
+      'restore.mode',
+      choice('auto', 'transactions', 'idempotent'),
+      'How records are written exactly once; auto uses transactions where the account may.',
+      { default: 'auto' },
+    ),
+    effective(
+      'restore.keep_offsets',
+      BOOLEAN,
+      'Give every record the offset that it had. Into empty topics only, without transactions.',
+      { default: false },
+    ),
     effective(
       'restore.produce_timeout_ms',
       integer(1_000, 3_600_000),
@@ -74,15 +109,47 @@ function choiceOfRecordSettings(): readonly Setting[] {
       integer(1, 1_000_000_000_000),
       'Restore the backup as it was after this commit; without it, as it is now.',
     ),
-    refused(['restore.time_window_start', STRING, 'Time of the first record.'], TIME_WINDOW),
-    refused(['restore.time_window_end', STRING, 'Time of the last record.'], TIME_WINDOW),
-    refused(
-      ['restore.source_partitions', LIST, 'Partitions to restore.'],
-      'a choice of partitions arrives with a later version; a restore writes all of them',
-      { default: [] },
+    effective(
+      'restore.time_window_start',
+      STRING,
+      'First time of the records: with a zone (`2026-11-21T02:14:07Z`), epoch milliseconds, or before now (`-2h`).',
+      { flag: 'from', check: timeBoundRule },
     ),
-    refused(['restore.partition_mapping', PAIRS, 'Partitions to other partitions.'], PARTITIONS),
-    refused(['restore.repartitioning', STRUCTURE, 'Topics with another number of partitions.'], PARTITIONS),
+    effective(
+      'restore.time_window_end',
+      STRING,
+      'Last time of the records, written in the same way. Inclusive.',
+      {
+        flag: 'to',
+        check: timeBoundRule,
+      },
+    ),
+    effective(
+      'restore.offsets',
+      LIST,
+      'Offsets of partitions, first and last: `orders/3:100-200`. Of a topic that is named here, nothing else is restored.',
+      { default: [], check: offsetRangeRule },
+    ),
+    effective('restore.source_partitions', LIST, 'Partitions to restore, of every topic: `0`, `0-3`.', {
+      default: [],
+      check: sourcePartitionRule,
+    }),
+    effective('restore.partition_mapping', PAIRS, 'Partitions to other partitions, of every topic: `0=3`.', {
+      default: new Map(),
+      isManyToOne: true,
+    }),
+    effective(
+      'restore.repartitioning',
+      PAIRS,
+      'Topics of the target with another number of partitions, `orders-copy=12`: keys decide, as in the Java producer.',
+      { default: new Map(), flag: 'repartition', isManyToOne: true },
+    ),
+    effective(
+      'restore.allow_many_to_one',
+      BOOLEAN,
+      'Restore several topics or partitions into one, one after the other.',
+      { default: false },
+    ),
   ]
 }
 
@@ -107,12 +174,20 @@ function consumerGroupSettings(): readonly Setting[] {
 
 function changeSettings(): readonly Setting[] {
   return [
-    refused(['restore.include_original_offset_header', BOOLEAN, 'Whether records get headers.'], UNCHANGED, {
+    effective(
+      'restore.include_original_offset_header',
+      BOOLEAN,
+      'Add headers with the offset, timestamp and partition that each record had.',
+      { default: false },
+    ),
+    effective('restore.strip_offset_headers', BOOLEAN, 'Take away such headers, whoever added them.', {
       default: false,
     }),
-    refused(['restore.strip_offset_headers', BOOLEAN, 'Whether records lose headers.'], UNCHANGED, {
-      default: false,
-    }),
+    effective(
+      'restore.source_cluster_id',
+      STRING,
+      'Value of the header x-source-cluster, when headers are added.',
+    ),
     accepted(
       ['restore.header_preflight', choice('auto', 'full', 'skip'), 'How headers are looked at before.'],
       'headers are not changed',
@@ -121,11 +196,6 @@ function changeSettings(): readonly Setting[] {
       default: false,
     }),
     refused(['restore.schema_id_mapping', PAIRS, 'Schema ids to other schema ids.'], UNCHANGED),
-    refused(
-      ['restore.purge_topics', BOOLEAN, 'Whether records of the target are deleted before.'],
-      'a restore never deletes; remove the topic, or restore under another name',
-      { default: false },
-    ),
     refused(
       ['restore.restore_topic_configs', BOOLEAN, 'Whether configurations are restored.'],
       TOPIC_CONFIGS,
@@ -137,23 +207,48 @@ function changeSettings(): readonly Setting[] {
       ['restore.existing_topic_config_policy', STRING, 'What is done about other configurations.'],
       TOPIC_CONFIGS,
     ),
-    refused(
-      ['restore.topic_config_overrides', STRUCTURE, 'Configurations of created topics.'],
-      TOPIC_CONFIGS,
-    ),
   ]
 }
 
 function paceSettings(): readonly Setting[] {
   return [
-    accepted(['restore.max_concurrent_partitions', COUNT, 'Partitions written at a time.'], PACE),
+    effective(
+      'restore.resume',
+      BOOLEAN,
+      'Go on with the unfinished restore of the same plan; begin it where there is none.',
+      { default: false },
+    ),
+    effective(
+      'restore.max_concurrent_partitions',
+      integer(1, 1_000),
+      'Partitions that are written at a time.',
+      { default: 4 },
+    ),
     accepted(['restore.produce_batch_size', COUNT, 'Records in one request.'], PACE),
-    refused(['restore.rate_limit_records_per_sec', COUNT, 'Most records a second.'], RATE),
-    refused(['restore.rate_limit_bytes_per_sec', COUNT, 'Most bytes a second.'], RATE),
+    effective(
+      'restore.rate_limit_records_per_sec',
+      integer(1, 1_000_000_000),
+      'Most records a second; without it there is no limit.',
+    ),
+    effective(
+      'restore.rate_limit_bytes_per_sec',
+      integer(1, 1_000_000_000_000),
+      'Most bytes a second, as they are sent; without it there is no limit.',
+      { unit: 'bytes' },
+    ),
+    effective(
+      'restore.transaction_max_bytes',
+      integer(65_536, 1_073_741_824),
+      'Bytes after which a transaction is committed; as much may have to be written again after a failure.',
+      { default: 134_217_728, unit: 'bytes' },
+    ),
     accepted(['restore.checkpoint_state', STRING, 'File with the progress.'], RESUME),
-    accepted(['restore.checkpoint_interval_secs', COUNT, 'How often progress is written.'], RESUME, {
-      unit: 'seconds',
-    }),
+    effective(
+      'restore.checkpoint_interval_secs',
+      integer(0, 3_600),
+      'How often progress is written to the ledger in the repository; 0: at every commit.',
+      { default: 5, unit: 'seconds' },
+    ),
     accepted(
       ['restore.dry_run_check_segments', BOOLEAN, 'Whether a dry run looks for every segment.'],
       'a dry run shows the plan; validate looks at the segments',

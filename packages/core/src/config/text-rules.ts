@@ -42,6 +42,12 @@ export function partitionRule(text: string): string | undefined {
   return read && isTopic ? undefined : 'must be partitions, such as 0, 0-3 or orders:0-3'
 }
 
+/** The same without a topic. */
+export function sourcePartitionRule(text: string): string | undefined {
+  const read = readPartitions(text)
+  return read && read.topic === undefined ? undefined : 'must be partitions, such as 0 or 0-3'
+}
+
 /** A folder. The program does not expand `~`, and a folder of that name is not what anybody means. */
 export function pathRule(text: string): string | undefined {
   if (text === '' || text.includes('\0')) return 'must be a folder'

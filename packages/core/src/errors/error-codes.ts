@@ -63,6 +63,11 @@ export const ERROR_TABLE = {
     false,
     'Check the spelling, and that the account may describe the topic.',
   ),
+  KB_RESTORE_NOT_FOUND: row(
+    'config',
+    false,
+    'List the restores of a backup with: kafka-backup offset-map --list',
+  ),
   KB_BACKUP_NOT_FOUND: row(
     'config',
     false,
@@ -98,6 +103,22 @@ export const ERROR_TABLE = {
     false,
     'Something else wrote to the target, or a broker was killed in the middle; delete the topic and restore again.',
   ),
+  KB_PRODUCER_FENCED: row(
+    'conflict',
+    false,
+    'Another process goes on with this restore; let it, or wait until it has ended.',
+  ),
+  KB_TRANSACTION_LOST: row('cluster', true, 'The transaction is begun again from its last commit.'),
+  KB_RESTORE_CONFLICT: row(
+    'conflict',
+    false,
+    'Another process goes on with this restore; let it, or wait until it has ended.',
+  ),
+  KB_RESTORE_CHANGED: row(
+    'conflict',
+    false,
+    'Delete the topics that it has filled in part, or choose other names with --topic-mapping, and restore without --resume.',
+  ),
   KB_RECORD_TOO_LARGE: row('failed', false, 'Raise max.message.bytes of the target topic.'),
 
   KB_STORAGE_UNAVAILABLE: row('storage', true, 'Check that the storage is reachable.'),
@@ -114,6 +135,11 @@ export const ERROR_TABLE = {
   KB_COMMIT_CONFLICT: row('conflict', false, 'Let one run at a time write to a backup; then run again.'),
   KB_BATCH_CORRUPT: row('integrity', true, 'Run: kafka-backup validate --deep'),
   KB_SEGMENT_CORRUPT: row('integrity', false, 'Run: kafka-backup validate --deep'),
+  KB_LEDGER_CORRUPT: row(
+    'integrity',
+    false,
+    'Restore into new topics; the ledger only tells how far an earlier restore was.',
+  ),
   KB_COMMIT_CORRUPT: row('integrity', false, 'Run: kafka-backup validate --deep'),
   KB_SNAPSHOT_CORRUPT: row('integrity', false, 'The snapshot is a cache of the commits; it may be removed.'),
   KB_FORMAT_UNSUPPORTED: row('integrity', false, 'Use a newer kafka-backup to read this archive.'),

@@ -1,9 +1,10 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { Cluster, ClusterAddress, ClusterDescription, ClusterSurvey } from './cluster.ts'
+import { changeTopicSettings, deleteRecords, topicOperations } from './cluster-changes.ts'
 import { ClusterConnections } from './cluster-connections.ts'
 import { readMetadata } from './cluster-metadata.ts'
 import { epochEnds, listOffsets } from './cluster-offsets.ts'
-import { createTopics, topicConfigs } from './cluster-topics.ts'
+import { createTopics, topicConfigs, tryTopics } from './cluster-topics.ts'
 import { openTransactions } from './cluster-transactions.ts'
 
 /** A cluster over connections of our own; requests are encoded by the client library. Connects when it is asked first. */
@@ -20,6 +21,11 @@ export function openCluster(address: ClusterAddress): Cluster {
     epochEnds: (questions) => epochEnds(connections, questions),
     openTransactions: (partitions) => openTransactions(connections, partitions),
     topicConfigs: (topics, names) => topicConfigs(connections, topics, names),
+    topicOverrides: (topics, names) => topicConfigs(connections, topics, names, true),
+    topicOperations: (topics) => topicOperations(connections, topics),
+    changeTopicSettings: (changes, isTrial) => changeTopicSettings(connections, changes, isTrial),
+    deleteRecords: (bounds) => deleteRecords(connections, bounds),
+    tryTopics: (topics) => tryTopics(connections, topics),
     createTopics: (topics, signal) => createTopics(connections, topics, signal),
     close: () => connections.close(),
   }

@@ -64,7 +64,12 @@ function absenceOf({ errorCode }: MetadataTopic, name: string): 'missing' | 'den
 
 function toDescription(topic: MetadataTopic, name: string): TopicDescription {
   const partitions = topic.partitions.map((entry): PartitionDescription => {
-    return { partition: entry.partitionIndex, leader: entry.leaderId, leaderEpoch: entry.leaderEpoch }
+    return {
+      partition: entry.partitionIndex,
+      leader: entry.leaderId,
+      leaderEpoch: entry.leaderEpoch,
+      inSyncReplicas: entry.isrNodes.length,
+    }
   })
   return {
     name,

@@ -3,12 +3,17 @@ import {
   createTopicsV5,
   createTopicsV6,
   createTopicsV7,
+  deleteRecordsV0,
+  deleteRecordsV1,
+  deleteRecordsV2,
   describeConfigsV1,
   describeConfigsV2,
   describeConfigsV3,
   describeConfigsV4,
   describeProducersV0,
   describeTransactionsV0,
+  incrementalAlterConfigsV0,
+  incrementalAlterConfigsV1,
   listOffsetsV4,
   listOffsetsV5,
   listOffsetsV6,
@@ -41,7 +46,10 @@ export interface MetadataTopic {
     readonly leaderId: number
     readonly leaderEpoch: number
     readonly replicaNodes: readonly number[]
+    readonly isrNodes: readonly number[]
   }[]
+  /** Bits of what the account may do; from version 8 on, when it was asked for. */
+  readonly topicAuthorizedOperations?: number
 }
 
 /** An answer to Metadata. */
@@ -132,7 +140,11 @@ interface ConfigAnswer {
     readonly errorCode: number
     readonly errorMessage?: string | null | undefined
     readonly resourceName: string
-    readonly configs: readonly { readonly name: string; readonly value: string | null | undefined }[]
+    readonly configs: readonly {
+      readonly name: string
+      readonly value: string | null | undefined
+      readonly configSource: number
+    }[]
   }[]
 }
 
@@ -173,6 +185,50 @@ export const CREATE_TOPICS: LibraryApi<
   firstVersion: 4,
   flexibleFrom: 5,
   codecs: [createTopicsV4, createTopicsV5, createTopicsV6, createTopicsV7],
+}
+
+interface DeletionAnswer {
+  readonly topics: readonly {
+    readonly name: string
+    readonly partitions: readonly {
+      readonly partitionIndex: number
+      readonly lowWatermark: bigint
+      readonly errorCode: number
+    }[]
+  }[]
+}
+
+export const DELETE_RECORDS: LibraryApi<
+  [topics: { name: string; partitions: { partitionIndex: number; offset: bigint }[] }[], timeoutMs: number],
+  DeletionAnswer
+> = {
+  name: 'DeleteRecords',
+  key: 21,
+  firstVersion: 0,
+  flexibleFrom: 2,
+  codecs: [deleteRecordsV0, deleteRecordsV1, deleteRecordsV2],
+}
+
+type ConfigChange =
+  | { readonly name: string; readonly configOperation: 0; readonly value: string }
+  | { readonly name: string; readonly configOperation: 1 }
+
+/** Kafka 2.3 and later (KIP-339). Operation 0 sets a value, 1 removes it. */
+export const ALTER_CONFIGS: LibraryApi<
+  [resources: { resourceType: 2; resourceName: string; configs: ConfigChange[] }[], isTrial: boolean],
+  {
+    readonly responses: readonly {
+      readonly errorCode: number
+      readonly errorMessage: string | null | undefined
+      readonly resourceName: string
+    }[]
+  }
+> = {
+  name: 'IncrementalAlterConfigs',
+  key: 44,
+  firstVersion: 0,
+  flexibleFrom: 1,
+  codecs: [incrementalAlterConfigsV0, incrementalAlterConfigsV1],
 }
 
 interface ProducersAnswer {

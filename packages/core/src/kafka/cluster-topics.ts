@@ -21,11 +21,15 @@ const CREATE_TIMEOUT_MS = 12_000
 const CONTROLLER_RETRY: RetryPolicy = { firstDelayMs: 100, maxDelayMs: 1_000, giveUpAfterMs: 5_000 }
 const LEADER_WAIT: RetryPolicy = { firstDelayMs: 50, maxDelayMs: 500, giveUpAfterMs: 30_000 }
 
+/** Source of a setting that stands at the topic itself. */
+const TOPIC_CONFIG = 1
+
 /** Values of the named settings of each topic; settings without a value are left out. */
 export async function topicConfigs(
   connections: ClusterConnections,
   topics: readonly string[],
   names: readonly string[],
+  isOverrideOnly = false,
 ): Promise<Map<string, ReadonlyMap<string, string>>> {
   if (topics.length === 0) return new Map()
   const resources = topics.map((resourceName) => {
@@ -40,8 +44,8 @@ export async function topicConfigs(
         says: errorMessage ?? null,
       })
     }
-    const present = configs.flatMap(({ name, value }): [string, string][] =>
-      value == null ? [] : [[name, value]],
+    const present = configs.flatMap(({ name, value, configSource }): [string, string][] =>
+      value == null || (isOverrideOnly && configSource !== TOPIC_CONFIG) ? [] : [[name, value]],
     )
     values.set(topic, new Map(present))
   }
@@ -67,7 +71,7 @@ async function createTopic(
 ): Promise<void> {
   const attempt = async (): Promise<KafkaBackupError | null> => {
     const link = await connections.link(await controllerOf(connections))
-    const refusal = await requestTopic(link, topic)
+    const refusal = await requestTopic(link, topic, false)
     if (refusal && UNTOUCHED.has(refusal.context.kafkaError ?? '')) throw refusal
     return refusal
   }
@@ -75,17 +79,35 @@ async function createTopic(
   if (refusal) throw refusal
 }
 
+/** What would keep these topics from being created. */
+export async function tryTopics(
+  connections: ClusterConnections,
+  topics: readonly NewTopic[],
+): Promise<KafkaBackupError[]> {
+  const refusals: KafkaBackupError[] = []
+  for (const topic of topics) {
+    const link = await connections.link(await controllerOf(connections))
+    const refusal = await requestTopic(link, topic, true)
+    if (refusal) refusals.push(refusal)
+  }
+  return refusals
+}
+
 /**
  * null: it is created. Failures are values, because a request whose answer was lost must not be repeated: the topic may exist by
  * now, and would be taken for somebody else's.
  */
-async function requestTopic(link: BrokerLink, topic: NewTopic): Promise<KafkaBackupError | null> {
+async function requestTopic(
+  link: BrokerLink,
+  topic: NewTopic,
+  isTrial: boolean,
+): Promise<KafkaBackupError | null> {
   const { name, partitions: numPartitions, replicationFactor } = topic
   const configs = [...topic.configs].map(([key, value]) => ({ name: key, value }))
   const doing = `creating topic ${name}`
   try {
     const question = { name, numPartitions, replicationFactor, assignments: [] as [], configs }
-    const { topics } = await askBroker(link, CREATE_TOPICS, [[question], CREATE_TIMEOUT_MS, false])
+    const { topics } = await askBroker(link, CREATE_TOPICS, [[question], CREATE_TIMEOUT_MS, isTrial])
     const { errorCode, errorMessage } = topics[0] ?? { errorCode: UNKNOWN_SERVER_ERROR }
     return errorCode === 0 ? null : brokerError(errorCode, doing, { topic: name, says: errorMessage ?? null })
   } catch (error) {
@@ -99,7 +121,7 @@ async function requestTopic(link: BrokerLink, topic: NewTopic): Promise<KafkaBac
 }
 
 /** Brokers of KRaft pass the request on; with ZooKeeper only the controller takes it. */
-async function controllerOf(connections: ClusterConnections): Promise<BrokerAddress> {
+export async function controllerOf(connections: ClusterConnections): Promise<BrokerAddress> {
   const { brokers, controllerId } = await readMetadata(connections, [])
   const [anyBroker] = brokers.values()
   const controller = brokers.get(controllerId) ?? anyBroker

@@ -1,3 +1,4 @@
+import type { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { ClusterSecurity } from './security.ts'
 
 /** Where a cluster is, and how one is let in. */
@@ -19,6 +20,8 @@ export interface PartitionDescription {
   readonly partition: number
   readonly leader: number
   readonly leaderEpoch: number
+  /** Replicas that have everything, the leader included. */
+  readonly inSyncReplicas: number
 }
 
 /** One topic. `topicId` is Kafka's 22-character form, null on brokers without topic ids. */
@@ -89,6 +92,21 @@ export interface NewTopic {
   readonly configs: ReadonlyMap<string, string>
 }
 
+/** What an account may do with a topic; the names are Kafka's. */
+export type TopicOperation = 'read' | 'write' | 'delete' | 'describe' | 'alter_configs'
+
+/** A setting of a topic: a new value, or null to remove it, so that the broker's default counts. */
+export interface TopicSettingChange {
+  readonly topic: string
+  readonly name: string
+  readonly value: string | null
+}
+
+/** A log start to move up to `offset`. */
+export interface DeletionBound extends TopicPartition {
+  readonly offset: bigint
+}
+
 /**
  * Metadata and administration of one cluster. Every call throws KB_CLUSTER_UNREACHABLE when no broker answers, and
  * KB_CLUSTER_PERMISSION when the account may not; none retries for longer than a few seconds.
@@ -117,6 +135,19 @@ export interface Cluster {
     topics: readonly string[],
     names: readonly string[],
   ): Promise<Map<string, ReadonlyMap<string, string>>>
+  /** The same, only for settings that stand at the topic itself. */
+  topicOverrides(
+    topics: readonly string[],
+    names: readonly string[],
+  ): Promise<Map<string, ReadonlyMap<string, string>>>
+  /** What the account may do with each topic (KIP-430); a topic is left out where the brokers do not tell. */
+  topicOperations(topics: readonly string[]): Promise<Map<string, ReadonlySet<TopicOperation>>>
+  /** Sets or removes settings; with `isTrial` it is only checked. @throws KB_CLUSTER_PERMISSION, KB_TARGET_UNSUITABLE */
+  changeTopicSettings(changes: readonly TopicSettingChange[], isTrial: boolean): Promise<void>
+  /** Deletes what lies below the given offsets. @throws KB_CLUSTER_PERMISSION, KB_OFFSET_OUT_OF_RANGE beyond the end */
+  deleteRecords(bounds: readonly DeletionBound[]): Promise<void>
+  /** Why these topics could not be created, one error for each that could not; creates nothing. */
+  tryTopics(topics: readonly NewTopic[]): Promise<KafkaBackupError[]>
   /** Creates topics and waits until every partition has a leader. @throws KB_TARGET_UNSUITABLE when one exists */
   createTopics(topics: readonly NewTopic[], signal?: AbortSignal): Promise<void>
   close(): Promise<void>

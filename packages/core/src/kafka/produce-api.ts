@@ -23,14 +23,22 @@ export interface ProducedPartition {
   readonly errorMessage: string | null
 }
 
+/** What a Produce request says beside its batches. */
+export interface ProduceOptions {
+  /** How long the replicas may take. */
+  readonly timeoutMs: number
+  /** Whose open transaction the batches belong to; null: to none. */
+  readonly transactionalId: string | null
+}
+
 /** Sends batches with acks=all. Batches are written without being copied. */
 export async function produceBatches(
   connection: WireConnection,
   version: number,
   partitions: readonly ProducePartition[],
-  timeoutMs: number,
+  options: ProduceOptions,
 ): Promise<ProducedPartition[]> {
-  const body = encodeProduce(partitions, timeoutMs)
+  const body = encodeProduce(partitions, options)
   const response = await connection.request({ apiKey: API_KEY.produce, version, isFlexible: false, body })
   const produced = decodeProduce(response.reader, version)
   response.release()
@@ -38,12 +46,15 @@ export async function produceBatches(
 }
 
 /** Body of a Produce request as chunks of which some are the batches themselves; exported for tests. */
-export function encodeProduce(partitions: readonly ProducePartition[], timeoutMs: number): Uint8Array[] {
+export function encodeProduce(
+  partitions: readonly ProducePartition[],
+  { timeoutMs, transactionalId }: ProduceOptions,
+): Uint8Array[] {
   const topics = new Map<string, ProducePartition[]>()
   for (const entry of partitions) topics.set(entry.topic, [...(topics.get(entry.topic) ?? []), entry])
   const chunks: Uint8Array[] = []
   let writer = new ByteWriter(64)
-  writer.string(null).int16(-1).int32(timeoutMs).int32(topics.size)
+  writer.string(transactionalId).int16(-1).int32(timeoutMs).int32(topics.size)
   for (const [topic, entries] of topics) {
     writer.string(topic).int32(entries.length)
     for (const entry of entries) {

@@ -14,6 +14,7 @@ export type ParsedKey =
   | { readonly kind: 'commit'; readonly number: bigint }
   | { readonly kind: 'snapshot'; readonly number: bigint }
   | { readonly kind: 'artifact'; readonly artifactKind: string; readonly number: bigint }
+  | { readonly kind: 'restore'; readonly restoreId: string; readonly number: bigint }
   | { readonly kind: 'manifest' }
 
 const BACKUP_ID = /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/
@@ -23,6 +24,8 @@ const BUNDLE = /^bundles\/bundle-([0-9]{10})-([0-9a-f]{8})\.(?:zst|lz4)$/
 const COMMIT = /^commits\/([0-9]{20})\.json$/
 const SNAPSHOT = /^snapshots\/([0-9]{20})\.json\.zst$/
 const ARTIFACT = /^artifacts\/([a-z][a-z0-9-]{0,63})\/([0-9]{20})\.json$/
+
+const RESTORE = /^restores\/([0-9a-f]{16}-[0-9]{4,9})\/([0-9]{10})\.json$/
 
 /** Refuses ids that could not be one path element. @throws KB_USAGE */
 export function assertBackupId(backupId: string): void {
@@ -76,6 +79,16 @@ export function manifestKey(backupId: string): string {
   return `${backupId}/manifest.json`
 }
 
+/** `daily/restores/` */
+export function restoresPrefix(backupId: string): string {
+  return `${backupId}/restores/`
+}
+
+/** `daily/restores/5f2c9d0a1b3e4f67-0001/0000000003.json` */
+export function restoreEntryKey(backupId: string, restoreId: string, number: bigint): string {
+  return `${restoresPrefix(backupId)}${restoreId}/${String(number).padStart(10, '0')}.json`
+}
+
 /** The key's meaning, or undefined when it is foreign. Inverse of the functions above. */
 export function parseKey(backupId: string, key: string): ParsedKey | undefined {
   if (!key.startsWith(`${backupId}/`)) return undefined
@@ -95,5 +108,9 @@ export function parseKey(backupId: string, key: string): ParsedKey | undefined {
   const artifact = ARTIFACT.exec(rest)
   if (artifact?.[1] && artifact[2])
     return { kind: 'artifact', artifactKind: artifact[1], number: BigInt(artifact[2]) }
+  const restore = RESTORE.exec(rest)
+  if (restore?.[1] && restore[2]) {
+    return { kind: 'restore', restoreId: restore[1], number: BigInt(restore[2]) }
+  }
   return undefined
 }

@@ -3,6 +3,7 @@ import type { BrokerLink } from '../kafka/broker-connections.ts'
 import {
   PRODUCE,
   type ProducedPartition,
+  type ProduceOptions,
   type ProducePartition,
   produceBatches,
 } from '../kafka/produce-api.ts'
@@ -25,13 +26,13 @@ interface Waiting {
 export class ProduceQueue {
   readonly link: BrokerLink
   readonly #version: number
-  readonly #produceTimeoutMs: number
+  readonly #options: ProduceOptions
   readonly #waiting: Waiting[] = []
   #inFlight = 0
 
-  constructor(link: BrokerLink, produceTimeoutMs: number) {
+  constructor(link: BrokerLink, options: ProduceOptions) {
     this.link = link
-    this.#produceTimeoutMs = produceTimeoutMs
+    this.#options = options
     this.#version = negotiateVersion(link.versions, PRODUCE, link.connection.broker)
   }
 
@@ -83,12 +84,7 @@ export class ProduceQueue {
     this.#inFlight++
     try {
       const entries = gathered.map((waiting) => waiting.entry)
-      const produced = await produceBatches(
-        this.link.connection,
-        this.#version,
-        entries,
-        this.#produceTimeoutMs,
-      )
+      const produced = await produceBatches(this.link.connection, this.#version, entries, this.#options)
       for (const waiting of gathered) settle(waiting, produced)
     } catch (error) {
       for (const waiting of gathered) waiting.reject(error)

@@ -1,15 +1,37 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
-import { type Cluster, type ClusterDescription, type NewTopic, partitionName } from '../kafka/cluster.ts'
+import type { HeldSetting, RestoreMode } from '../format/restore-ledger.ts'
+import type { Cluster, ClusterDescription, NewTopic } from '../kafka/cluster.ts'
+import type { LedgerState } from '../repository/restore-ledger.ts'
+import type { TransformsById } from '../repository/segment-reader.ts'
 import { retry } from '../runtime/retry.ts'
+import type { StorageBackend } from '../storage/storage-backend.ts'
+import { inspectRecords } from './preflight/record-inspection.ts'
+import { type Refusal, throwRefusals, unsuitable } from './preflight/refusal.ts'
+import { refuseAccess, refuseShape } from './preflight/target-access.ts'
+import {
+  type ExistingTopics,
+  purgeBounds,
+  refuseContent,
+  type TargetOffsets,
+} from './preflight/target-content.ts'
+import { refuseTimes, retentionTrouble, TARGET_SETTINGS } from './preflight/target-settings.ts'
 import type { RestorePlan, TopicRestorePlan } from './restore-plan.ts'
 
-/** What is created, and where each target partition begins. */
+/** What is done to the target, and where each partition begins. */
 export interface TargetPlan {
   readonly clusterId: string
   readonly brokers: number
   readonly newTopics: readonly NewTopic[]
-  /** First offset that a restored record gets, by `topic/partition`; 0 for topics that are created. */
-  readonly beginOffsets: ReadonlyMap<string, bigint>
+  readonly mode: RestoreMode
+  /** Why there are no transactions; null: there are, or somebody chose so. */
+  readonly modeReason: string | null
+  readonly heldSettings: readonly HeldSetting[]
+  /** Everything below is deleted first, by `topic/partition`. */
+  readonly purges: ReadonlyMap<string, bigint>
+  /** By target topic: stored batches that are larger are split. */
+  readonly batchMaxBytes: ReadonlyMap<string, number>
+  /** What speaks against it, and does not keep it from being done. */
+  readonly warnings: readonly string[]
 }
 
 /** Choices that bear on the target. */
@@ -17,36 +39,57 @@ export interface TargetOptions {
   readonly isCreatingTopics: boolean
   /** -1: the cluster's default. */
   readonly replicationFactor: number
+  readonly existingTopics: ExistingTopics
+  /** Keep a topic from deleting what is restored, until the restore is done. */
+  readonly isHoldingRetention: boolean
+  readonly requestedMode: 'auto' | RestoreMode
+  /** Settings of created topics by name of the target topic; `*` is for all of them. */
+  readonly configOverrides: ReadonlyMap<string, ReadonlyMap<string, string>>
+  /** Whether the account may use the transactional ids of restores of this backup. */
+  readonly mayUseTransactions: () => Promise<boolean>
+  /** The newest restore of the same request, when it has not ended or is gone on with. */
+  readonly unfinished: LedgerState | undefined
+  /** It is gone on with: what it wrote is expected. */
+  readonly isResuming: boolean
+  readonly storage: StorageBackend
+  readonly transforms: TransformsById
   readonly nowMs: number
-  readonly signal?: AbortSignal
+  readonly signal: AbortSignal
 }
 
 // The leaders of a topic that was just created may not have heard of it yet.
 const PREFLIGHT_RETRY = { firstDelayMs: 200, maxDelayMs: 1_000, giveUpAfterMs: 10_000 }
 const BROKER_MAX_MESSAGE_BYTES = 1_048_588
 const FUTURE_MAX_MS = 3_600_000n
-const SETTINGS = [
-  'message.timestamp.type',
-  'max.message.bytes',
-  'retention.ms',
-  'message.timestamp.after.max.ms',
-] as const
+const BROKERS_OWN = new Set(['__consumer_offsets', '__transaction_state', '__cluster_metadata'])
 
 /**
  * Every refusal, before the first write; all of them in one error.
- * @throws KB_TARGET_NOT_EMPTY, KB_TARGET_UNSUITABLE, KB_CLUSTER_*
+ * @throws KB_TARGET_NOT_EMPTY, KB_TARGET_UNSUITABLE, KB_CLUSTER_PERMISSION, KB_RECORD_TOO_LARGE, KB_TRANSFORM_UNAVAILABLE,
+ * KB_CLUSTER_*
  */
 export async function preflightRestore(
   cluster: Cluster,
   plan: RestorePlan,
   options: TargetOptions,
 ): Promise<TargetPlan> {
+  assertReadable(plan, options.transforms)
   // Outside of the retry: that no broker answers is said at once.
   const existing = new Set(await cluster.topicNames())
-  return retry(() => preflightOnce(cluster, plan, options, existing), {
+  const { mode, modeReason } = await chooseMode(plan, options)
+  const { refusals, target } = await retry(() => preflightOnce(cluster, plan, options, existing), {
     policy: PREFLIGHT_RETRY,
-    ...(options.signal ? { signal: options.signal } : {}),
+    signal: options.signal,
   })
+  // Only when nothing else is in the way: it reads the archive.
+  if (refusals.length === 0) refusals.push(...(await inspectArchive(plan, options, target)))
+  throwRefusals(refusals, target.clusterId)
+  return { ...target, mode, modeReason }
+}
+
+interface Findings {
+  readonly refusals: Refusal[]
+  readonly target: Omit<TargetPlan, 'mode' | 'modeReason'> & { readonly compacted: ReadonlySet<string> }
 }
 
 async function preflightOnce(
@@ -54,30 +97,147 @@ async function preflightOnce(
   plan: RestorePlan,
   options: TargetOptions,
   existing: ReadonlySet<string>,
-): Promise<TargetPlan> {
+): Promise<Findings> {
   const present = plan.topics.filter((topic) => existing.has(topic.targetTopic))
   const absent = plan.topics.filter((topic) => !existing.has(topic.targetTopic))
-  const description = await cluster.describe(present.map((topic) => topic.targetTopic))
-  const refusals: Refusal[] = []
-  if (!options.isCreatingTopics) refusals.push(...absent.map(refuseAbsent))
-  refusals.push(...refusePartitions(description, present))
-  refusals.push(...(await refuseSettings(cluster, present, options)))
-  const { beginOffsets, occupied } = await inspectContent(cluster, description, present)
-  refusals.unshift(...occupied)
-  throwRefusals(refusals, description.clusterId)
+  const names = present.map((topic) => topic.targetTopic)
+  const description = await cluster.describe(names)
+  const [values, overrides, operations] = await Promise.all([
+    cluster.topicConfigs(names, TARGET_SETTINGS),
+    cluster.topicOverrides(names, TARGET_SETTINGS),
+    cluster.topicOperations(names),
+  ])
+  const offsets = await targetOffsets(cluster, description)
+  const newTopics = absent.map((topic) => newTopic(topic, options))
+  const refusals: Refusal[] = plan.topics
+    .filter(({ targetTopic }) => BROKERS_OWN.has(targetTopic))
+    .map(refuseOwn)
+  const held: HeldSetting[] = []
+  for (const topic of present) {
+    const own = values.get(topic.targetTopic) ?? new Map<string, string>()
+    const found = description.topics.find((entry) => entry.name === topic.targetTopic)
+    const retention = retentionTrouble(plan, topic, own, {
+      nowMs: options.nowMs,
+      isHolding: options.isHoldingRetention,
+      overrides: overrides.get(topic.targetTopic) ?? new Map(),
+    })
+    const needed = ['read', 'write', 'describe'] as const
+    const isPurging = options.existingTopics === 'purge'
+    refusals.push(
+      ...refuseShape(topic, found, Number(own.get('min.insync.replicas') ?? 1)),
+      ...refuseTimes(topic, own, options.nowMs),
+      ...(options.isResuming ? [] : retention.refusals),
+      ...refuseAccess(topic, operations.get(topic.targetTopic), [
+        ...needed,
+        ...(isPurging ? (['delete'] as const) : []),
+        ...(retention.held.length > 0 ? (['alter_configs'] as const) : []),
+      ]),
+    )
+    held.push(...retention.held)
+  }
+  refusals.push(...(await refuseAbsent(cluster, absent, newTopics, options)))
+  const partitions = partitionsOf(description)
+  const isOwn = options.isResuming && options.unfinished?.begun != null
+  if (options.existingTopics === 'fail' && !isOwn)
+    refusals.unshift(...refuseContent(present, partitions, offsets, options.unfinished))
   return {
-    clusterId: description.clusterId,
-    brokers: description.brokers.size,
-    newTopics: absent.map((topic) => newTopic(topic, options)),
-    beginOffsets,
+    refusals,
+    target: {
+      clusterId: description.clusterId,
+      brokers: description.brokers.size,
+      newTopics,
+      heldSettings: held,
+      purges: options.existingTopics === 'purge' && !isOwn ? purgeBounds(partitions, offsets) : new Map(),
+      batchMaxBytes: batchLimits(present, values),
+      warnings: warningsOf(present, description),
+      compacted: new Set(
+        [...values].filter(([, own]) => own.get('cleanup.policy')?.includes('compact')).map(([name]) => name),
+      ),
+    },
   }
 }
 
-interface Refusal {
-  readonly code: 'KB_TARGET_NOT_EMPTY' | 'KB_TARGET_UNSUITABLE'
-  readonly sourceTopic: string
-  readonly topic: string
-  readonly message: string
+/** What can be found out only by trying: whether topics of these names could be created. Nothing is. */
+async function refuseAbsent(
+  cluster: Cluster,
+  absent: readonly TopicRestorePlan[],
+  newTopics: readonly NewTopic[],
+  options: TargetOptions,
+): Promise<Refusal[]> {
+  if (!options.isCreatingTopics)
+    return absent.map((topic) => unsuitable(topic, 'does not exist, and restore.create_topics is false'))
+  const failures = await cluster.tryTopics(newTopics)
+  return failures.flatMap((failure) => {
+    const topic = absent.find(({ targetTopic }) => targetTopic === failure.context.topic)
+    if (!topic || failure.retryable) throw failure
+    const code = failure.code === 'KB_CLUSTER_PERMISSION' ? failure.code : 'KB_TARGET_UNSUITABLE'
+    return [unsuitable(topic, `cannot be created: ${failure.message}`, null, code)]
+  })
+}
+
+function refuseOwn(topic: TopicRestorePlan): Refusal {
+  return unsuitable(topic, 'is kept by the brokers themselves; restore it under another name')
+}
+
+async function chooseMode(
+  plan: RestorePlan,
+  options: TargetOptions,
+): Promise<Pick<TargetPlan, 'mode' | 'modeReason'>> {
+  const before = options.isResuming ? options.unfinished?.opened.mode : undefined
+  if (before)
+    return {
+      mode: before,
+      modeReason: before === 'idempotent' ? 'the restore was begun without transactions' : null,
+    }
+  if (plan.isKeepingOffsets) {
+    return { mode: 'idempotent', modeReason: 'the markers of transactions would take offsets' }
+  }
+  if (options.requestedMode === 'idempotent') return { mode: 'idempotent', modeReason: 'it was asked for' }
+  if (await options.mayUseTransactions()) return { mode: 'transactions', modeReason: null }
+  if (options.requestedMode === 'transactions') {
+    throw new KafkaBackupError(
+      'KB_CLUSTER_PERMISSION',
+      'the account may not use transactional ids that begin with kafka-backup-restore-; nothing was written',
+      { hint: 'Grant Write on them, or leave restore.mode at auto.' },
+    )
+  }
+  return {
+    mode: 'idempotent',
+    modeReason: 'the account may not use transactional ids that begin with kafka-backup-restore-',
+  }
+}
+
+/** An archive that this program cannot read is said before anything is written. The ending of a name tells the transform. */
+function assertReadable(plan: RestorePlan, transforms: TransformsById): void {
+  const known = new Set([...transforms.values()].map(({ extension }) => extension))
+  for (const { parts } of plan.partitions) {
+    for (const { segment } of parts) {
+      const extension = segment.key.slice(segment.key.lastIndexOf('.') + 1)
+      if (known.has(extension)) continue
+      throw new KafkaBackupError(
+        'KB_TRANSFORM_UNAVAILABLE',
+        `${segment.key}: this program cannot read .${extension}; nothing was written`,
+        { context: { key: segment.key } },
+      )
+    }
+  }
+}
+
+async function inspectArchive(
+  plan: RestorePlan,
+  { storage, transforms, signal }: TargetOptions,
+  { batchMaxBytes, compacted }: Findings['target'],
+): Promise<Refusal[]> {
+  const source = { storage, backupId: plan.backupId, transforms, signal }
+  const refusals: Refusal[] = []
+  for (const topic of plan.topics) {
+    const most = batchMaxBytes.get(topic.targetTopic)
+    const isSuspect = most !== undefined && topic.largestBatchBytes > most
+    const needsKeys = compacted.has(topic.targetTopic)
+    if (!isSuspect && !needsKeys) continue
+    refusals.push(...(await inspectRecords(source, plan, topic, { batchMaxBytes: most ?? null, needsKeys })))
+  }
+  return refusals
 }
 
 /**
@@ -97,6 +257,9 @@ function newTopic(topic: TopicRestorePlan, options: TargetOptions): NewTopic {
   if (topic.maxTimestampMs > BigInt(options.nowMs) + FUTURE_MAX_MS) {
     configs.set('message.timestamp.after.max.ms', '9223372036854775807')
   }
+  for (const name of ['*', topic.targetTopic]) {
+    for (const [key, value] of options.configOverrides.get(name) ?? []) configs.set(key, value)
+  }
   return {
     name: topic.targetTopic,
     partitions: topic.partitionCount,
@@ -110,124 +273,43 @@ function roomFor(batchBytes: number): number {
   return Math.min(Math.ceil(batchBytes * 1.1), 2_147_483_647)
 }
 
-function refuseAbsent(topic: TopicRestorePlan): Refusal {
-  return unsuitable(topic, 'does not exist, and restore.create_topics is false')
+/** Limits of existing topics that matter to some stored batch, or to one that is encoded again a little larger. */
+function batchLimits(
+  present: readonly TopicRestorePlan[],
+  values: ReadonlyMap<string, ReadonlyMap<string, string>>,
+): Map<string, number> {
+  return new Map(
+    present.map(({ targetTopic }) => {
+      const limit = values.get(targetTopic)?.get('max.message.bytes')
+      return [targetTopic, Number(limit ?? BROKER_MAX_MESSAGE_BYTES)]
+    }),
+  )
 }
 
-function refusePartitions(description: ClusterDescription, present: readonly TopicRestorePlan[]): Refusal[] {
-  return present.flatMap((topic) => {
-    const target = description.topics.find((entry) => entry.name === topic.targetTopic)
-    const count = target?.partitions.length ?? 0
-    if (count === topic.partitionCount) return []
+function warningsOf(present: readonly TopicRestorePlan[], description: ClusterDescription): string[] {
+  return present.flatMap(({ targetTopic, partitionCount }) => {
+    const found = description.topics.find((entry) => entry.name === targetTopic)?.partitions.length ?? 0
+    if (found <= partitionCount) return []
     return [
-      unsuitable(
-        topic,
-        `has ${count} partition${count === 1 ? '' : 's'}, the backup of ${topic.sourceTopic} has ${topic.partitionCount}`,
-      ),
+      `topic ${targetTopic} has ${found} partitions, the restore fills ${partitionCount}: new records of a key may go to another partition`,
     ]
   })
 }
 
-async function refuseSettings(
-  cluster: Cluster,
-  present: readonly TopicRestorePlan[],
-  options: TargetOptions,
-): Promise<Refusal[]> {
-  const names = present.map((topic) => topic.targetTopic)
-  const configs = await cluster.topicConfigs(names, SETTINGS)
-  return present.flatMap((topic) => {
-    const values = configs.get(topic.targetTopic) ?? new Map<string, string>()
-    return refuseTimes(topic, values, options).concat(refuseSizes(topic, values))
-  })
-}
-
-function refuseTimes(
-  topic: TopicRestorePlan,
-  values: ReadonlyMap<string, string>,
-  options: TargetOptions,
-): Refusal[] {
-  const refusals: Refusal[] = []
-  if (values.get('message.timestamp.type') === 'LogAppendTime') {
-    refusals.push(
-      unsuitable(topic, 'has message.timestamp.type=LogAppendTime and would overwrite every timestamp'),
-    )
-  }
-  const retentionMs = BigInt(values.get('retention.ms') ?? '-1')
-  const oldest = topic.minTimestampMs ?? topic.maxTimestampMs
-  if (retentionMs >= 0n && oldest >= 0n && oldest < BigInt(options.nowMs) - retentionMs) {
-    refusals.push(
-      unsuitable(
-        topic,
-        `has retention.ms=${retentionMs} and would delete restored records as soon as they are there`,
-      ),
-    )
-  }
-  const aheadMs = BigInt(values.get('message.timestamp.after.max.ms') ?? '9223372036854775807')
-  if (topic.maxTimestampMs > BigInt(options.nowMs) + aheadMs) {
-    refusals.push(
-      unsuitable(
-        topic,
-        `has message.timestamp.after.max.ms=${aheadMs} and would refuse records from the future`,
-      ),
-    )
-  }
-  return refusals
-}
-
-function refuseSizes(topic: TopicRestorePlan, values: ReadonlyMap<string, string>): Refusal[] {
-  const limit = Number(values.get('max.message.bytes') ?? BROKER_MAX_MESSAGE_BYTES)
-  if (topic.largestBatchBytes <= limit) return []
-  return [
-    unsuitable(
-      topic,
-      `has max.message.bytes=${limit}, the largest stored batch has ${topic.largestBatchBytes} bytes`,
-    ),
-  ]
-}
-
-async function inspectContent(
-  cluster: Cluster,
-  description: ClusterDescription,
-  present: readonly TopicRestorePlan[],
-): Promise<{ readonly beginOffsets: Map<string, bigint>; readonly occupied: Refusal[] }> {
-  const partitions = description.topics.flatMap((topic) =>
+function partitionsOf(description: ClusterDescription) {
+  return description.topics.flatMap((topic) =>
     topic.partitions.map(({ partition }) => ({ topic: topic.name, partition })),
   )
+}
+
+async function targetOffsets(cluster: Cluster, description: ClusterDescription): Promise<TargetOffsets> {
+  const partitions = partitionsOf(description)
   const starts = await cluster.listOffsets('log_start', partitions)
   const ends = await cluster.listOffsets('high_watermark', partitions)
-  const occupied = present.flatMap((topic): Refusal[] => {
-    const held = partitions
-      .filter((entry) => entry.topic === topic.targetTopic)
-      .reduce(
-        (sum, entry) =>
-          sum + (ends.get(partitionName(entry)) ?? 0n) - (starts.get(partitionName(entry)) ?? 0n),
-        0n,
-      )
-    if (held === 0n) return []
-    const { sourceTopic, targetTopic } = topic
-    const message = `is not empty: it holds ${held.toLocaleString('en-US')} offset${held === 1n ? '' : 's'}`
-    return [{ code: 'KB_TARGET_NOT_EMPTY', sourceTopic, topic: targetTopic, message }]
-  })
-  return { beginOffsets: ends, occupied }
+  return { starts, ends }
 }
 
-function unsuitable(topic: TopicRestorePlan, message: string): Refusal {
-  const { sourceTopic, targetTopic } = topic
-  return { code: 'KB_TARGET_UNSUITABLE', sourceTopic, topic: targetTopic, message }
-}
-
-function throwRefusals(refusals: readonly Refusal[], clusterId: string): void {
-  const [first] = refusals
-  if (!first) return
-  const lines = refusals.map((refusal) => `- topic ${refusal.topic} ${refusal.message}`)
-  const sources = [...new Set(refusals.map(({ sourceTopic }) => sourceTopic))]
-  const beside = sources.map((topic) => `${topic}=${topic}-restored`).join(',')
-  throw new KafkaBackupError(
-    first.code,
-    `cluster ${clusterId} cannot take this restore; nothing was written:\n${lines.join('\n')}`,
-    {
-      context: { topic: first.topic },
-      hint: `Change or delete what is in the way, or restore beside it: --topic-mapping ${beside}`,
-    },
-  )
+/** Topics of which a purge deletes something. */
+export function purgedTopics(target: TargetPlan): string[] {
+  return [...new Set([...target.purges.keys()].map((name) => name.slice(0, name.lastIndexOf('/'))))]
 }

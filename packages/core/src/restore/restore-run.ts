@@ -1,238 +1,251 @@
-import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
-import type { Observer } from '../events/run-event.ts'
-import { negotiateVersion } from '../kafka/api-versions.ts'
-import { openBrokerLink } from '../kafka/broker-connections.ts'
-import { type Cluster, partitionName } from '../kafka/cluster.ts'
-import { INIT_PRODUCER_ID, initProducerId, type ProducerIdentity } from '../kafka/producer-id-api.ts'
-import type { ClusterSecurity } from '../kafka/security.ts'
-import type { TransformsById } from '../repository/segment-reader.ts'
-import type { Clock } from '../runtime/clock.ts'
-import { retry } from '../runtime/retry.ts'
-import { settleAll } from '../runtime/settle-all.ts'
-import type { StorageBackend } from '../storage/storage-backend.ts'
-import { readSourceBatches } from './batch-source.ts'
-import { LeaderQueues } from './leader-queues.ts'
-import { withTargetState } from './partial-target.ts'
-import { type LaneResult, PartitionLane } from './partition-lane.ts'
-import type { PartitionRestorePlan, RestorePlan } from './restore-plan.ts'
+import { isKafkaBackupError, KafkaBackupError, toKafkaBackupError } from '../errors/kafka-backup-error.ts'
+import type { RestoreMode } from '../format/restore-ledger.ts'
+import { partitionName } from '../kafka/cluster.ts'
+import type { ProducerIdentity } from '../kafka/producer-id-api.ts'
+import { backoffDelayMs, type RetryPolicy, retry } from '../runtime/retry.ts'
+import { prepareTarget, releaseTarget } from './prepare-target.ts'
+import { producerIdentities } from './producer-identities.ts'
+import { type AttemptOptions, type LaneEnd, RestoreAttempt } from './restore-attempt.ts'
+import type { RestorePlan } from './restore-plan.ts'
 import type { TargetPlan } from './restore-preflight.ts'
 
 /** Everything a restore works with. */
-export interface RestoreRunOptions {
-  readonly plan: RestorePlan
+export interface RestoreRunOptions extends Omit<AttemptOptions, 'identities' | 'onWritten' | 'onDurable'> {
   readonly target: TargetPlan
-  readonly storage: StorageBackend
-  readonly transforms: TransformsById
-  readonly cluster: Cluster
-  readonly clientId: string
-  /** Absent: plain connections without an account. */
-  readonly security?: ClusterSecurity
-  readonly produceTimeoutMs: number
-  readonly connectionsPerBroker: number
-  readonly clock: Clock
-  readonly observe: Observer
-  readonly signal: AbortSignal
-}
-
-/** What one partition of the target got. Offsets of source and target: first, and next (exclusive). */
-export interface RestoredPartition extends LaneResult {
-  readonly sourceTopic: string
-  readonly firstSourceOffset: bigint
-  readonly nextSourceOffset: bigint
-  /** Number of the history that was restored, and the commit that began it. */
-  readonly lineage: number
-  readonly sinceCommit: bigint
-  /** Below it, what was written comes from the history before; null: nothing does. */
-  readonly inheritedEndOffset: bigint | null
 }
 
 /** What a restore did. */
 export interface RestoreReport {
   readonly backupId: string
+  readonly restoreId: string
   readonly commit: bigint
   readonly clusterId: string
+  readonly mode: RestoreMode
   readonly outcome: 'complete' | 'incomplete'
+  /** True when an earlier run had begun it. */
+  readonly isResumed: boolean
+  /** Failures after which the restore took over from itself. */
+  readonly recoveries: number
   readonly records: number
+  /** Of them, by this run. */
+  readonly writtenRecords: number
+  /** Of the batches that this run sent. */
+  readonly writtenBytes: number
   readonly rawBytes: number
   readonly storedBytes: number
   readonly durationMs: number
   readonly createdTopics: readonly string[]
   readonly gaps: RestorePlan['gaps']
-  readonly partitions: readonly RestoredPartition[]
+  readonly partitions: readonly LaneEnd[]
 }
 
-// Each partition under way holds up to three frames and five batches; four keep a broker busy.
-const CONCURRENT_PARTITIONS_MAX = 4
-// InitProducerId answers with transient errors for the first moments of a cluster, everything else while leaders change.
-const TRANSIENT_RETRY = { firstDelayMs: 100, maxDelayMs: 1_000, giveUpAfterMs: 30_000 }
+const ATTEMPT_RETRY: RetryPolicy = { firstDelayMs: 200, maxDelayMs: 5_000, giveUpAfterMs: 300_000 }
+const END_RETRY: RetryPolicy = { firstDelayMs: 100, maxDelayMs: 1_000, giveUpAfterMs: 30_000 }
 
 /**
- * Executes a plan whose preflight passed: creates the topics, writes every record once, and checks at the end that each target
- * partition holds as many as were written.
- * @throws KB_TARGET_CHANGED, KB_CLUSTER_*, KB_SEGMENT_CORRUPT …; the target then may hold a part of the records, and the
- * error says how many
+ * Executes a plan whose preflight passed and whose ledger is open: prepares the target, writes every record that is not there
+ * yet exactly once, and checks at the end that each target partition ends where it must.
+ * @throws KB_TARGET_CHANGED, KB_PRODUCER_FENCED, KB_RESTORE_CONFLICT, KB_CLUSTER_*, KB_SEGMENT_CORRUPT …; the restore can be
+ * resumed then
  */
 export async function runRestore(options: RestoreRunOptions): Promise<RestoreReport> {
-  const { plan, target, cluster, clock, signal } = options
+  const { plan, ledger, clock } = options
   const beganMs = clock.monotonicMs()
-  if (target.newTopics.length > 0) await cluster.createTopics(target.newTopics, signal)
-  const topics = plan.topics.map((topic) => topic.targetTopic)
-  const identity = await acquireIdentity(options, topics)
+  const isResumed = ledger.state.claims.length > 0
+  const progress = trackProgress(options)
   try {
-    const results = await writeAll(options, topics, identity)
+    await begin(options)
+    const { ends, recoveries } = await writeAll(options, progress.onWritten)
+    await assertEnds(options, ends)
+    await releaseTarget(options.cluster, ledger.state.opened.heldSettings)
+    const records = ends.reduce((sum, end) => sum + Number(end.position), 0)
+    assertAsPlanned(plan, records)
+    const outcome = plan.gaps.length > 0 ? 'incomplete' : 'complete'
+    const partitions = ends.map(({ topic, partition, position, nextOffset }) => ({
+      topic,
+      partition,
+      position,
+      nextOffset,
+    }))
+    await ledger.append({ type: 'finished', outcome, records, partitions }, options.signal)
     return {
       backupId: plan.backupId,
+      restoreId: ledger.state.restoreId,
       commit: plan.commit,
-      clusterId: target.clusterId,
-      outcome: plan.gaps.length > 0 ? 'incomplete' : 'complete',
-      records: results.reduce((sum, result) => sum + result.records, 0),
+      clusterId: ledger.state.opened.clusterId,
+      mode: ledger.state.opened.mode,
+      outcome,
+      isResumed,
+      recoveries,
+      records,
+      writtenRecords: records - progress.before,
+      writtenBytes: progress.writtenBytes(),
       rawBytes: plan.rawBytes,
       storedBytes: plan.storedBytes,
       durationMs: clock.monotonicMs() - beganMs,
-      createdTopics: target.newTopics.map((topic) => topic.name),
+      createdTopics: ledger.state.opened.createdTopics,
       gaps: plan.gaps,
-      partitions: results,
+      partitions: ends,
     }
   } catch (error) {
-    throw await withTargetState(signal.aborted ? signal.reason : error, options)
+    throw withResumeHint(options.signal.aborted ? options.signal.reason : error)
   }
 }
 
+/** Topics, held settings, and where the first records will stand. What an earlier run did of it is not done again. */
+async function begin({ ledger, cluster, target, plan, clock, signal }: RestoreRunOptions): Promise<void> {
+  if (ledger.state.begun) return
+  await prepareTarget(cluster, target, signal)
+  const names = plan.topics.map((topic) => topic.targetTopic)
+  const places = plan.works.flatMap((work) => work.targets)
+  const { topics, ends } = await retry(
+    async () => ({
+      topics: (await cluster.describe(names)).topics,
+      ends: await cluster.listOffsets('high_watermark', places),
+    }),
+    { policy: END_RETRY, clock, signal },
+  )
+  await ledger.append(
+    {
+      type: 'begun',
+      topics: names.map((name) => ({
+        name,
+        topicId: topics.find((topic) => topic.name === name)?.topicId ?? null,
+        batchMaxBytes: target.batchMaxBytes.get(name) ?? null,
+      })),
+      partitions: places.map((place) => ({ ...place, beginOffset: ends.get(partitionName(place)) ?? 0n })),
+    },
+    signal,
+  )
+}
+
+/** One attempt after the other until one reaches the end; each takes over from the one before. */
 async function writeAll(
   options: RestoreRunOptions,
-  topics: readonly string[],
-  identity: ProducerIdentity,
-): Promise<RestoredPartition[]> {
-  const queues = new LeaderQueues(options, topics)
-  try {
-    const results = await writePartitions(options, queues, identity)
-    await assertEnds(options, results)
-    return results
-  } finally {
-    await queues.close()
-  }
-}
-
-async function acquireIdentity(
-  options: RestoreRunOptions,
-  topics: readonly string[],
-): Promise<ProducerIdentity> {
-  const { cluster, clientId, security, clock, signal } = options
-  return retry(
-    async () => {
-      const { brokers } = await cluster.describe(topics)
-      const [address] = brokers.values()
-      const link = await openBrokerLink(address, { clientId, security, signal })
-      try {
-        const version = negotiateVersion(link.versions, INIT_PRODUCER_ID, link.connection.broker)
-        return await initProducerId(link.connection, version)
-      } finally {
-        link.connection.close()
-      }
-    },
-    { policy: TRANSIENT_RETRY, clock, signal },
-  )
-}
-
-async function writePartitions(
-  options: RestoreRunOptions,
-  queues: LeaderQueues,
-  identity: ProducerIdentity,
-): Promise<RestoredPartition[]> {
-  const failure = new AbortController()
-  const signal = AbortSignal.any([options.signal, failure.signal])
-  const progress = trackProgress(options)
-  // Large partitions first: the last one to end decides how long it takes.
-  const waiting = options.plan.partitions.toSorted((a, b) => b.rawBytes - a.rawBytes)
-  const results: RestoredPartition[] = []
-  const worker = async (): Promise<void> => {
-    for (let next = waiting.shift(); next && !signal.aborted; next = waiting.shift()) {
-      results.push(await writePartition({ ...options, signal }, next, queues, identity, progress))
-    }
-    signal.throwIfAborted()
-  }
-  const count = Math.min(CONCURRENT_PARTITIONS_MAX, Math.max(waiting.length, 1))
-  const workers = Array.from({ length: count }, () =>
-    worker().catch((error) => {
-      failure.abort(error)
-      throw error
-    }),
-  )
-  try {
-    await settleAll(workers)
-  } catch (error) {
-    throw failure.signal.reason ?? error
-  }
-  return results.sort((a, b) =>
-    a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1,
-  )
-}
-
-async function writePartition(
-  options: RestoreRunOptions,
-  plan: PartitionRestorePlan,
-  queues: LeaderQueues,
-  identity: ProducerIdentity,
   onWritten: (records: number, bytes: number) => void,
-): Promise<RestoredPartition> {
-  const { storage, transforms, clock, signal, observe, target } = options
-  const begin =
-    target.beginOffsets.get(partitionName({ topic: plan.targetTopic, partition: plan.partition })) ?? 0n
-  const lane = new PartitionLane({ queues, identity, clock, signal, observe, onWritten }, plan, begin)
-  const source = readSourceBatches(
-    { storage, backupId: options.plan.backupId, transforms, signal },
-    plan.parts,
-  )
-  const result = await lane.run(source)
-  const isAsPlanned = plan.isExact ? result.records === plan.records : result.records <= plan.records
-  if (!isAsPlanned) {
-    throw new KafkaBackupError(
-      'KB_SEGMENT_CORRUPT',
-      `${plan.sourceTopic}/${plan.partition}: ${result.records} records were found, the commits count ${plan.records}`,
-      { context: { topic: plan.sourceTopic, partition: plan.partition } },
-    )
-  }
-  return {
-    ...result,
-    sourceTopic: plan.sourceTopic,
-    firstSourceOffset: plan.parts[0]?.part.firstOffset ?? 0n,
-    nextSourceOffset: nextSourceOffset(plan),
-    lineage: plan.lineage,
-    sinceCommit: plan.sinceCommit,
-    inheritedEndOffset: plan.inheritedEndOffset,
+): Promise<{ readonly ends: LaneEnd[]; readonly recoveries: number }> {
+  const { clock, ledger, observe, signal } = options
+  const identities = producerIdentities(options, ledger.state)
+  let lastProgressMs = clock.monotonicMs()
+  let own: ProducerIdentity | null = null
+  try {
+    for (let failures = 0, inARow = 0; ; ) {
+      const attempt = new RestoreAttempt({
+        ...options,
+        identities,
+        onWritten,
+        onDurable: () => {
+          lastProgressMs = clock.monotonicMs()
+          inARow = 0
+        },
+      })
+      try {
+        return { ends: await attempt.run(own), recoveries: failures }
+      } catch (failure) {
+        signal.throwIfAborted()
+        const error = toKafkaBackupError(failure)
+        own = await nextIdentity(options, error, attempt.identity ?? own)
+        if (clock.monotonicMs() - lastProgressMs > ATTEMPT_RETRY.giveUpAfterMs) throw error
+        failures++
+        inARow++
+        observe({ type: 'retry_scheduled', what: 'restore', reason: error.message, attempt: inARow })
+        await clock.sleep(backoffDelayMs(ATTEMPT_RETRY, inARow), signal)
+      }
+    }
+  } finally {
+    identities.coordinator?.close()
   }
 }
 
-/** Behind what was read; a part may have been read up to an offset inside it. */
-function nextSourceOffset(plan: PartitionRestorePlan): bigint {
-  const last = plan.parts.at(-1)
-  return last?.endOffset ?? last?.part.nextOffset ?? 0n
+/** The identity to go on with after a failure. @throws the failure when it will not pass, or another process goes on */
+async function nextIdentity(
+  { ledger, signal }: RestoreRunOptions,
+  error: KafkaBackupError,
+  own: ProducerIdentity | null,
+): Promise<ProducerIdentity | null> {
+  const { code, retryable, category } = error
+  if (code === 'KB_PRODUCER_FENCED') {
+    // A coordinator also fences a producer whose transaction took too long; then nobody else is there.
+    await ledger.assertTip(signal)
+    return null
+  }
+  // What the archive holds does not become better by reading it again.
+  if (!retryable || category === 'integrity') throw error
+  return own
 }
 
-function trackProgress(options: RestoreRunOptions): (records: number, bytes: number) => void {
-  let done = 0
+function trackProgress(options: RestoreRunOptions) {
+  const { plan, ledger, observe } = options
   let rawBytes = 0
-  return (records, bytes) => {
-    done += records
-    rawBytes += bytes
-    const totalOffsets = options.plan.records
-    const progress = { records: done, rawBytes, storedBytes: 0, doneOffsets: done, totalOffsets }
-    options.observe({ type: 'progressed', progress })
+  let written = 0
+  let before = 0
+  for (const { position } of ledger.state.progress.values()) before += Number(position)
+  return {
+    before,
+    writtenBytes: () => rawBytes,
+    onWritten(records: number, bytes: number): void {
+      written += records
+      rawBytes += bytes
+      const doneOffsets = before + written
+      const progress = {
+        records: doneOffsets,
+        rawBytes,
+        storedBytes: 0,
+        doneOffsets,
+        totalOffsets: plan.records,
+      }
+      observe({ type: 'progressed', progress })
+    },
   }
 }
 
-/** What the target says it holds must be what we wrote: a foreign writer or a deletion is noticed here at the latest. */
-async function assertEnds(options: RestoreRunOptions, results: readonly RestoredPartition[]): Promise<void> {
+/**
+ * What the target says it holds must be what we wrote: a foreign writer or a deletion is noticed here at the latest. The markers of
+ * the last transaction may still be on their way.
+ */
+async function assertEnds(options: RestoreRunOptions, ends: readonly LaneEnd[]): Promise<void> {
   const { cluster, clock, signal } = options
-  const policy = TRANSIENT_RETRY
-  const ends = await retry(() => cluster.listOffsets('high_watermark', results), { policy, clock, signal })
-  for (const result of results) {
-    const end = ends.get(partitionName(result))
-    if (end === result.nextTargetOffset) continue
-    throw new KafkaBackupError(
-      'KB_TARGET_CHANGED',
-      `${partitionName(result)} ends at offset ${end}, expected ${result.nextTargetOffset}: something else wrote to this topic`,
-      { context: { topic: result.topic, partition: result.partition } },
-    )
+  const compare = async (): Promise<void> => {
+    const watermarks = await cluster.listOffsets('high_watermark', ends)
+    for (const end of ends) {
+      const watermark = watermarks.get(partitionName(end)) ?? 0n
+      if (end.expectedOffset === null || watermark === end.expectedOffset) continue
+      throw wrongEnd(end, watermark, watermark < end.expectedOffset)
+    }
   }
+  await retry(compare, { policy: END_RETRY, clock, signal }).catch((error) => {
+    if (!isKafkaBackupError(error, 'KB_BROKER_TRANSIENT') || error.context.offset === undefined) throw error
+    throw new KafkaBackupError('KB_TARGET_CHANGED', error.message, { context: error.context })
+  })
+}
+
+function wrongEnd(end: LaneEnd, watermark: bigint, mayPass: boolean): KafkaBackupError {
+  return new KafkaBackupError(
+    mayPass ? 'KB_BROKER_TRANSIENT' : 'KB_TARGET_CHANGED',
+    `${partitionName(end)} ends at offset ${watermark}, expected ${end.expectedOffset}: something else wrote to this topic, or deleted from it`,
+    { context: { topic: end.topic, partition: end.partition, offset: watermark.toString() } },
+  )
+}
+
+function assertAsPlanned(plan: RestorePlan, records: number): void {
+  if (plan.isExact ? records === plan.records : records <= plan.records) return
+  throw new KafkaBackupError(
+    'KB_SEGMENT_CORRUPT',
+    `${records} records were found, the commits count ${plan.records}`,
+  )
+}
+
+/** Whoever reads the failure must neither take the part for the whole nor delete what can be continued. */
+function withResumeHint(failure: unknown): KafkaBackupError {
+  const error = toKafkaBackupError(failure)
+  const { code, context } = error
+  const isGoingOn =
+    code === 'KB_PRODUCER_FENCED' || code === 'KB_RESTORE_CONFLICT' || code === 'KB_TARGET_CHANGED'
+  if (isGoingOn) return error
+  const hint =
+    code === 'KB_INTERRUPTED' || error.retryable
+      ? 'Go on with the same command and --resume.'
+      : `${error.hint} Then go on with the same command and --resume.`
+  const message = `${error.message}. The target is incomplete`
+  return new KafkaBackupError(code, message, { context, cause: error.cause ?? error, hint })
 }

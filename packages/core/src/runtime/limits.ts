@@ -24,6 +24,8 @@ export const LIMITS = {
   segmentHeaderMaxBytes: 1024 * 1024,
   /** Largest index of a segment: about 100,000 frames. */
   segmentIndexMaxBytes: 64 * 1024 * 1024,
+  /** Largest entry of a restore's ledger: some two million runs of the offset map. */
+  ledgerEntryMaxBytes: 64 * 1024 * 1024,
   /** Largest commit document. */
   commitMaxBytes: 64 * 1024 * 1024,
   /** Largest snapshot, decompressed. */

@@ -1,4 +1,4 @@
-import { settleAll } from '../runtime/settle-all.ts'
+import { settleAll } from './settle-all.ts'
 
 /** Runs `step` for each item, at most `limit` at a time. After a failure none is begun; all have ended when this throws. */
 export async function runConcurrently<T>(

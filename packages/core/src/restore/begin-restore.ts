@@ -1,0 +1,136 @@
+import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import type { BackupState } from '../format/backup-state.ts'
+import type { Cluster } from '../kafka/cluster.ts'
+import { openExistingBackup } from '../repository/open-backup.ts'
+import { type LedgerState, RestoreLedger } from '../repository/restore-ledger.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Random } from '../runtime/random.ts'
+import type { StorageBackend } from '../storage/storage-backend.ts'
+import { planRestore, type RestorePlan } from './restore-plan.ts'
+import { preflightRestore, type TargetOptions, type TargetPlan } from './restore-preflight.ts'
+import {
+  type ResolvedRequest,
+  type RestoreRequest,
+  requestDocument,
+  requestSha256,
+  resolveRequest,
+} from './restore-request.ts'
+
+/** What a restore is prepared from. */
+export interface BeginRestoreOptions {
+  readonly storage: StorageBackend
+  readonly backupId: string
+  readonly cluster: Cluster
+  readonly request: RestoreRequest
+  readonly target: Omit<TargetOptions, 'unfinished' | 'isResuming' | 'storage' | 'nowMs' | 'signal'>
+  /** Go on with an unfinished restore of the same request. */
+  readonly isResuming: boolean
+  readonly clock: Clock
+  readonly random: Random
+  readonly signal: AbortSignal
+}
+
+/** A restore before its first write. */
+export interface PreparedRestore {
+  readonly plan: RestorePlan
+  readonly target: TargetPlan
+  /** The restore to go on with, or the finished one that there is nothing to add to; undefined: a new one. */
+  readonly known: RestoreLedger | undefined
+  /** Writes the first entry of the ledger, where there is none yet. */
+  openLedger(): Promise<RestoreLedger>
+}
+
+const WRITER_BYTES = 4
+
+/**
+ * Plan and preflight. A restore that is gone on with keeps the commit and the times that it was begun with, whatever the backup
+ * has got since.
+ * @throws every refusal: KB_TARGET_*, KB_TOPIC_NOT_FOUND, KB_USAGE; KB_RESTORE_CHANGED when the unfinished restore had another plan
+ */
+export async function beginRestore(options: BeginRestoreOptions): Promise<PreparedRestore> {
+  const { storage, backupId, cluster, request, clock, signal } = options
+  const writer = options.random.hex(WRITER_BYTES)
+  const { clusterId } = await cluster.describe([])
+  const key = { requestSha256: requestSha256(request), clusterId }
+  const last = await RestoreLedger.find(storage, backupId, key, { signal, writer, clock })
+  const known = last && options.isResuming && (await isStillThere(cluster, last.state)) ? last : undefined
+  const resolved = known ? resolvedBefore(known.state) : resolveRequest(request, clock.nowMs())
+  const state = await openExistingBackup(storage, backupId, {
+    signal,
+    asOfCommit: known?.state.opened.commit ?? request.asOfCommit,
+  })
+  const plan = planRestore(state, request, resolved)
+  if (known) assertSamePlan(known.state, plan)
+  const target = await preflightRestore(cluster, plan, {
+    ...options.target,
+    unfinished: known?.state ?? (last?.state.finished ? undefined : last?.state),
+    isResuming: known !== undefined,
+    storage,
+    nowMs: clock.nowMs(),
+    signal,
+  })
+  return {
+    plan,
+    target,
+    known,
+    async openLedger() {
+      if (known) return known
+      const generation = (last?.state.generation ?? 0) + 1
+      const opened = openedEntry({ plan, target, request, resolved, state, clusterId })
+      return RestoreLedger.open(storage, opened, generation, { writer, clock, signal })
+    },
+  }
+}
+
+/** Topics that were deleted since, or created again, hold nothing of it any more. */
+async function isStillThere(cluster: Cluster, { begun }: LedgerState): Promise<boolean> {
+  if (!begun) return true
+  const survey = await cluster.survey(begun.topics.map((topic) => topic.name))
+  return begun.topics.every(({ name, topicId }) => {
+    const found = survey.topics.find((topic) => topic.name === name)
+    return found !== undefined && found.topicId === topicId
+  })
+}
+
+function resolvedBefore({ opened }: LedgerState): ResolvedRequest {
+  return { fromMs: opened.fromMs, toMs: opened.toMs }
+}
+
+function assertSamePlan({ opened, restoreId }: LedgerState, plan: RestorePlan): void {
+  if (opened.planSha256 === plan.planSha256) return
+  throw new KafkaBackupError(
+    'KB_RESTORE_CHANGED',
+    `restore ${restoreId} was begun with another plan: what it reads of the backup has changed since, or another version of this program begun it`,
+    { context: { backup: opened.backupId } },
+  )
+}
+
+function openedEntry(parts: {
+  readonly plan: RestorePlan
+  readonly target: TargetPlan
+  readonly request: RestoreRequest
+  readonly resolved: ResolvedRequest
+  readonly state: BackupState
+  readonly clusterId: string
+}) {
+  const { plan, target, request, resolved, clusterId } = parts
+  return {
+    backupId: plan.backupId,
+    request: requestDocument(request),
+    requestSha256: requestSha256(request),
+    commit: plan.commit,
+    commitSha256: plan.commitSha256,
+    fromMs: resolved.fromMs,
+    toMs: resolved.toMs,
+    planSha256: plan.planSha256,
+    clusterId,
+    mode: target.mode,
+    sources: plan.partitions.map(({ sourceTopic: topic, partition, lineage }) => ({
+      topic,
+      partition,
+      lineage,
+    })),
+    createdTopics: target.newTopics.map((topic) => topic.name),
+    heldSettings: target.heldSettings,
+  }
+}

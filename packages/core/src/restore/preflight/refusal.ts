@@ -1,0 +1,48 @@
+import type { ErrorCode } from '../../errors/error-codes.ts'
+import { KafkaBackupError } from '../../errors/kafka-backup-error.ts'
+import type { TopicRestorePlan } from '../restore-plan.ts'
+
+/** One reason why a target cannot take a restore. */
+export interface Refusal {
+  readonly code: Extract<
+    ErrorCode,
+    'KB_TARGET_NOT_EMPTY' | 'KB_TARGET_UNSUITABLE' | 'KB_CLUSTER_PERMISSION' | 'KB_RECORD_TOO_LARGE'
+  >
+  readonly topic: string
+  readonly sourceTopic: string
+  /** What follows "topic NAME". */
+  readonly message: string
+  /** What would make it go away, as a sentence or a flag. */
+  readonly remedy: string | null
+}
+
+/** A refusal because of how the topic is set up. */
+export function unsuitable(
+  topic: TopicRestorePlan,
+  message: string,
+  remedy: string | null = null,
+  code: Refusal['code'] = 'KB_TARGET_UNSUITABLE',
+): Refusal {
+  return { code, topic: topic.targetTopic, sourceTopic: topic.sourceTopic, message, remedy }
+}
+
+/** All refusals in one error. @throws the code of the first one */
+export function throwRefusals(refusals: readonly Refusal[], clusterId: string): void {
+  const [first] = refusals
+  if (!first) return
+  const lines = refusals.map(({ topic, message }) => `- topic ${topic} ${message}`)
+  const remedies = [...new Set(refusals.flatMap(({ remedy }) => (remedy === null ? [] : [remedy])))]
+  const sources = [...new Set(refusals.map(({ sourceTopic }) => sourceTopic))]
+  const beside = sources.map((topic) => `${topic}=${topic}-restored`).join(',')
+  throw new KafkaBackupError(
+    first.code,
+    `cluster ${clusterId} cannot take this restore; nothing was written:\n${lines.join('\n')}`,
+    {
+      context: { topic: first.topic },
+      hint: [
+        ...remedies,
+        `Or change or delete what is in the way, or restore beside it: --topic-mapping ${beside}`,
+      ].join('\n      '),
+    },
+  )
+}

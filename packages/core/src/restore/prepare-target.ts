@@ -1,0 +1,32 @@
+import type { HeldSetting } from '../format/restore-ledger.ts'
+import type { Cluster } from '../kafka/cluster.ts'
+import type { TargetPlan } from './restore-preflight.ts'
+
+/**
+ * What is done to the target before the first record: topics are created, settings held, old records deleted. Whoever goes on with
+ * a restore that died here may do it again: what exists is not created, and nothing is deleted that came after the preflight.
+ */
+export async function prepareTarget(
+  cluster: Cluster,
+  target: TargetPlan,
+  signal: AbortSignal,
+): Promise<void> {
+  if (target.newTopics.length > 0) await cluster.createTopics(target.newTopics, signal)
+  await cluster.changeTopicSettings(
+    target.heldSettings.map(({ topic, name, held }) => ({ topic, name, value: held })),
+    false,
+  )
+  const bounds = [...target.purges].map(([place, offset]) => {
+    const slash = place.lastIndexOf('/')
+    return { topic: place.slice(0, slash), partition: Number(place.slice(slash + 1)), offset }
+  })
+  await cluster.deleteRecords(bounds)
+}
+
+/** Puts back what was held. The same again changes nothing. */
+export async function releaseTarget(cluster: Cluster, heldSettings: readonly HeldSetting[]): Promise<void> {
+  await cluster.changeTopicSettings(
+    heldSettings.map(({ topic, name, original }) => ({ topic, name, value: original })),
+    false,
+  )
+}

@@ -1,0 +1,64 @@
+import { negotiateVersion } from '../kafka/api-versions.ts'
+import { openBrokerLink } from '../kafka/broker-connections.ts'
+import type { Cluster } from '../kafka/cluster.ts'
+import { INIT_PRODUCER_ID, initProducerId } from '../kafka/producer-id-api.ts'
+import type { ClusterSecurity } from '../kafka/security.ts'
+import { TransactionCoordinator } from '../kafka/transaction-coordinator.ts'
+import type { LedgerState } from '../repository/restore-ledger.ts'
+import type { Clock } from '../runtime/clock.ts'
+import { retry } from '../runtime/retry.ts'
+import { type Identities, isTransactional } from './take-over.ts'
+
+/** The coordinator aborts what is open for longer; a transaction is committed every ten seconds. */
+const TRANSACTION_TIMEOUT_MS = 60_000
+/** InitProducerId answers with transient errors for the first moments of a cluster. */
+const TRANSIENT_RETRY = { firstDelayMs: 100, maxDelayMs: 1_000, giveUpAfterMs: 30_000 }
+
+/** How the cluster is reached. */
+export interface IdentityOptions {
+  readonly cluster: Cluster
+  readonly clientId: string
+  readonly security?: ClusterSecurity
+  readonly clock: Clock
+  readonly signal: AbortSignal
+}
+
+/** `kafka-backup-restore-daily-5f2c9d0a1b3e4f67-0001`: the same for every process that writes this restore. */
+export function transactionalIdOf(backupId: string, restoreId: string): string {
+  return `kafka-backup-restore-${backupId}-${restoreId}`
+}
+
+/** Where a restore gets its producer ids, by the mode that its ledger was begun with. */
+export function producerIdentities(options: IdentityOptions, ledger: LedgerState): Identities {
+  const { opened, restoreId } = ledger
+  if (!isTransactional(opened.mode)) {
+    return { coordinator: null, transactionalId: null, newProducerId: () => newProducerId(options) }
+  }
+  const transactionalId = transactionalIdOf(opened.backupId, restoreId)
+  return {
+    transactionalId,
+    coordinator: new TransactionCoordinator({
+      ...options,
+      transactionalId,
+      transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
+    }),
+    newProducerId: () => newProducerId(options),
+  }
+}
+
+function newProducerId({ cluster, clientId, security, clock, signal }: IdentityOptions) {
+  return retry(
+    async () => {
+      const { brokers } = await cluster.describe([])
+      const [address] = brokers.values()
+      const link = await openBrokerLink(address, { clientId, security, signal })
+      try {
+        const version = negotiateVersion(link.versions, INIT_PRODUCER_ID, link.connection.broker)
+        return await initProducerId(link.connection, version)
+      } finally {
+        link.connection.close()
+      }
+    },
+    { policy: TRANSIENT_RETRY, clock, signal },
+  )
+}

@@ -1,0 +1,252 @@
+import type { Observer } from '../events/run-event.ts'
+import { type Cluster, partitionName } from '../kafka/cluster.ts'
+import type { ProducerIdentity } from '../kafka/producer-id-api.ts'
+import type { ClusterSecurity } from '../kafka/security.ts'
+import type { RestoreLedger } from '../repository/restore-ledger.ts'
+import type { TransformsById } from '../repository/segment-reader.ts'
+import type { Clock } from '../runtime/clock.ts'
+import { runConcurrently } from '../runtime/run-concurrently.ts'
+import type { StorageBackend } from '../storage/storage-backend.ts'
+import { FreeGate } from './free-gate.ts'
+import { LeaderQueues } from './leader-queues.ts'
+import { splitRuns } from './offset-runs.ts'
+import { ProgressKeeper } from './progress-keeper.ts'
+import type { RestorePlan, RestoreWork } from './restore-plan.ts'
+import { type Claim, type Identities, takeOver } from './take-over.ts'
+import type { TargetEnd } from './target-tails.ts'
+import { TransactionGate } from './transaction-gate.ts'
+import { readWork } from './work-stream.ts'
+import type { WriteGate } from './write-gate.ts'
+import { type LaneContext, WriteLane } from './write-lane.ts'
+
+/** What every attempt of a restore works with. */
+export interface AttemptOptions {
+  readonly plan: RestorePlan
+  readonly ledger: RestoreLedger
+  readonly storage: StorageBackend
+  readonly transforms: TransformsById
+  readonly cluster: Cluster
+  readonly clientId: string
+  readonly security?: ClusterSecurity
+  readonly produceTimeoutMs: number
+  readonly connectionsPerBroker: number
+  readonly concurrentPartitions: number
+  readonly transactionMaxBytes: number
+  readonly progressIntervalMs: number
+  /** False: others may write to the target too, so offsets follow no rule. */
+  readonly isExclusive: boolean
+  readonly identities: Identities
+  readonly throttle: (records: number, bytes: number, signal: AbortSignal) => Promise<void>
+  readonly onWritten: (records: number, bytes: number) => void
+  /** Something of it is there for good. */
+  readonly onDurable: () => void
+  readonly clock: Clock
+  readonly observe: Observer
+  readonly signal: AbortSignal
+}
+
+/** What stands in one target partition when everything is written. */
+export interface LaneEnd {
+  readonly topic: string
+  readonly partition: number
+  readonly position: bigint
+  /** First offset that a record of this restore could get. */
+  readonly beginOffset: bigint
+  readonly nextOffset: bigint
+  /** Where the log must end; null: others write here too. */
+  readonly expectedOffset: bigint | null
+  readonly reencodedBatches: number
+}
+
+const TRANSACTION_MAX_MS = 10_000
+/** When a run is interrupted, what is under way is waited for and committed, for at most this long. */
+const LAST_COMMIT_MS = 10_000
+
+/** One try to write everything that is not there yet. It either reaches the end or leaves a target that the next one understands. */
+export class RestoreAttempt {
+  /** Known from the claim on. */
+  identity: ProducerIdentity | null = null
+  readonly #options: AttemptOptions
+  readonly #ended = new AbortController()
+
+  constructor(options: AttemptOptions) {
+    this.#options = options
+  }
+
+  /** @throws what ended it; errors that may pass are retryable */
+  async run(own: ProducerIdentity | null): Promise<LaneEnd[]> {
+    const { signal, plan } = this.#options
+    signal.throwIfAborted()
+    const stop = () => void this.#endLater()
+    signal.addEventListener('abort', stop, { once: true })
+    const options = {
+      ...this.#options,
+      signal: this.#signal,
+      transactionalId: this.#options.identities.transactionalId,
+    }
+    const queues = new LeaderQueues(options, [...new Set(plan.topics.map((topic) => topic.targetTopic))])
+    try {
+      const claim = await takeOver({ ...options, signal }, own)
+      this.identity = claim.identity
+      const lanes = await this.#write(claim, queues)
+      signal.throwIfAborted()
+      return lanes
+    } finally {
+      signal.removeEventListener('abort', stop)
+      this.#ended.abort()
+      await queues.close()
+    }
+  }
+
+  /** Goes on for a moment after the run was interrupted. */
+  get #signal(): AbortSignal {
+    return this.#ended.signal
+  }
+
+  async #endLater(): Promise<void> {
+    const { clock, signal } = this.#options
+    await clock.sleep(LAST_COMMIT_MS, this.#signal).catch(() => undefined)
+    this.#ended.abort(signal.reason)
+  }
+
+  async #write(claim: Claim, queues: LeaderQueues): Promise<LaneEnd[]> {
+    const { plan, clock, ledger } = this.#options
+    const fail = (error: unknown): void => {
+      gate.fail(error)
+      // Nobody waits for answers that no longer matter.
+      void queues.close()
+    }
+    const keeper = new ProgressKeeper({
+      ledger,
+      clock,
+      signal: this.#signal,
+      intervalMs: this.#options.progressIntervalMs,
+      onFailure: fail,
+    })
+    const gate = this.#openGate(claim, () => {
+      this.#options.onDurable()
+      keeper.onDurable()
+    })
+    const context: LaneContext = {
+      queues,
+      gate,
+      fail,
+      identity: claim.identity,
+      isTransactional: this.#options.identities.coordinator !== null,
+      throttle: (records, bytes) => this.#options.throttle(records, bytes, this.#options.signal),
+      onWritten: this.#options.onWritten,
+    }
+    const lanes: WriteLane[] = []
+    let firstFailure: { readonly error: unknown } | undefined
+    await runConcurrently(plan.works, this.#options.concurrentPartitions, async (work) => {
+      try {
+        lanes.push(...(await this.#writeWork(work, claim, context, keeper)))
+      } catch (error) {
+        firstFailure ??= { error }
+        fail(error)
+        throw error
+      }
+    }).catch((error) => {
+      throw firstFailure?.error ?? error
+    })
+    await gate.finish()
+    await keeper.finish()
+    const begins = new Map(ledger.state.begun?.partitions.map((own) => [partitionName(own), own.beginOffset]))
+    return lanes.map(({ place, position, nextOffset, expectedOffset, reencodedBatches }) => {
+      return {
+        ...place,
+        position,
+        beginOffset: begins.get(partitionName(place)) ?? 0n,
+        nextOffset,
+        expectedOffset,
+        reencodedBatches,
+      }
+    })
+  }
+
+  #openGate(claim: Claim, onDurable: () => void): WriteGate {
+    const { identities, clock } = this.#options
+    const { coordinator } = identities
+    if (!coordinator) return new FreeGate(onDurable)
+    const transactions = {
+      addPartitions: (partitions: Parameters<typeof coordinator.addPartitions>[1]) =>
+        coordinator.addPartitions(claim.identity, partitions, this.#signal),
+      commit: () => coordinator.end(claim.identity, true, this.#signal),
+    }
+    return new TransactionGate({
+      transactions,
+      bounds: { maxBytes: this.#options.transactionMaxBytes, maxMs: TRANSACTION_MAX_MS },
+      clock,
+      signal: this.#signal,
+      onDurable,
+    })
+  }
+
+  async #writeWork(
+    work: RestoreWork,
+    claim: Claim,
+    context: LaneContext,
+    keeper: ProgressKeeper,
+  ): Promise<WriteLane[]> {
+    const ends = work.targets.map((place) => claim.ends.get(partitionName(place)) as TargetEnd)
+    const lanes = ends.map((end) => {
+      const { place, position, nextOffset, endOffset } = end
+      const expectedOffset = this.#options.isExclusive ? endOffset : null
+      const basePosition = claim.basePosition(partitionName(place))
+      return new WriteLane(context, place, { position, basePosition, expectedOffset, nextOffset })
+    })
+    await this.#adoptWritten(work, ends, lanes)
+    for (const [at, lane] of lanes.entries()) keeper.add(lane, ends[at]?.knownPosition ?? 0n)
+    const begin = ends.map((end) => end.position)
+    const { signal } = this.#options
+    for await (const { lane, batch } of this.#stream(work, begin)) {
+      if (signal.aborted) break
+      await lanes[lane]?.write(batch).catch((error) => {
+        // Whoever waited for the speed limit stops here; what is under way is still waited for.
+        if (!signal.aborted || error !== signal.reason) throw error
+      })
+    }
+    for (const lane of lanes) await lane.drain()
+    return lanes
+  }
+
+  /** What the target holds and the ledger does not know yet gets its place in the offset map. */
+  async #adoptWritten(
+    work: RestoreWork,
+    ends: readonly TargetEnd[],
+    lanes: readonly WriteLane[],
+  ): Promise<void> {
+    const pieces = ends.map((end) => [...end.pieces])
+    const begin = ends.map((end) => end.knownPosition)
+    if (pieces.every((own) => own.length === 0)) return
+    for await (const { lane, batch } of this.#stream(work, begin)) {
+      let left = batch.runs
+      const own = pieces[lane] ?? []
+      while (left.length > 0 && own.length > 0) {
+        const piece = own[0]
+        if (!piece) break
+        const [placed, rest] = splitRuns(left, piece.records)
+        const count = placed.reduce((sum, run) => sum + run.records, 0)
+        lanes[lane]?.adopt(placed, piece.targetOffset)
+        if (count === piece.records) own.shift()
+        else {
+          const { position, targetOffset, records } = piece
+          const by = BigInt(count)
+          own[0] = { position: position + by, targetOffset: targetOffset + by, records: records - count }
+        }
+        left = rest
+      }
+      if (pieces.every((entry) => entry.length === 0)) return
+    }
+  }
+
+  #stream(work: RestoreWork, begin: readonly bigint[]) {
+    const { plan, storage, transforms, ledger } = this.#options
+    const topics = ledger.state.begun?.topics ?? []
+    const batchMaxBytes = new Map(
+      topics.flatMap(({ name, batchMaxBytes: most }) => (most === null ? [] : [[name, most] as const])),
+    )
+    const options = { storage, backupId: plan.backupId, transforms, signal: this.#signal, batchMaxBytes }
+    return readWork(options, plan, work, begin)
+  }
+}

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type KafkaVersion, seededRandom } from '@kafka-backup/testkit'
+import { expectExit, renamed } from '../harness/archive.ts'
+import { startProgram } from '../harness/run-program.ts'
+import { expectCopiesEqual } from '../harness/same-content.ts'
+import {
+  killAt,
+  openRoundBench,
+  REQUEST,
+  ROUND_TOPICS,
+  type RoundBench,
+  randomShot,
+  roundArgs,
+  type Shot,
+  shoot,
+} from './restore-rounds.ts'
+
+const KILLS = Number(process.env.KILLS ?? 20)
+const SUSPENDED = Number(process.env.SUSPENDED ?? 10)
+const SEED = Number(process.env.SEED ?? 5)
+const KILLS_IN_A_ROW = 5
+const FATES = ['break before', 'break inside', 'break after'] as const
+
+/**
+ * A restore is killed again and again, at every boundary of a request that changes something and at random, every third time
+ * together with the broker; each run goes on where the one before was. Then Kafka's own consumer reads the whole target.
+ */
+export function defineRestoreKills(version: KafkaVersion): void {
+  describe(`a restore that dies, on Kafka ${version}`, () => {
+    let bench: RoundBench
+    const rounds: Map<string, string>[] = []
+
+    before(async () => {
+      bench = await openRoundBench(version)
+    })
+
+    after(() => bench?.[Symbol.asyncDispose]())
+
+    test(`${KILLS} kill -9 leave every record in the target once, in order`, async (t) => {
+      const random = seededRandom(SEED)
+      const exits = new Map<string, number>()
+      for (let kill = 0; kill < KILLS; ) {
+        const names = renamed(ROUND_TOPICS, `killed-${rounds.length + 1}`)
+        rounds.push(names)
+        for (let row = 0; row < KILLS_IN_A_ROW && kill < KILLS; row++, kill++) {
+          const end = await killAt(bench, names, shotOf(kill, random), kill % 3 === 2)
+          const how = end.signal ?? `exit ${end.exitCode}`
+          exits.set(how, (exits.get(how) ?? 0) + 1)
+        }
+        await expectExit(0, roundArgs(bench, names))
+      }
+      t.diagnostic(`ends: ${[...exits].map(([how, count]) => `${count} ${how}`).join(', ')}`)
+      assert.ok((exits.get('SIGKILL') ?? 0) >= KILLS * 0.8, 'most kills hit a restore under way')
+      await expectCopiesEqual(bench.cluster, rounds)
+    })
+
+    test(`${SUSPENDED} processes that were suspended and wake when another one has finished change nothing`, async (t) => {
+      const random = seededRandom(SEED + 1)
+      const own: Map<string, string>[] = []
+      const exits = new Map<number | null, number>()
+      for (let at = 0; at < SUSPENDED; at++) {
+        const names = renamed(ROUND_TOPICS, `suspended-${at + 1}`)
+        own.push(names)
+        const number = random.below(20)
+        // Of every other one a request is still on its way while the successor works.
+        const fate = at % 2 === 0 ? 'hold' : 'break after'
+        const { program, wasHit } = await shoot(
+          bench,
+          names,
+          { apiKey: REQUEST.produce, number, fate },
+          ({ child }) => {
+            child.kill('SIGSTOP')
+          },
+        )
+        assert.ok(wasHit, 'the process was suspended in the middle')
+        await expectExit(0, roundArgs(bench, names))
+        bench.proxy.release()
+        program.child.kill('SIGCONT')
+        const end = await program.ended
+        exits.set(end.exitCode, (exits.get(end.exitCode) ?? 0) + 1)
+        assert.equal(end.exitCode, 5, `the old process finds out: ${end.stderr}`)
+      }
+      t.diagnostic(`exit codes: ${[...exits].map(([code, count]) => `${count} times ${code}`).join(', ')}`)
+      await expectCopiesEqual(bench.cluster, own)
+    })
+
+    test('a restore that has finished is reported by --resume, and nothing is written', async () => {
+      const names = renamed(ROUND_TOPICS, 'finished')
+      await expectExit(0, roundArgs(bench, names))
+      const begin = bench.proxy.count(REQUEST.produce)
+      const again = await expectExit(0, roundArgs(bench, names))
+      assert.equal(bench.proxy.count(REQUEST.produce), begin)
+      assert.equal(again.json<{ already_finished: boolean }>().already_finished, true)
+      await expectCopiesEqual(bench.cluster, [names])
+    })
+
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      test(`${signal} commits what is under way, says how to go on, and --resume does`, async () => {
+        const names = renamed(ROUND_TOPICS, signal.toLowerCase())
+        const { program, wasHit } = await shoot(
+          bench,
+          names,
+          { apiKey: REQUEST.produce, number: 12, fate: 'hold' },
+          async ({ child }) => {
+            child.kill(signal)
+            await delay(100)
+          },
+        )
+        assert.ok(wasHit)
+        bench.proxy.release()
+        const end = await program.ended
+        assert.equal(end.exitCode, 130, end.stderr)
+        assert.match(end.stderr, /--resume/)
+        await expectExit(0, roundArgs(bench, names))
+        await expectCopiesEqual(bench.cluster, [names])
+      })
+    }
+
+    test('connections that break again and again are survived by one process', async () => {
+      const names = renamed(ROUND_TOPICS, 'broken')
+      bench.proxy.setFate(({ apiKey, number }) => {
+        if (apiKey !== REQUEST.produce || number % 23 !== 11) return 'pass'
+        return FATES[number % 3] ?? 'pass'
+      })
+      const program = startProgram(roundArgs(bench, names))
+      const end = await program.ended
+      bench.proxy.setFate(() => 'pass')
+      assert.equal(end.exitCode, 0, end.stderr)
+      assert.ok(end.json<{ recoveries: number }>().recoveries > 0, 'it had to recover')
+      await expectCopiesEqual(bench.cluster, [names])
+    })
+  })
+}
+
+/** First every boundary of the requests that change something, then whatever chance says. */
+function shotOf(kill: number, random: ReturnType<typeof seededRandom>): Shot {
+  const fate = FATES[kill % FATES.length] ?? 'break before'
+  if (kill < 3) return { apiKey: REQUEST.initProducerId, number: 0, fate }
+  if (kill < 6) return { apiKey: REQUEST.addPartitions, number: kill % 2, fate }
+  if (kill < 9) return { apiKey: REQUEST.endTransaction, number: kill % 3, fate }
+  if (kill < 15) return { apiKey: REQUEST.produce, number: kill - 9, fate }
+  return randomShot(random)
+}
