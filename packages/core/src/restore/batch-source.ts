@@ -2,25 +2,11 @@ import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-err
 import type { AbortedEntry, FrameEntry } from '../format/segment-index.ts'
 import type { SegmentRecord } from '../format/segment-record.ts'
 import { AbortedTransactionFilter } from '../protocol/aborted-transactions.ts'
-import { isProducible } from '../protocol/batch-patch.ts'
-import type { Codec } from '../protocol/codec.ts'
-import { type KafkaRecord, readRecords } from '../protocol/record.ts'
-import { assertBatch, BatchCursor, verifyCrc } from '../protocol/record-batch.ts'
 import { SegmentReader, type TransformsById } from '../repository/segment-reader.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
-import { MessageMerger } from './message-merger.ts'
-import { reencodeBatch } from './reencode-batch.ts'
-import type { ClippedPart } from './restore-plan.ts'
-
-/** A batch that may be produced after its header was patched; offsets of the source. */
-export interface SourceBatch {
-  readonly bytes: Buffer
-  readonly records: number
-  readonly firstOffset: bigint
-  readonly lastOffset: bigint
-  /** True when it had to be encoded again: holes of compaction, append times, an old format, or records that were deleted. */
-  readonly isReencoded: boolean
-}
+import { type FrameContent, piecesOf, type SourcePiece, type SourceWish } from './frame-pieces.ts'
+import { type ClippedPart, isCounted } from './restore-sources.ts'
+import { coverageOf } from './time-window.ts'
 
 /** Where batches come from. */
 export interface BatchSourceOptions {
@@ -30,52 +16,86 @@ export interface BatchSourceOptions {
   readonly signal: AbortSignal
 }
 
+/** Counts down the records that are passed over. */
+export interface SkipCounter {
+  left: bigint
+}
+
 /**
  * The committed data of some parts of one partition, in order: verified against the archive's digests and each batch's
- * CRC, without control batches and aborted data. One frame is read ahead.
+ * CRC, without control batches and aborted data, from record `skip.left` of what is wanted on. What is passed over is not read where
+ * the index says how many records it holds. One frame is read ahead.
  * @throws KB_SEGMENT_CORRUPT (also when the segment is missing), KB_BATCH_CORRUPT, KB_TRANSFORM_UNAVAILABLE
  */
-export async function* readSourceBatches(
+export async function* readSourcePieces(
   options: BatchSourceOptions,
   parts: readonly ClippedPart[],
-): AsyncGenerator<SourceBatch, void, undefined> {
-  let ahead: Promise<LoadedFrame> | undefined
-  for await (const frame of framesOf(options, parts)) {
-    const loading = loadFrame(frame, options.signal)
-    loading.catch(() => undefined)
-    if (ahead) yield* batchesOf(await ahead)
+  wish: SourceWish,
+  skip: SkipCounter,
+): AsyncGenerator<SourcePiece, void, undefined> {
+  const frames = framesOf(options, parts, wish, skip)
+  let ahead: Promise<FrameContent> | undefined
+  for (;;) {
+    // As long as records are passed over, what one frame holds decides whether the next one is read.
+    if (ahead && skip.left > 0n) {
+      yield* piecesOf(await ahead, wish, skip)
+      ahead = undefined
+    }
+    const { done, value: frame } = await frames.next()
+    const loading = done ? undefined : loadFrame(frame, options.signal)
+    loading?.catch(() => undefined)
+    if (ahead) yield* piecesOf(await ahead, wish, skip)
+    if (!loading) return
     ahead = loading
   }
-  if (ahead) yield* batchesOf(await ahead)
 }
 
-interface LocatedFrame {
+interface LocatedFrame extends Omit<FrameContent, 'batches'> {
   readonly reader: SegmentReader
-  readonly entry: FrameEntry
-  readonly filter: AbortedTransactionFilter
-  /** Only records below it are wanted; null: all are. */
-  readonly endOffset: bigint | null
-}
-
-interface LoadedFrame extends LocatedFrame {
-  readonly batches: Buffer
 }
 
 async function* framesOf(
   options: BatchSourceOptions,
   parts: readonly ClippedPart[],
-): AsyncGenerator<LocatedFrame> {
-  for (const { segment, part, endOffset } of parts) {
+  wish: SourceWish,
+  skip: SkipCounter,
+): AsyncGenerator<LocatedFrame, void, undefined> {
+  for (const clip of parts) {
+    const { segment, part } = clip
+    if (isCounted(clip, wish.window) && passesOver(skip, part.records)) continue
     const reader = await openSegment(options, segment)
     const stream = segment.parts.indexOf(part)
     const own = (entry: AbortedEntry) => entry.stream === stream
     const filter = new AbortedTransactionFilter(reader.index.aborted.filter(own))
     for (const entry of reader.index.frames.slice(part.frames[0], part.frames[1])) {
-      const isWhole = endOffset === null || entry.lastOffset < endOffset
-      if (isWhole || entry.firstOffset < endOffset) {
-        yield { reader, entry, filter, endOffset: isWhole ? null : endOffset }
-      }
+      const frame = clippedFrame(clip, entry)
+      const coverage = coverageOf(wish.window, entry)
+      if (!frame || coverage === 'outside') continue
+      const isWhole = frame.beginOffset === null && frame.endOffset === null && coverage === 'inside'
+      if (isWhole && passesOver(skip, entry.records)) continue
+      yield { ...frame, key: segment.key, reader, entry, filter, isInWindow: coverage === 'inside' }
     }
+  }
+}
+
+/** Nothing is passed over, and nothing needs to be read, where there is no record. */
+function passesOver(skip: SkipCounter, records: number): boolean {
+  if (records === 0 || skip.left === 0n || BigInt(records) > skip.left) return false
+  skip.left -= BigInt(records)
+  return true
+}
+
+/** The bounds that lie inside the frame; undefined when nothing of it is wanted. */
+function clippedFrame(
+  clip: ClippedPart,
+  entry: FrameEntry,
+): Pick<FrameContent, 'beginOffset' | 'endOffset'> | undefined {
+  const { beginOffset, endOffset } = clip
+  if (beginOffset !== null && entry.lastOffset < beginOffset) return
+  if (endOffset !== null && entry.firstOffset >= endOffset) return
+  return {
+    beginOffset: beginOffset !== null && entry.firstOffset < beginOffset ? beginOffset : null,
+    endOffset: endOffset !== null && entry.lastOffset >= endOffset ? endOffset : null,
   }
 }
 
@@ -91,87 +111,6 @@ async function openSegment(options: BatchSourceOptions, segment: SegmentRecord):
   }
 }
 
-async function loadFrame(frame: LocatedFrame, signal: AbortSignal): Promise<LoadedFrame> {
-  return { ...frame, batches: await frame.reader.readBatches(frame.entry, signal) }
-}
-
-function* batchesOf(frame: LoadedFrame): Generator<SourceBatch> {
-  let records = 0
-  for (const batch of mergedBatchesOf(frame)) {
-    records += batch.records
-    yield batch
-  }
-  const isCounted = frame.endOffset === null
-  if (isCounted ? records !== frame.entry.records : records > frame.entry.records)
-    throw outside(frame, frame.batches.length)
-}
-
-function* mergedBatchesOf(frame: LoadedFrame): Generator<SourceBatch> {
-  const merger = new MessageMerger()
-  for (const cursor of visibleBatches(frame)) {
-    if (MessageMerger.takes(cursor) && merger.hasRoomFor(cursor)) {
-      merger.add(cursor)
-      continue
-    }
-    yield* encodedAgain(merger.flush(), 'none')
-    if (MessageMerger.takes(cursor)) merger.add(cursor)
-    else yield* toSourceBatches(cursor, frame)
-  }
-  yield* encodedAgain(merger.flush(), 'none')
-}
-
-/** One cursor, put on each batch that is neither control nor aborted. */
-function* visibleBatches(frame: LoadedFrame): Generator<BatchCursor> {
-  const { entry, filter, batches, endOffset } = frame
-  const cursor = new BatchCursor(batches)
-  while (cursor.next()) {
-    verifyCrc(cursor)
-    assertBatch(cursor)
-    if (cursor.lastOffset < entry.firstOffset || cursor.lastOffset > entry.lastOffset)
-      throw outside(frame, cursor.position)
-    const isBeyond = endOffset !== null && cursor.baseOffset >= endOffset
-    if (!isBeyond && !filter.drops(cursor)) yield cursor
-  }
-  if (cursor.partialBytes > 0) throw outside(frame, cursor.position)
-}
-
-function toSourceBatches(
-  cursor: BatchCursor,
-  { entry: { firstOffset }, endOffset }: LoadedFrame,
-): SourceBatch[] {
-  const { baseOffset, lastOffset, recordCount } = cursor
-  const isWhole = baseOffset >= firstOffset && (endOffset === null || lastOffset < endOffset)
-  if (isWhole && isProducible(cursor)) {
-    const bytes = cursor.bytes
-    return [{ bytes, records: recordCount, firstOffset: baseOffset, lastOffset, isReencoded: false }]
-  }
-  const kept = [...readRecords(cursor)].filter(
-    ({ offset }) => offset >= firstOffset && (endOffset === null || offset < endOffset),
-  )
-  return encodedAgain(kept, cursor.codec)
-}
-
-/** A batch of its own, or none when there is no record. */
-function encodedAgain(records: readonly KafkaRecord[], codec: Codec): SourceBatch[] {
-  const [first] = records
-  const last = records.at(-1)
-  if (!first || !last) return []
-  return [
-    {
-      bytes: reencodeBatch(codec, records),
-      records: records.length,
-      firstOffset: first.offset,
-      lastOffset: last.offset,
-      isReencoded: true,
-    },
-  ]
-}
-
-function outside(frame: LoadedFrame, position: number): KafkaBackupError {
-  const { key } = frame.reader.record
-  return new KafkaBackupError(
-    'KB_SEGMENT_CORRUPT',
-    `${key}: the batches of offsets ${frame.entry.firstOffset}-${frame.entry.lastOffset} are not those its index describes (byte ${position})`,
-    { context: { key } },
-  )
+async function loadFrame({ reader, ...frame }: LocatedFrame, signal: AbortSignal): Promise<FrameContent> {
+  return { ...frame, batches: await reader.readBatches(frame.entry, signal) }
 }

@@ -33,7 +33,7 @@ export async function withTargetState(
 }
 
 async function writtenRecords(cluster: Cluster, plan: RestorePlan, target: TargetPlan): Promise<bigint> {
-  const partitions = plan.partitions.map(({ targetTopic, partition }) => ({ topic: targetTopic, partition }))
+  const partitions = plan.works.flatMap(({ targets }) => targets)
   const ends = await cluster.listOffsets('high_watermark', partitions)
   return partitions.map(partitionName).reduce((sum, name) => {
     return sum + (ends.get(name) ?? 0n) - (target.beginOffsets.get(name) ?? 0n)

@@ -1,5 +1,6 @@
 import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { Observer } from '../events/run-event.ts'
+import type { TargetPlace } from '../format/restore-ledger.ts'
 import { partitionName } from '../kafka/cluster.ts'
 import { brokerError } from '../kafka/kafka-error.ts'
 import type { ProducedPartition } from '../kafka/produce-api.ts'
@@ -7,9 +8,8 @@ import type { ProducerIdentity } from '../kafka/producer-id-api.ts'
 import { patchForProduce } from '../protocol/batch-patch.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { backoffDelayMs, type RetryPolicy } from '../runtime/retry.ts'
-import type { SourceBatch } from './batch-source.ts'
+import type { LaneBatch } from './lane-batch.ts'
 import type { LeaderQueues } from './leader-queues.ts'
-import type { PartitionRestorePlan } from './restore-plan.ts'
 
 /** What lanes share. */
 export interface LaneContext {
@@ -32,7 +32,7 @@ export interface LaneResult {
 }
 
 interface Sent {
-  readonly batch: SourceBatch
+  readonly batch: LaneBatch
   readonly targetOffset: bigint
   answer: Promise<ProducedPartition>
 }
@@ -48,21 +48,21 @@ const RETRY: RetryPolicy = { firstDelayMs: 100, maxDelayMs: 2_000, giveUpAfterMs
  */
 export class PartitionLane {
   readonly #context: LaneContext
-  readonly #plan: PartitionRestorePlan
+  readonly #place: TargetPlace
   readonly #beginOffset: bigint
   readonly #window: Sent[] = []
   #queued = 0
   #written = 0
   #reencoded = 0
 
-  constructor(context: LaneContext, plan: PartitionRestorePlan, beginOffset: bigint) {
+  constructor(context: LaneContext, place: TargetPlace, beginOffset: bigint) {
     this.#context = context
-    this.#plan = plan
+    this.#place = place
     this.#beginOffset = beginOffset
   }
 
   /** @throws KB_TARGET_CHANGED, KB_RECORD_TOO_LARGE, KB_CLUSTER_*, and what reading the archive throws */
-  async run(batches: AsyncIterable<SourceBatch>): Promise<LaneResult> {
+  async run(batches: AsyncIterable<LaneBatch>): Promise<LaneResult> {
     for await (const batch of batches) {
       this.#context.signal.throwIfAborted()
       this.#patch(batch)
@@ -75,8 +75,8 @@ export class PartitionLane {
     }
     await this.#settleAll()
     return {
-      topic: this.#plan.targetTopic,
-      partition: this.#plan.partition,
+      topic: this.#place.topic,
+      partition: this.#place.partition,
       records: this.#written,
       reencodedBatches: this.#reencoded,
       firstTargetOffset: this.#beginOffset,
@@ -84,7 +84,7 @@ export class PartitionLane {
     }
   }
 
-  #patch(batch: SourceBatch): void {
+  #patch(batch: LaneBatch): void {
     patchForProduce(batch.bytes, 0, {
       ...this.#context.identity,
       baseSequence: this.#queued % SEQUENCE_END,
@@ -92,8 +92,8 @@ export class PartitionLane {
     })
   }
 
-  #send(batch: SourceBatch): Promise<ProducedPartition> {
-    const { targetTopic: topic, partition } = this.#plan
+  #send(batch: LaneBatch): Promise<ProducedPartition> {
+    const { topic, partition } = this.#place
     const answer = this.#context.queues
       .queueOf({ topic, partition })
       .then((queue) => queue.send({ topic, partition, batch: batch.bytes }))
@@ -140,7 +140,7 @@ export class PartitionLane {
 
   #assertOffset(sent: Sent, produced: ProducedPartition): KafkaBackupError | undefined {
     if (produced.baseOffset === sent.targetOffset) return undefined
-    const { targetTopic: topic, partition } = this.#plan
+    const { topic, partition } = this.#place
     return new KafkaBackupError(
       'KB_TARGET_CHANGED',
       `${partitionName({ topic, partition })}: a batch was written at offset ${produced.baseOffset}, expected ${sent.targetOffset}: something else writes to this topic, or a broker was killed and took a batch twice`,
@@ -152,7 +152,7 @@ export class PartitionLane {
   async #resend(failure: KafkaBackupError, attempt: number): Promise<void> {
     const { clock, signal, observe, queues } = this.#context
     await Promise.allSettled(this.#window.map((sent) => sent.answer))
-    const what = partitionName({ topic: this.#plan.targetTopic, partition: this.#plan.partition })
+    const what = partitionName(this.#place)
     observe({ type: 'retry_scheduled', what, reason: failure.message, attempt })
     await clock.sleep(backoffDelayMs(RETRY, attempt), signal)
     queues.forgetLeaders()
@@ -175,7 +175,7 @@ export class PartitionLane {
   }
 
   #errorOf(produced: ProducedPartition): KafkaBackupError {
-    const { targetTopic: topic, partition } = this.#plan
+    const { topic, partition } = this.#place
     const detail = produced.errorMessage === null ? '' : ` (${produced.errorMessage})`
     return brokerError(produced.errorCode, `writing ${topic}/${partition}${detail}`, { topic, partition })
   }

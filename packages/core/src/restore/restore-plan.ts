@@ -1,97 +1,165 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
-import {
-  type BackupState,
-  inheritedEndOffset,
-  type PartitionState,
-  type PlacedPart,
-} from '../format/backup-state.ts'
+import type { BackupState } from '../format/backup-state.ts'
 import type { GapRecord, TopicRecord } from '../format/commit.ts'
+import type { TargetPlace } from '../format/restore-ledger.ts'
+import type { HeaderPlan } from './offset-headers.ts'
+import { planDigest } from './plan-identity.ts'
+import { type ClippedPart, type OffsetRange, planSources } from './restore-sources.ts'
+import { planTargets, type Repartition } from './restore-targets.ts'
+import type { TimeWindow } from './time-window.ts'
 
-/** What is to be restored, as the user said it. */
+export type { ClippedPart, OffsetRange } from './restore-sources.ts'
+export type { Repartition } from './restore-targets.ts'
+export type { TimeWindow } from './time-window.ts'
+
+/** What is to be restored: a request whose patterns and times were resolved. What is absent restores everything as it was. */
 export interface RestoreSelection {
   /** Source topics; all topics of the backup when undefined. */
   readonly topics: readonly string[] | undefined
   /** Source name to target name; a topic that is not in it keeps its name. */
   readonly topicMapping: ReadonlyMap<string, string>
+  /** Of the source; all when absent. */
+  readonly isPartitionChosen?: (topic: string, partition: number) => boolean
+  /** Of every topic: source to target; a partition that is not in it keeps its number. */
+  readonly partitionMapping?: ReadonlyMap<number, number>
+  /** Whether two topics or two partitions may become one. */
+  readonly allowManyToOne?: boolean
+  /** By target topic. */
+  readonly repartitioning?: ReadonlyMap<string, Repartition>
+  readonly window?: TimeWindow | null
+  /** A partition that no range names is restored whole. */
+  readonly offsetRanges?: readonly OffsetRange[]
+  readonly headers?: HeaderPlan
+  readonly isKeepingOffsets?: boolean
+  /** Settings of topics that are created, by target topic; under `*` those of all. */
+  readonly configOverrides?: ReadonlyMap<string, ReadonlyMap<string, string>>
 }
 
-/** A part of which only what lies below `endOffset` is restored; null: all of it. */
-export interface ClippedPart extends PlacedPart {
-  readonly endOffset: bigint | null
-}
-
-/** One partition to restore, in order of offset. */
+/** One partition of the backup to restore, in order of offset. */
 export interface PartitionRestorePlan {
   readonly sourceTopic: string
   readonly targetTopic: string
+  /** Of the source. */
   readonly partition: number
+  /** null: its records are spread over the target by key. */
+  readonly targetPartition: number | null
   /** Number of the history that is restored, the newest; the first is 1. */
   readonly lineage: number
   /** The commit that began it: the state before holds the history before. */
   readonly sinceCommit: bigint
   /** Below it, what is written comes from the history before; null: nothing does. */
   readonly inheritedEndOffset: bigint | null
+  /** Without those that lie outside of the time window as a whole. */
   readonly parts: readonly ClippedPart[]
   /** Records to write: aborted ones are not counted. An upper bound unless `isExact`. */
   readonly records: number
-  /** False when a part is restored up to an offset inside it: how many records lie below is not in the commits. */
+  /** False when a part is restored partly: how many of its records are wanted is not in the commits. */
   readonly isExact: boolean
   readonly rawBytes: number
 }
 
-/** One topic to restore. */
+/** One topic of the target. */
 export interface TopicRestorePlan {
+  /** The first of `sourceTopics`. */
   readonly sourceTopic: string
+  /** In order of name; more than one only by consent. */
+  readonly sourceTopics: readonly string[]
   readonly targetTopic: string
   readonly partitionCount: number
   readonly largestBatchBytes: number
   /** null: unknown. Effective timestamps in milliseconds; -1 when there is no record. */
   readonly minTimestampMs: bigint | null
   readonly maxTimestampMs: bigint
+  /** Settings that it is created with; they beat those that a restore gives. */
+  readonly configOverrides: ReadonlyMap<string, string>
+}
+
+/**
+ * Sources that are read one after the other, and the partitions that their records go to. `direct`: there is one target.
+ * `murmur2`: by key, as Kafka's Java client does; see {@link laneOfKey}.
+ */
+export interface RestoreWork {
+  /** Places in `RestorePlan.partitions`, in order of topic and partition. */
+  readonly sources: readonly number[]
+  /** Lanes. */
+  readonly targets: readonly TargetPlace[]
+  readonly routing: 'direct' | 'murmur2'
 }
 
 /** What a restore will do; nothing was written yet. */
 export interface RestorePlan {
   readonly backupId: string
   readonly commit: bigint
+  readonly commitSha256: string
+  /** Stands for everything that decides which bytes are written, in which batches; see docs/restore.md. */
+  readonly planSha256: string
   readonly topics: readonly TopicRestorePlan[]
   readonly partitions: readonly PartitionRestorePlan[]
+  readonly works: readonly RestoreWork[]
+  readonly window: TimeWindow | null
+  readonly headers: HeaderPlan
+  readonly isKeepingOffsets: boolean
   /** An upper bound unless `isExact`; so are the sizes. */
   readonly records: number
   readonly isExact: boolean
   readonly rawBytes: number
   readonly storedBytes: number
-  /** Declared gaps of the chosen partitions: the restored copy has them too. */
+  /** Frames and indexes of every part that is looked at; frames that a window leaves out are read over. */
+  readonly bytesToRead: number
+  /** Declared gaps of the chosen partitions and offsets: the restored copy has them too. */
   readonly gaps: readonly GapRecord[]
 }
 
+const NO_HEADERS: HeaderPlan = { isStripping: false, isAdding: false, sourceCluster: null }
+
 /**
  * Decides what a restore writes. Pure.
- * @throws KB_TOPIC_NOT_FOUND when a chosen or mapped topic is not in the backup, KB_USAGE when two topics get one name
+ * @throws KB_TOPIC_NOT_FOUND when a chosen or mapped topic is not in the backup, KB_USAGE when two topics or partitions become one
+ * without consent, and for choices that contradict each other or name what is not there
  */
 export function planRestore(state: BackupState, selection: RestoreSelection): RestorePlan {
-  const chosen = chooseTopics(state, selection)
-  const targetOf = (topic: string) => selection.topicMapping.get(topic) ?? topic
-  assertDistinct(chosen.map((topic) => targetOf(topic.name)))
-  const plans = chosen.map((topic) => {
-    const sources = currentHistories(state, topic).map((newest) => sourceOf(state, newest))
-    const partitions = sources.map((source) => planPartition(source, targetOf(topic.name)))
-    return { topic: planTopic(topic, targetOf(topic.name), partitions), partitions, sources }
-  })
-  const partitions = plans.flatMap((plan) => plan.partitions)
+  const topics = chooseTopics(state, selection)
+  const window = windowOf(selection)
+  const { sources, gaps } = planSources(state, topics, { ...selection, window })
+  const targets = planTargets(topics, sources, selection)
   const sum = (pick: (entry: PartitionRestorePlan) => number) =>
-    partitions.reduce((total, entry) => total + pick(entry), 0)
-  return {
+    targets.partitions.reduce((total, entry) => total + pick(entry), 0)
+  const storedBytes = sum((entry) => entry.parts.reduce((total, { part }) => total + part.storedBytes, 0))
+  const content = {
     backupId: state.backupId,
-    commit: state.tip?.number ?? 0n,
-    topics: plans.map((plan) => plan.topic),
-    partitions,
-    records: sum((entry) => entry.records),
-    isExact: partitions.every((entry) => entry.isExact),
-    rawBytes: sum((entry) => entry.rawBytes),
-    storedBytes: sum((entry) => entry.parts.reduce((total, { part }) => total + part.storedBytes, 0)),
-    gaps: plans.flatMap((plan) => plan.sources.flatMap((source) => source.gaps)),
+    partitions: targets.partitions,
+    works: targets.works,
+    window,
+    headers: selection.headers ?? NO_HEADERS,
+    isKeepingOffsets: selection.isKeepingOffsets ?? false,
   }
+  return {
+    ...content,
+    planSha256: planDigest(content),
+    commit: state.tip?.number ?? 0n,
+    commitSha256: state.tip?.sha256 ?? '',
+    topics: targets.topics,
+    records: sum((entry) => entry.records),
+    isExact: targets.partitions.every((entry) => entry.isExact),
+    rawBytes: sum((entry) => entry.rawBytes),
+    storedBytes,
+    bytesToRead:
+      storedBytes +
+      sum((entry) => entry.parts.reduce((total, { segment }) => total + segment.index.bytes, 0)),
+    gaps,
+  }
+}
+
+/** A window without bounds is none: it would leave out records without a timestamp. */
+function windowOf({ window = null }: RestoreSelection): TimeWindow | null {
+  if (window === null || (window.fromMs === null && window.toMs === null)) return null
+  if (window.fromMs !== null && window.toMs !== null && window.fromMs > window.toMs) {
+    throw new KafkaBackupError(
+      'KB_USAGE',
+      `the time window begins at ${window.fromMs} and ends before that, at ${window.toMs} (milliseconds)`,
+    )
+  }
+  return window
 }
 
 function chooseTopics(state: BackupState, selection: RestoreSelection): TopicRecord[] {
@@ -109,96 +177,4 @@ function chooseTopics(state: BackupState, selection: RestoreSelection): TopicRec
     )
   }
   return all.filter((topic) => wanted.includes(topic.name))
-}
-
-function assertDistinct(targets: readonly string[]): void {
-  const twice = targets.find((name, at) => targets.indexOf(name) !== at)
-  if (twice === undefined) return
-  throw new KafkaBackupError('KB_USAGE', `two topics would be restored into "${twice}"`, {
-    context: { topic: twice },
-  })
-}
-
-/** The newest history of each partition that the topic has: what is above its count belongs to an earlier topic. */
-function currentHistories(state: BackupState, topic: TopicRecord): PartitionState[] {
-  return state
-    .partitions()
-    .filter((entry) => entry.topic === topic.name && entry.partition < topic.partitions)
-    .filter((entry) => state.partition(entry.topic, entry.partition) === entry)
-}
-
-/** What a restore of one history reads. */
-interface HistorySource {
-  readonly history: PartitionState
-  readonly parts: readonly ClippedPart[]
-  readonly gaps: readonly GapRecord[]
-}
-
-function sourceOf(state: BackupState, newest: PartitionState): HistorySource {
-  return below(state.histories(newest.topic, newest.partition), newest, null)
-}
-
-/** A history up to `endOffset` (null: to its end), with what it inherits from those before it. */
-function below(
-  histories: readonly PartitionState[],
-  history: PartitionState,
-  endOffset: bigint | null,
-): HistorySource {
-  const previous = histories.find((entry) => entry.lineage === history.lineage - 1)
-  const inheritedEnd = inheritedEndOffset(history)
-  const inherited =
-    previous && inheritedEnd !== null
-      ? below(histories, previous, endOffset === null ? inheritedEnd : lower(inheritedEnd, endOffset))
-      : { parts: [], gaps: [] }
-  const parts = history.parts
-    .filter(({ part }) => endOffset === null || part.firstOffset < endOffset)
-    .map(({ segment, part }): ClippedPart => {
-      const isWhole = endOffset === null || part.nextOffset <= endOffset
-      return { segment, part, endOffset: isWhole ? null : endOffset }
-    })
-  const gaps = history.gaps
-    .filter((gap) => endOffset === null || gap.firstOffset < endOffset)
-    .map((gap) => (endOffset === null ? gap : { ...gap, endOffset: lower(gap.endOffset, endOffset) }))
-  return { history, parts: [...inherited.parts, ...parts], gaps: [...inherited.gaps, ...gaps] }
-}
-
-function lower(a: bigint, b: bigint): bigint {
-  return a < b ? a : b
-}
-
-function planPartition({ history, parts }: HistorySource, targetTopic: string): PartitionRestorePlan {
-  return {
-    sourceTopic: history.topic,
-    targetTopic,
-    partition: history.partition,
-    lineage: history.lineage,
-    sinceCommit: history.sinceCommit,
-    inheritedEndOffset: inheritedEndOffset(history),
-    parts,
-    records: parts.reduce((sum, { part }) => sum + part.records, 0),
-    isExact: parts.every(({ endOffset }) => endOffset === null),
-    rawBytes: parts.reduce((sum, { part }) => sum + part.rawBytes, 0),
-  }
-}
-
-function planTopic(
-  topic: TopicRecord,
-  targetTopic: string,
-  partitions: readonly PartitionRestorePlan[],
-): TopicRestorePlan {
-  const parts = partitions
-    .flatMap((entry) => entry.parts.map(({ part }) => part))
-    .filter((part) => part.records > 0)
-  const minima = parts.map((part) => part.minTimestampMs)
-  return {
-    sourceTopic: topic.name,
-    targetTopic,
-    partitionCount: topic.partitions,
-    largestBatchBytes: parts.reduce((max, part) => Math.max(max, part.largestBatchBytes), 0),
-    minTimestampMs: minima.reduce<bigint | null>(
-      (min, value) => (min === null || value === null ? null : value < min ? value : min),
-      minima[0] ?? null,
-    ),
-    maxTimestampMs: parts.reduce((max, part) => (part.maxTimestampMs > max ? part.maxTimestampMs : max), -1n),
-  }
 }

@@ -10,12 +10,13 @@ import type { Clock } from '../runtime/clock.ts'
 import { retry } from '../runtime/retry.ts'
 import { settleAll } from '../runtime/settle-all.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
-import { readSourceBatches } from './batch-source.ts'
+import type { LaneBatch } from './lane-batch.ts'
 import { LeaderQueues } from './leader-queues.ts'
 import { withTargetState } from './partial-target.ts'
 import { type LaneResult, PartitionLane } from './partition-lane.ts'
-import type { PartitionRestorePlan, RestorePlan } from './restore-plan.ts'
+import type { RestorePlan, RestoreWork } from './restore-plan.ts'
 import type { TargetPlan } from './restore-preflight.ts'
+import { readWork } from './work-stream.ts'
 
 /** Everything a restore works with. */
 export interface RestoreRunOptions {
@@ -34,7 +35,7 @@ export interface RestoreRunOptions {
   readonly signal: AbortSignal
 }
 
-/** What one partition of the target got. Offsets of source and target: first, and next (exclusive). */
+/** What one partition of the target got, and the first of its sources. Offsets of source and target: first, and next (exclusive). */
 export interface RestoredPartition extends LaneResult {
   readonly sourceTopic: string
   readonly firstSourceOffset: bigint
@@ -142,12 +143,12 @@ async function writePartitions(
   const failure = new AbortController()
   const signal = AbortSignal.any([options.signal, failure.signal])
   const progress = trackProgress(options)
-  // Large partitions first: the last one to end decides how long it takes.
-  const waiting = options.plan.partitions.toSorted((a, b) => b.rawBytes - a.rawBytes)
+  // Large ones first: the last one to end decides how long it takes.
+  const waiting = options.plan.works.toSorted((a, b) => bytesOf(options.plan, b) - bytesOf(options.plan, a))
   const results: RestoredPartition[] = []
   const worker = async (): Promise<void> => {
     for (let next = waiting.shift(); next && !signal.aborted; next = waiting.shift()) {
-      results.push(await writePartition({ ...options, signal }, next, queues, identity, progress))
+      results.push(...(await writeWork({ ...options, signal }, next, queues, identity, progress)))
     }
     signal.throwIfAborted()
   }
@@ -168,45 +169,70 @@ async function writePartitions(
   )
 }
 
-async function writePartition(
+function bytesOf(plan: RestorePlan, work: RestoreWork): number {
+  return work.sources.reduce((sum, source) => sum + (plan.partitions[source]?.rawBytes ?? 0), 0)
+}
+
+/** The lanes of a work, one after the other. */
+async function writeWork(
   options: RestoreRunOptions,
-  plan: PartitionRestorePlan,
+  work: RestoreWork,
   queues: LeaderQueues,
   identity: ProducerIdentity,
   onWritten: (records: number, bytes: number) => void,
-): Promise<RestoredPartition> {
-  const { storage, transforms, clock, signal, observe, target } = options
-  const begin =
-    target.beginOffsets.get(partitionName({ topic: plan.targetTopic, partition: plan.partition })) ?? 0n
-  const lane = new PartitionLane({ queues, identity, clock, signal, observe, onWritten }, plan, begin)
-  const source = readSourceBatches(
-    { storage, backupId: options.plan.backupId, transforms, signal },
-    plan.parts,
-  )
-  const result = await lane.run(source)
-  const isAsPlanned = plan.isExact ? result.records === plan.records : result.records <= plan.records
-  if (!isAsPlanned) {
-    throw new KafkaBackupError(
-      'KB_SEGMENT_CORRUPT',
-      `${plan.sourceTopic}/${plan.partition}: ${result.records} records were found, the commits count ${plan.records}`,
-      { context: { topic: plan.sourceTopic, partition: plan.partition } },
-    )
+): Promise<RestoredPartition[]> {
+  const { clock, signal, observe, target, plan } = options
+  const results: RestoredPartition[] = []
+  for (const [at, place] of work.targets.entries()) {
+    const begin = target.beginOffsets.get(partitionName(place)) ?? 0n
+    const lane = new PartitionLane({ queues, identity, clock, signal, observe, onWritten }, place, begin)
+    const result = await lane.run(batchesOfLane(options, work, at))
+    results.push({ ...result, ...firstSourceOf(plan, work) })
   }
-  return {
-    ...result,
-    sourceTopic: plan.sourceTopic,
-    firstSourceOffset: plan.parts[0]?.part.firstOffset ?? 0n,
-    nextSourceOffset: nextSourceOffset(plan),
-    lineage: plan.lineage,
-    sinceCommit: plan.sinceCommit,
-    inheritedEndOffset: plan.inheritedEndOffset,
+  assertCount(plan, work, results)
+  return results
+}
+
+async function* batchesOfLane(
+  options: RestoreRunOptions,
+  work: RestoreWork,
+  wanted: number,
+): AsyncGenerator<LaneBatch> {
+  const { storage, transforms, signal, plan } = options
+  const source = { storage, backupId: plan.backupId, transforms, signal, batchMaxBytes: new Map() }
+  const begin = work.targets.map(() => 0n)
+  for await (const { lane, batch } of readWork(source, plan, work, begin)) {
+    if (lane === wanted) yield batch
   }
 }
 
-/** Behind what was read; a part may have been read up to an offset inside it. */
-function nextSourceOffset(plan: PartitionRestorePlan): bigint {
-  const last = plan.parts.at(-1)
-  return last?.endOffset ?? last?.part.nextOffset ?? 0n
+function assertCount(plan: RestorePlan, work: RestoreWork, results: readonly RestoredPartition[]): void {
+  const sources = work.sources.flatMap((source) => plan.partitions[source] ?? [])
+  const written = results.reduce((sum, { records }) => sum + records, 0)
+  const planned = sources.reduce((sum, { records }) => sum + records, 0)
+  const isExact = sources.every((source) => source.isExact)
+  if (isExact ? written === planned : written <= planned) return
+  const names = sources.map(({ sourceTopic, partition }) => `${sourceTopic}/${partition}`).join(', ')
+  throw new KafkaBackupError(
+    'KB_SEGMENT_CORRUPT',
+    `${names}: ${written} records were found, the commits count ${planned}`,
+    { context: { topic: sources[0]?.sourceTopic ?? '', partition: sources[0]?.partition ?? 0 } },
+  )
+}
+
+/** Offsets behind what was read; a part may have been read up to an offset inside it. */
+function firstSourceOf(plan: RestorePlan, work: RestoreWork): Omit<RestoredPartition, keyof LaneResult> {
+  const source = plan.partitions[work.sources[0] ?? -1]
+  const first = source?.parts[0]
+  const last = source?.parts.at(-1)
+  return {
+    sourceTopic: source?.sourceTopic ?? '',
+    firstSourceOffset: first?.beginOffset ?? first?.part.firstOffset ?? 0n,
+    nextSourceOffset: last?.endOffset ?? last?.part.nextOffset ?? 0n,
+    lineage: source?.lineage ?? 1,
+    sinceCommit: source?.sinceCommit ?? 0n,
+    inheritedEndOffset: source?.inheritedEndOffset ?? null,
+  }
 }
 
 function trackProgress(options: RestoreRunOptions): (records: number, bytes: number) => void {
