@@ -5,7 +5,6 @@ import { PartitionWriter, type WriterContext } from '../../packages/core/src/bac
 import { inlineDigester } from '../../packages/core/src/format/frame-digest.ts'
 import type { SegmentRecord } from '../../packages/core/src/format/segment-record.ts'
 import { zstdTransform } from '../../packages/core/src/format/zstd-transform.ts'
-import { readRecords } from '../../packages/core/src/protocol/record.ts'
 import { readSourcePieces } from '../../packages/core/src/restore/batch-source.ts'
 import { decodeStored } from '../../packages/core/src/restore/frame-pieces.ts'
 import { Budget } from '../../packages/core/src/runtime/budget.ts'
