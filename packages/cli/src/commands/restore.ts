@@ -9,6 +9,9 @@ import {
   requireBackupId,
   requireCluster,
   requireRepositoryUrl,
+  resolveWindow,
+  restoreRequestOf,
+  restoreSelectionOf,
   runRestore,
   type StorageBackend,
 } from '@kafka-backup/core'
@@ -97,7 +100,9 @@ async function prepare(context: CommandContext, storage: StorageBackend, cluster
   })
   const patterns = patternsOf(requireCluster(config, 'target'))
   const topics = chosenTopics(patterns, [...state.topics.keys()], `in backup ${state.backupId}`)
-  const plan = planRestore(state, { topics, topicMapping: config.restore.topicMapping })
+  const request = restoreRequestOf(config)
+  const window = resolveWindow(request, context.clock.nowMs())
+  const plan = planRestore(state, restoreSelectionOf(request, state, { topics, window }))
   const targetPlan = await preflightRestore(cluster, plan, {
     isCreatingTopics: config.restore.createTopics,
     replicationFactor: config.restore.defaultReplicationFactor,

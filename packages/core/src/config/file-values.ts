@@ -5,7 +5,7 @@ import { type ProblemList, placeInFile, shownText } from './problems.ts'
 import type { Verb } from './setting.ts'
 import { meaningOf, SETTING_ALIASES, type SettingAlias } from './setting-aliases.ts'
 import { findSetting } from './settings.ts'
-import { mapTexts, type WrittenText, type WrittenValue } from './written-value.ts'
+import { mapTexts, type WrittenPairs, type WrittenText, type WrittenValue } from './written-value.ts'
 
 /** What a file says about one setting. */
 export interface FileValue {
@@ -125,7 +125,25 @@ export class FileValues {
         return { kind: 'pairs', pairs: pairs.map(([name, value]) => [name, this.#text(value)] as const) }
       }
     }
-    return { kind: 'structure' }
+    return isMap(node) ? this.#sections(node) : { kind: 'structure' }
+  }
+
+  #sections(map: YAMLMap): WrittenValue {
+    const pairs: (readonly [string, WrittenText])[] = []
+    const sections: (readonly [string, WrittenPairs])[] = []
+    for (const { key, value } of map.items) {
+      const written = this.#isDeep(value) ? undefined : this.#writtenAs(this.#resolved(value))
+      if (written?.kind === 'text') pairs.push([keyText(key), written.value])
+      else if (written?.kind === 'pairs') sections.push([keyText(key), written.pairs])
+      else return { kind: 'structure' }
+    }
+    return { kind: 'sections', pairs, sections }
+  }
+
+  /** Nothing that is known has a section in a section; a file may nest them without end. */
+  #isDeep(value: unknown): boolean {
+    const node = this.#resolved(value)
+    return isMap(node) && node.items.some((pair) => !isScalar(this.#resolved(pair.value)))
   }
 
   /** Scalars keep the text they were written as: a backup id `1e5` is no number, whatever YAML thinks. */

@@ -1,3 +1,5 @@
+import { requestTimeComplaint } from '../restore/request-time.ts'
+import { configOverridesComplaint, repartitioningComplaint } from './section-maps.ts'
 import {
   accepted,
   BOOLEAN,
@@ -8,15 +10,15 @@ import {
   LIST,
   PAIRS,
   refused,
+  SECTIONS,
   type Setting,
   STRING,
-  STRUCTURE,
 } from './setting.ts'
 import { circuitBreakerSettings } from './settings-backup.ts'
-import { replicationFactorRule, topicNameRule } from './text-rules.ts'
+import { offsetRangeRule, partitionNumberRule, partitionRule, replicationFactorRule } from './text-rules.ts'
+import { topicMappingComplaint } from './topic-mapping.ts'
+import { splitTopicPatterns } from './topic-pattern-list.ts'
 
-const TIME_WINDOW = 'a time window arrives with a later version; a restore writes all records of a topic'
-const PARTITIONS = 'records return to the partitions they came from in this version'
 const GROUPS = 'consumer groups arrive with a later version; their offsets are left as they are'
 const UNCHANGED = 'records are restored as they are stored, with the headers they had'
 const TOPIC_CONFIGS = 'configurations of topics arrive with a later version'
@@ -28,6 +30,7 @@ const RESUME = 'progress is read from the target cluster'
 export const RESTORE_SETTINGS: readonly Setting[] = [
   ...targetSettings(),
   ...choiceOfRecordSettings(),
+  ...placeSettings(),
   ...consumerGroupSettings(),
   ...changeSettings(),
   ...paceSettings(),
@@ -38,8 +41,8 @@ function targetSettings(): readonly Setting[] {
     effective(
       'restore.topic_mapping',
       PAIRS,
-      'New names for topics, such as `orders=orders-copy`: the name in the backup, then the name in the target.',
-      { default: new Map(), check: topicNameRule },
+      'New names for topics: `orders=orders-copy`, with a `*` that is carried over (`orders-*=copy-*`), or by expression (`~orders-(.*)=copy-$1`).',
+      { default: new Map(), checkPair: topicMappingComplaint, split: splitTopicPatterns },
     ),
     effective('restore.create_topics', BOOLEAN, 'Create topics that do not exist in the target cluster.', {
       default: true,
@@ -74,15 +77,65 @@ function choiceOfRecordSettings(): readonly Setting[] {
       integer(1, 1_000_000_000_000),
       'Restore the backup as it was after this commit; without it, as it is now.',
     ),
-    refused(['restore.time_window_start', STRING, 'Time of the first record.'], TIME_WINDOW),
-    refused(['restore.time_window_end', STRING, 'Time of the last record.'], TIME_WINDOW),
-    refused(
-      ['restore.source_partitions', LIST, 'Partitions to restore.'],
-      'a choice of partitions arrives with a later version; a restore writes all of them',
-      { default: [] },
+    effective(
+      'restore.time_window_start',
+      STRING,
+      'Restore records from this time on, inclusive: `2025-06-01T12:00:00Z`, milliseconds since 1970, `-2h`, `now`.',
+      { flag: 'from', check: requestTimeComplaint },
     ),
-    refused(['restore.partition_mapping', PAIRS, 'Partitions to other partitions.'], PARTITIONS),
-    refused(['restore.repartitioning', STRUCTURE, 'Topics with another number of partitions.'], PARTITIONS),
+    effective(
+      'restore.time_window_end',
+      STRING,
+      'Restore records up to this time, inclusive; written as the start is.',
+      { flag: 'to', check: requestTimeComplaint },
+    ),
+    effective(
+      'restore.offset_ranges',
+      LIST,
+      'Offsets of the source to restore, inclusive: `orders/3:100-200`, `orders/3:100-`, `orders/3:-200`. A partition that is not named is restored whole.',
+      { default: [], flag: 'offsets', check: offsetRangeRule },
+    ),
+    effective(
+      'restore.partitions',
+      LIST,
+      'Partitions of the source to restore: `0`, `0-3`, `orders:1`. A topic with items of its own has those only.',
+      { default: [], check: partitionRule },
+    ),
+    effective(
+      'restore.source_partitions',
+      LIST,
+      'The same as numbers for all topics; added to `restore.partitions`.',
+      { default: [], check: partitionNumberRule },
+    ),
+  ]
+}
+
+function placeSettings(): readonly Setting[] {
+  return [
+    effective(
+      'restore.partition_mapping',
+      PAIRS,
+      'Partitions to other partitions, in every topic, such as `0=4`. Excludes `restore.repartitioning`.',
+      { default: new Map(), check: partitionNumberRule },
+    ),
+    effective(
+      'restore.allow_many_to_one',
+      BOOLEAN,
+      'Whether two topics or two partitions may be restored into one, one after the other.',
+      { default: false },
+    ),
+    effective(
+      'restore.repartitioning',
+      SECTIONS,
+      'Topics of the target with another number of partitions, by key as the Java client does: `orders-copy=12`.',
+      { default: new Map(), flag: 'repartition', checkSections: repartitioningComplaint },
+    ),
+    effective(
+      'restore.topic_config_overrides',
+      SECTIONS,
+      'Settings of topics that are created, such as `retention.ms: "-1"`, for all or below the name of a topic of the target.',
+      { default: new Map(), checkSections: configOverridesComplaint },
+    ),
   ]
 }
 
@@ -107,15 +160,27 @@ function consumerGroupSettings(): readonly Setting[] {
 
 function changeSettings(): readonly Setting[] {
   return [
-    refused(['restore.include_original_offset_header', BOOLEAN, 'Whether records get headers.'], UNCHANGED, {
-      default: false,
-    }),
-    refused(['restore.strip_offset_headers', BOOLEAN, 'Whether records lose headers.'], UNCHANGED, {
-      default: false,
-    }),
+    effective(
+      'restore.include_original_offset_header',
+      BOOLEAN,
+      'Append `x-original-offset`, `x-original-timestamp`, `x-source-partition` and `x-source-cluster` to every record.',
+      { default: false },
+    ),
+    effective(
+      'restore.source_cluster_id',
+      STRING,
+      'Value of `x-source-cluster`; without it, the id of the cluster that was backed up.',
+      { maxLength: 255 },
+    ),
+    effective(
+      'restore.strip_offset_headers',
+      BOOLEAN,
+      'Take those four headers away from records that have them, before others are appended.',
+      { default: false },
+    ),
     accepted(
       ['restore.header_preflight', choice('auto', 'full', 'skip'), 'How headers are looked at before.'],
-      'headers are not changed',
+      'headers that records have stay unless restore.strip_offset_headers says otherwise',
     ),
     refused(['restore.rewrite_schema_ids', BOOLEAN, 'Whether values get other schema ids.'], UNCHANGED, {
       default: false,
@@ -135,10 +200,6 @@ function changeSettings(): readonly Setting[] {
     ),
     refused(
       ['restore.existing_topic_config_policy', STRING, 'What is done about other configurations.'],
-      TOPIC_CONFIGS,
-    ),
-    refused(
-      ['restore.topic_config_overrides', STRUCTURE, 'Configurations of created topics.'],
       TOPIC_CONFIGS,
     ),
   ]

@@ -112,6 +112,17 @@ describe('the example of the product requirements', () => {
         dryRun: false,
         produceTimeoutMs: 30_000,
         asOfCommit: undefined,
+        from: undefined,
+        to: undefined,
+        offsetRanges: [],
+        partitions: [],
+        partitionMapping: new Map(),
+        allowManyToOne: false,
+        repartitioning: new Map(),
+        includeOriginalOffsetHeader: false,
+        stripOffsetHeaders: false,
+        sourceClusterId: undefined,
+        topicConfigOverrides: new Map(),
       },
     })
     const named = warnings.map((warning) => /: (\S+) has no effect/.exec(warning)?.[1])
