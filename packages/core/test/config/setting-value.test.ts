@@ -75,7 +75,11 @@ describe('values that are refused', () => {
       '~a(b=c',
       'must be a valid regular expression (at character 3: "missing closing )"), not ~a(b=c',
     ],
-    ['restore.topic_mapping', '~a(b)=c$2', 'must replace by groups that there are; $2 is none, not ~a(b)=c$2'],
+    [
+      'restore.topic_mapping',
+      '~a(b)=c$2',
+      'must replace by groups that there are; $2 is none, not ~a(b)=c$2',
+    ],
     ['restore.partition_mapping', '0=x', 'must be numbers of partitions, not 0=x'],
     ['restore.source_partitions', '0-3', 'must be numbers of partitions, not 0-3'],
     [
@@ -94,11 +98,7 @@ describe('values that are refused', () => {
       '{ a: { strategy: random, target_partitions: 3 } }',
       'must have strategy (murmur2 or automatic) and target_partitions for a',
     ],
-    [
-      'restore.topic_config_overrides',
-      '[a]',
-      'must be a section, or names and values such as name=value',
-    ],
+    ['restore.topic_config_overrides', '[a]', 'must be a section, or names and values such as name=value'],
     [
       'backup_id',
       'a/b',
