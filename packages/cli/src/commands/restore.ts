@@ -32,7 +32,7 @@ export const restoreCommand: Command = {
   name: 'restore',
   summary: 'Write a backup into a cluster',
   description:
-    'Writes the committed records of a backup into topics that are empty or do not exist yet, each into the partition it came from. What speaks against it is said before anything is written; --dry-run shows the plan.',
+    'Writes the committed records of a backup into topics that are empty or do not exist yet, each into the partition it came from unless a mapping says otherwise. What speaks against it is said before anything is written; --dry-run shows the plan.',
   verb: 'restore',
   options: [],
   examples: [
@@ -43,6 +43,9 @@ export const restoreCommand: Command = {
     '    --topic-mapping orders=orders-copy',
     'kafka-backup restore --repo file:///var/backups --backup-id daily \\',
     '    --bootstrap-servers dr:9092 --as-of-commit 7',
+    'kafka-backup restore --repo file:///var/backups --backup-id daily \\',
+    '    --bootstrap-servers dr:9092 --from -2h --to now \\',
+    "    --topic-mapping 'orders-*=replay-*' --repartition replay-eu=12",
   ],
   async run(context) {
     const { config } = context.loaded
