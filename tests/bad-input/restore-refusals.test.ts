@@ -60,13 +60,13 @@ test('refuses a backup and topics that do not exist', async () => {
 test('refuses to put two topics into one', async () => {
   await refused(plain('--topic-mapping', 'orders=copy,payments=copy'), {
     exitCode: 2,
-    code: 'KB_CONFIG_INVALID',
-    says: ['--topic-mapping', 'orders and payments'],
+    code: 'KB_USAGE',
+    says: ['orders and payments', 'restored into copy', '--allow-many-to-one'],
   })
   await refused(plain('--topics', 'orders,payments', '--topic-mapping', 'orders=payments'), {
     exitCode: 2,
     code: 'KB_USAGE',
-    says: ['two topics', '"payments"'],
+    says: ['orders and payments', 'restored into payments'],
   })
 })
 

@@ -23,7 +23,10 @@ export class RawProducer implements Disposable {
   /** Fails unless the broker takes the batch. */
   async send(topic: string, batch: Uint8Array): Promise<void> {
     const request = [{ topic, partition: 0, batch }]
-    const [produced] = await produceBatches(this.#link.connection, PRODUCE_VERSION, request, TIMEOUT_MS)
+    const [produced] = await produceBatches(this.#link.connection, PRODUCE_VERSION, request, {
+      timeoutMs: TIMEOUT_MS,
+      transactionalId: null,
+    })
     assert.deepEqual([produced?.errorCode, produced?.errorMessage], [0, null], `the broker took it: ${topic}`)
   }
 

@@ -5,9 +5,8 @@ import { PartitionWriter, type WriterContext } from '../../packages/core/src/bac
 import { inlineDigester } from '../../packages/core/src/format/frame-digest.ts'
 import type { SegmentRecord } from '../../packages/core/src/format/segment-record.ts'
 import { zstdTransform } from '../../packages/core/src/format/zstd-transform.ts'
-import { readRecords } from '../../packages/core/src/protocol/record.ts'
-import { BatchCursor } from '../../packages/core/src/protocol/record-batch.ts'
-import { readSourceBatches } from '../../packages/core/src/restore/batch-source.ts'
+import { readSourcePieces } from '../../packages/core/src/restore/batch-source.ts'
+import { decodeStored } from '../../packages/core/src/restore/frame-pieces.ts'
 import { Budget } from '../../packages/core/src/runtime/budget.ts'
 import { systemClock } from '../../packages/core/src/runtime/clock.ts'
 import { MemoryBackend } from '../../packages/core/src/storage/memory/backend.ts'
@@ -152,13 +151,16 @@ function answerOf(
 }
 
 async function restoredValues({ storage, segments }: Written): Promise<string[]> {
-  const parts = segments.map((segment) => ({ segment, part: segment.parts[0]!, endOffset: null }))
+  const whole = { beginOffset: null, endOffset: null }
+  const parts = segments.map((segment) => ({ segment, part: segment.parts[0]!, ...whole }))
   const transforms = new Map([[TRANSFORM.id, TRANSFORM]])
   const { signal } = new AbortController()
+  const options = { storage, backupId: BACKUP_ID, transforms, signal }
+  const wish = { window: null, isByRecord: false }
   const values: string[] = []
-  for await (const batch of readSourceBatches({ storage, backupId: BACKUP_ID, transforms, signal }, parts)) {
-    const cursor = new BatchCursor(batch.bytes)
-    while (cursor.next()) for (const record of readRecords(cursor)) values.push(`${record.value}`)
+  for await (const piece of readSourcePieces(options, parts, wish, { left: 0n })) {
+    const { records } = piece.kind === 'batch' ? decodeStored(piece) : piece
+    for (const record of records) values.push(`${record.value}`)
   }
   return values
 }

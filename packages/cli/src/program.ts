@@ -47,6 +47,7 @@ const PLACE_FLAGS = new Set([
   'source-partitions',
   'partition-mapping',
   'repartition',
+  'allow-many-to-one',
   'existing-topics',
   'keep-offsets',
   'resume',
@@ -142,7 +143,7 @@ function settingOption(flag: string, setting: Setting): Option {
 }
 
 function isRepeatable({ type }: Setting): boolean {
-  return type.kind === 'list' || type.kind === 'pairs'
+  return type.kind === 'list' || type.kind === 'pairs' || type.kind === 'sections'
 }
 
 function groupOf(flag: string, { path }: Setting): string {
@@ -167,6 +168,7 @@ function placeholder(setting: Setting): string {
   }
   if (setting.type.kind === 'list') return 'a,b'
   if (setting.type.kind === 'pairs') return 'old=new,…'
+  if (setting.type.kind === 'sections') return 'name=value,…'
   if (setting.unit !== undefined) return UNIT_PLACEHOLDERS[setting.unit]
   return setting.type.kind === 'integer' ? 'n' : 'text'
 }

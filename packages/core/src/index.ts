@@ -6,6 +6,7 @@ export type { BackupSettings, ClusterSettings, Config, RestoreSettings } from '.
 export { type LoadedConfig, loadConfig } from './config/load-config.ts'
 export { isPartitionChosen } from './config/partition-selection.ts'
 export { requireBackupId, requireCluster, requireRepositoryUrl } from './config/required-settings.ts'
+export { restoreRequestOf, restoreSelectionOf } from './config/restore-choice.ts'
 export type { Setting } from './config/setting.ts'
 export { settingFlags } from './config/settings.ts'
 export { matchTopics, type TopicPatterns } from './config/topic-selection.ts'

@@ -9,10 +9,11 @@ import {
   purgedTopics,
   RateLimiter,
   type RestoreLedger,
-  type RestoreRequest,
   requireBackupId,
   requireCluster,
   requireRepositoryUrl,
+  restoreRequestOf,
+  restoreSelectionOf,
   runRestore,
   type StorageBackend,
   transactionalIdOf,
@@ -94,20 +95,25 @@ function prepare(
   target: ClusterSettings,
 ): Promise<PreparedRestore> {
   const { config } = context.loaded
-  const { choices, pace } = config.restore
+  const { manner, pace } = config.restore
   const backupId = requireBackupId(config)
+  const request = restoreRequestOf(config)
+  const patterns = patternsOf(target)
   return beginRestore({
     storage,
     backupId,
     cluster,
-    request: requestOf(context, target),
+    request,
+    select: (state, window) => {
+      const topics = chosenTopics(patterns, [...state.topics.keys()], `in backup ${backupId}`)
+      return restoreSelectionOf(request, state, { topics, window })
+    },
     target: {
       isCreatingTopics: config.restore.createTopics,
       replicationFactor: config.restore.defaultReplicationFactor,
-      existingTopics: choices.existingTopics,
-      isHoldingRetention: choices.isHoldingRetention,
-      requestedMode: choices.mode,
-      configOverrides: choices.configOverrides,
+      existingTopics: manner.existingTopics,
+      isHoldingRetention: manner.isHoldingRetention,
+      requestedMode: manner.mode,
       transforms: context.registry.transformsById(),
       mayUseTransactions: () =>
         mayUseTransactions(
@@ -128,29 +134,9 @@ function prepare(
   })
 }
 
-function requestOf(context: CommandContext, target: ClusterSettings): RestoreRequest {
-  const { config } = context.loaded
-  const { include, exclude } = target.topics
-  const backupId = requireBackupId(config)
-  // Without a choice everything that was backed up is restored, internal topics that were asked for included.
-  const patterns = { include: include.length > 0 ? include : ['*'], exclude, includeInternal: true }
-  const { choices } = config.restore
-  return {
-    backupId,
-    asOfCommit: config.restore.asOfCommit,
-    topics: { include: patterns.include, exclude },
-    chooseTopics: (names) => chosenTopics(patterns, names, `in backup ${backupId}`),
-    from: choices.from,
-    to: choices.to,
-    offsets: choices.offsets,
-    sourcePartitions: choices.sourcePartitions,
-    renaming: choices.renaming,
-    partitionMapping: choices.partitionMapping,
-    isManyToOne: choices.isManyToOne,
-    repartitioning: choices.repartitioning,
-    headers: choices.headers,
-    isKeepingOffsets: choices.isKeepingOffsets,
-  }
+/** Without a choice everything that was backed up is restored, internal topics that were asked for included. */
+function patternsOf({ topics: { include, exclude } }: ClusterSettings) {
+  return { include: include.length > 0 ? include : ['*'], exclude, includeInternal: true }
 }
 
 async function confirmPurge(context: CommandContext, { target }: PreparedRestore): Promise<void> {
@@ -198,7 +184,7 @@ async function run(
     concurrentPartitions: restore.pace.concurrentPartitions,
     transactionMaxBytes: restore.pace.transactionMaxBytes,
     progressIntervalMs: restore.pace.progressIntervalMs,
-    isExclusive: restore.choices.existingTopics !== 'append',
+    isExclusive: restore.manner.existingTopics !== 'append',
     throttle: throttleOf(context),
     clock: context.clock,
     observe: context.observe,

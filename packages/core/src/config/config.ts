@@ -1,8 +1,9 @@
 import type { ClusterSecurity } from '../kafka/security.ts'
 import type { CheckedValues } from './checked-values.ts'
 import { type PartitionSelection, partitionSelection } from './partition-selection.ts'
-import { type RestoreChoices, restoreChoices } from './restore-choices.ts'
+import { type RestoreManner, restoreManner } from './restore-manner.ts'
 import { type RestorePace, restorePace } from './restore-pace.ts'
+import { repartitions, type SectionMaps } from './section-maps.ts'
 import type { TopicPatterns } from './topic-selection.ts'
 
 /** Everything a run is told, checked and unchangeable. Sizes in bytes, times in milliseconds. */
@@ -51,6 +52,8 @@ export interface BackupSettings {
 
 /** How a backup is restored. */
 export interface RestoreSettings {
+  /** Rules for new names, see mappedTopics; topics that none fits keep their names. */
+  readonly topicMapping: ReadonlyMap<string, string>
   readonly createTopics: boolean
   /** -1: the cluster's default. */
   readonly defaultReplicationFactor: number
@@ -58,8 +61,22 @@ export interface RestoreSettings {
   readonly produceTimeoutMs: number
   /** The last commit that counts; undefined: all do. */
   readonly asOfCommit: bigint | undefined
+  /** Times as they were written; see resolveWindow. */
+  readonly from: string | undefined
+  readonly to: string | undefined
+  readonly offsetRanges: readonly string[]
+  readonly partitions: readonly string[]
+  readonly partitionMapping: ReadonlyMap<number, number>
+  readonly allowManyToOne: boolean
+  /** Topic of the target to number of partitions. */
+  readonly repartitioning: ReadonlyMap<string, number>
+  readonly includeOriginalOffsetHeader: boolean
+  readonly stripOffsetHeaders: boolean
+  readonly sourceClusterId: string | undefined
+  /** By topic of the target; under `*` those of all. */
+  readonly topicConfigOverrides: ReadonlyMap<string, ReadonlyMap<string, string>>
   readonly pace: RestorePace
-  readonly choices: RestoreChoices
+  readonly manner: RestoreManner
 }
 
 /** Of the clusters that the verb uses. */
@@ -92,15 +109,47 @@ export function buildConfig(
       deletionWarningMs: (values.get('backup.deletion_warning_secs') as number) * 1000,
     }),
     restore: Object.freeze({
+      topicMapping: new Map(values.get('restore.topic_mapping') as ReadonlyMap<string, string>),
       createTopics: values.get('restore.create_topics') as boolean,
       defaultReplicationFactor: values.get('restore.default_replication_factor') as number,
       dryRun: values.get('restore.dry_run') as boolean,
       produceTimeoutMs: values.get('restore.produce_timeout_ms') as number,
       asOfCommit: asOfCommit === undefined ? undefined : BigInt(asOfCommit),
+      ...buildChoice(values),
       pace: restorePace(values),
-      choices: restoreChoices(values),
+      manner: restoreManner(values),
     }),
   })
+}
+
+type RestoreChoice =
+  | 'from'
+  | 'to'
+  | 'offsetRanges'
+  | 'partitions'
+  | 'partitionMapping'
+  | 'allowManyToOne'
+  | 'repartitioning'
+  | 'includeOriginalOffsetHeader'
+  | 'stripOffsetHeaders'
+  | 'sourceClusterId'
+  | 'topicConfigOverrides'
+
+function buildChoice(values: CheckedValues): Pick<RestoreSettings, RestoreChoice> {
+  const mapping = values.get('restore.partition_mapping') as ReadonlyMap<string, string>
+  return {
+    from: values.get('restore.time_window_start') as string | undefined,
+    to: values.get('restore.time_window_end') as string | undefined,
+    offsetRanges: listOf(values, 'restore.offset_ranges'),
+    partitions: [...listOf(values, 'restore.source_partitions'), ...listOf(values, 'restore.partitions')],
+    partitionMapping: new Map([...mapping].map(([from, to]) => [Number(from), Number(to)])),
+    allowManyToOne: values.get('restore.allow_many_to_one') as boolean,
+    repartitioning: repartitions(values.get('restore.repartitioning') as SectionMaps),
+    includeOriginalOffsetHeader: values.get('restore.include_original_offset_header') as boolean,
+    stripOffsetHeaders: values.get('restore.strip_offset_headers') as boolean,
+    sourceClusterId: values.get('restore.source_cluster_id') as string | undefined,
+    topicConfigOverrides: values.get('restore.topic_config_overrides') as SectionMaps,
+  }
 }
 
 function buildCluster(

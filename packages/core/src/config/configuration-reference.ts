@@ -124,6 +124,7 @@ function typeText({ type, unit }: Setting): string {
     choice: type.kind === 'choice' ? listed(type.choices.map((word) => code(word))) : '',
     list: 'list',
     pairs: 'map',
+    sections: 'section, or map',
     secret: 'secret',
     structure: 'section',
   }

@@ -5,7 +5,7 @@ import { type ProblemList, placeInFile, shownText } from './problems.ts'
 import type { Verb } from './setting.ts'
 import { meaningOf, SETTING_ALIASES, type SettingAlias } from './setting-aliases.ts'
 import { findSetting } from './settings.ts'
-import { mapTexts, type WrittenText, type WrittenValue } from './written-value.ts'
+import { mapTexts, type WrittenPairs, type WrittenText, type WrittenValue } from './written-value.ts'
 
 /** What a file says about one setting. */
 export interface FileValue {
@@ -121,19 +121,29 @@ export class FileValues {
     }
     if (isMap(node)) {
       const pairs = node.items.map((pair) => [keyText(pair.key), this.#resolved(pair.value)] as const)
-      const flat = pairs.map(([name, value]) => this.#flatPairs(name, value))
-      if (flat.every((entry) => entry !== undefined)) return { kind: 'pairs', pairs: flat.flat() }
+      if (pairs.every(([, value]) => value === null || isScalar(value))) {
+        return { kind: 'pairs', pairs: pairs.map(([name, value]) => [name, this.#text(value)] as const) }
+      }
     }
-    return { kind: 'structure' }
+    return isMap(node) ? this.#sections(node) : { kind: 'structure' }
   }
 
-  /** One pair, or those of a section under the name, `orders/retention.ms`; undefined for anything else. */
-  #flatPairs(name: string, value: unknown): (readonly [string, WrittenText])[] | undefined {
-    if (value === null || isScalar(value)) return [[name, this.#text(value)]]
-    if (!isMap(value)) return undefined
-    const inner = value.items.map((pair) => [keyText(pair.key), this.#resolved(pair.value)] as const)
-    if (!inner.every(([, own]) => own === null || isScalar(own))) return undefined
-    return inner.map(([key, own]) => [`${name}/${key}`, this.#text(own)] as const)
+  #sections(map: YAMLMap): WrittenValue {
+    const pairs: (readonly [string, WrittenText])[] = []
+    const sections: (readonly [string, WrittenPairs])[] = []
+    for (const { key, value } of map.items) {
+      const written = this.#isDeep(value) ? undefined : this.#writtenAs(this.#resolved(value))
+      if (written?.kind === 'text') pairs.push([keyText(key), written.value])
+      else if (written?.kind === 'pairs') sections.push([keyText(key), written.pairs])
+      else return { kind: 'structure' }
+    }
+    return { kind: 'sections', pairs, sections }
+  }
+
+  /** Nothing that is known has a section in a section; a file may nest them without end. */
+  #isDeep(value: unknown): boolean {
+    const node = this.#resolved(value)
+    return isMap(node) && node.items.some((pair) => !isScalar(this.#resolved(pair.value)))
   }
 
   /** Scalars keep the text they were written as: a backup id `1e5` is no number, whatever YAML thinks. */

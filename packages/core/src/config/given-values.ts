@@ -68,7 +68,8 @@ function writtenFlag(setting: Setting, value: string | boolean | readonly string
   }
   if (setting.type.kind === 'list') return { kind: 'list', items: value.map(writtenText) }
   // A setting of one value refuses a list, unless the flag was in fact given once.
-  if (setting.type.kind !== 'pairs' && value.length !== 1) {
+  const isMap = setting.type.kind === 'pairs' || setting.type.kind === 'sections'
+  if (!isMap && value.length !== 1) {
     return { kind: 'list', items: value.map(writtenText) }
   }
   return { kind: 'text', value: writtenText(value.join(',')) }

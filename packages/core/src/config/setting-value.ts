@@ -1,7 +1,8 @@
 import { Secret } from '../runtime/secret.ts'
 import { shownText } from './problems.ts'
+import { FOR_ALL } from './section-maps.ts'
 import type { Setting, SettingType, SettingValue } from './setting.ts'
-import type { WrittenText, WrittenValue } from './written-value.ts'
+import type { WrittenPairs, WrittenText, WrittenValue } from './written-value.ts'
 
 /** A checked value, or what is wrong: "must be 1 to 22, not 40". */
 export type ReadValue =
@@ -17,6 +18,8 @@ export function readValue(setting: Setting, written: WrittenValue): ReadValue {
       return readList(setting, written)
     case 'pairs':
       return readPairs(setting, written)
+    case 'sections':
+      return readSections(setting, written)
     case 'structure':
       return { value: 'structure' }
     default:
@@ -65,27 +68,50 @@ function readList(setting: Setting, written: WrittenValue): ReadValue {
 
 function readPairs(setting: Setting, written: WrittenValue): ReadValue {
   const pairs =
-    written.kind === 'pairs' ? written.pairs : written.kind === 'text' ? pairsOf(written.value) : undefined
+    written.kind === 'pairs'
+      ? written.pairs
+      : written.kind === 'text'
+        ? pairsOf(setting, written.value)
+        : undefined
   if (!pairs) return { complaint: 'must be names and their new names, such as old=new' }
   const names = pairs.map(([name, text]) => ({ ...text, text: name, shown: name }))
   const bad = firstComplaint(setting, [...names, ...pairs.map(([, text]) => text)])
   if (bad) return bad
+  return mapOf(pairs, setting.checkPair)
+}
+
+function readSections(setting: Setting, written: WrittenValue): ReadValue {
+  const flat = written.kind === 'text' ? pairsOf(setting, written.value) : undefined
+  const pairs = written.kind === 'pairs' || written.kind === 'sections' ? written.pairs : flat
+  if (!pairs) return { complaint: 'must be a section, or names and values such as name=value' }
+  const named = written.kind === 'sections' ? written.sections : []
+  const value = new Map<string, ReadonlyMap<string, string>>()
+  for (const [name, own] of pairs.length === 0 ? named : [[FOR_ALL, pairs] as const, ...named]) {
+    const read = mapOf(own)
+    if (read.complaint !== undefined) return read
+    value.set(name, read.value as ReadonlyMap<string, string>)
+  }
+  const complaint = setting.checkSections?.(value)
+  return complaint === undefined ? { value } : { complaint }
+}
+
+function mapOf(pairs: WrittenPairs, check?: (from: string, to: string) => string | undefined): ReadValue {
   const value = new Map<string, string>()
-  const sources = new Map<string, string>()
-  for (const [from, { text: to, line }] of pairs) {
+  for (const [from, written] of pairs) {
+    const { text: to, line } = written
     if (value.has(from)) return { complaint: `must name ${from} once`, line }
-    const other = sources.get(to)
-    if (other !== undefined && setting.isManyToOne !== true) {
-      return { complaint: `must give ${other} and ${from} different names`, line }
+    const complaint = check?.(from, to)
+    if (complaint !== undefined) {
+      // An item of a text is shown as a whole already; so is what comes from a variable.
+      return complain(complaint, written.shown === to ? { ...written, shown: `${from}=${to}` } : written)
     }
     value.set(from, to)
-    sources.set(to, from)
   }
   return { value }
 }
 
-function pairsOf(written: WrittenText): readonly (readonly [string, WrittenText])[] | undefined {
-  const pairs = splitText(written, splitAtCommas).map((item) => {
+function pairsOf(setting: Setting, written: WrittenText): WrittenPairs | undefined {
+  const pairs = splitText(written, setting.split ?? splitAtCommas).map((item) => {
     const at = item.text.indexOf('=')
     return at < 0
       ? undefined

@@ -1,4 +1,5 @@
 import type { Secret } from '../runtime/secret.ts'
+import type { SectionMaps } from './section-maps.ts'
 
 /** What a run does with a cluster; `read` needs the repository only (list, validate, …). */
 export type Verb = 'backup' | 'restore' | 'read'
@@ -10,8 +11,10 @@ export type SettingType =
   | { readonly kind: 'string' }
   | { readonly kind: 'choice'; readonly choices: readonly string[] }
   | { readonly kind: 'list' }
-  /** Names to names, each on the left once; in a file a name may have a section, whose keys stand behind a slash then. */
+  /** Names to names, each on the left once. */
   | { readonly kind: 'pairs' }
+  /** Names to pairs, or pairs alone. */
+  | { readonly kind: 'sections' }
   | { readonly kind: 'secret' }
   /** Anything; only for settings that are not effective yet. */
   | { readonly kind: 'structure' }
@@ -23,6 +26,7 @@ export type SettingValue =
   | string
   | readonly string[]
   | ReadonlyMap<string, string>
+  | SectionMaps
   | Secret
   | 'structure'
 
@@ -51,11 +55,13 @@ export interface SettingExtras {
   readonly flag?: string | null
   /** Says what is wrong with a text, a list item or either side of a pair: "must be …". */
   readonly check?: (text: string) => string | undefined
+  /** The same for both sides of a pair together. */
+  readonly checkPair?: (from: string, to: string) => string | undefined
+  /** The same for sections as a whole. */
+  readonly checkSections?: (sections: SectionMaps) => string | undefined
   /** Most characters of a text. */
   readonly maxLength?: number
-  /** Pairs: several names on the left may have one on the right. */
-  readonly isManyToOne?: true
-  /** The items of a list that is written as one text, where commas alone do not tell. */
+  /** The items of a list or of pairs that is written as one text, where commas alone do not tell. */
   readonly split?: (text: string) => readonly string[]
 }
 
@@ -72,6 +78,7 @@ export const BOOLEAN: SettingType = { kind: 'boolean' }
 export const STRING: SettingType = { kind: 'string' }
 export const LIST: SettingType = { kind: 'list' }
 export const PAIRS: SettingType = { kind: 'pairs' }
+export const SECTIONS: SettingType = { kind: 'sections' }
 export const SECRET: SettingType = { kind: 'secret' }
 export const STRUCTURE: SettingType = { kind: 'structure' }
 /** A number without a limit of its own. */

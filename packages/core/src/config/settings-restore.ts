@@ -1,4 +1,5 @@
-import { offsetRangeRule } from './offset-ranges.ts'
+import { requestTimeComplaint } from '../restore/request-time.ts'
+import { configOverridesComplaint, repartitioningComplaint } from './section-maps.ts'
 import {
   accepted,
   BOOLEAN,
@@ -9,12 +10,14 @@ import {
   LIST,
   PAIRS,
   refused,
+  SECTIONS,
   type Setting,
   STRING,
 } from './setting.ts'
 import { circuitBreakerSettings } from './settings-backup.ts'
-import { replicationFactorRule, sourcePartitionRule } from './text-rules.ts'
-import { timeBoundRule } from './time-bound.ts'
+import { offsetRangeRule, partitionNumberRule, partitionRule, replicationFactorRule } from './text-rules.ts'
+import { topicMappingComplaint } from './topic-mapping.ts'
+import { splitTopicPatterns } from './topic-pattern-list.ts'
 
 const GROUPS = 'consumer groups arrive with a later version; their offsets are left as they are'
 const UNCHANGED = 'records are restored as they are stored, with the headers they had'
@@ -26,6 +29,7 @@ const RESUME = 'progress is kept in the repository'
 export const RESTORE_SETTINGS: readonly Setting[] = [
   ...targetSettings(),
   ...choiceOfRecordSettings(),
+  ...placeSettings(),
   ...consumerGroupSettings(),
   ...changeSettings(),
   ...paceSettings(),
@@ -36,12 +40,18 @@ function targetSettings(): readonly Setting[] {
     effective(
       'restore.topic_mapping',
       PAIRS,
-      'New names for topics: `orders=orders-copy`, `orders-*=dr-orders-*`, or `~expression=name` with $1 for its first group.',
-      { default: new Map(), isManyToOne: true },
+      'New names for topics: `orders=orders-copy`, with a `*` that is carried over (`orders-*=copy-*`), or by expression (`~orders-(.*)=copy-$1`).',
+      { default: new Map(), checkPair: topicMappingComplaint, split: splitTopicPatterns },
     ),
     effective('restore.create_topics', BOOLEAN, 'Create topics that do not exist in the target cluster.', {
       default: true,
     }),
+    effective(
+      'restore.default_replication_factor',
+      integer(-1, 32_767),
+      'Replicas of created topics; -1 is the default of the cluster.',
+      { default: -1, check: replicationFactorRule },
+    ),
     effective(
       'restore.existing_topics',
       choice('fail', 'append', 'purge'),
@@ -54,18 +64,6 @@ function targetSettings(): readonly Setting[] {
       BOOLEAN,
       'Keep existing topics from deleting what is restored: their retention is off until the restore is done.',
       { default: false },
-    ),
-    effective(
-      'restore.topic_config_overrides',
-      PAIRS,
-      'Settings of created topics: `retention.ms=-1` for all of them, `orders/retention.ms=-1` for one.',
-      { default: new Map(), isManyToOne: true },
-    ),
-    effective(
-      'restore.default_replication_factor',
-      integer(-1, 32_767),
-      'Replicas of created topics; -1 is the default of the cluster.',
-      { default: -1, check: replicationFactorRule },
     ),
     effective('restore.dry_run', BOOLEAN, 'Show the plan and write nothing.', {
       default: false,
@@ -112,43 +110,61 @@ function choiceOfRecordSettings(): readonly Setting[] {
     effective(
       'restore.time_window_start',
       STRING,
-      'First time of the records: with a zone (`2026-11-21T02:14:07Z`), epoch milliseconds, or before now (`-2h`).',
-      { flag: 'from', check: timeBoundRule },
+      'Restore records from this time on, inclusive: `2025-06-01T12:00:00Z`, milliseconds since 1970, `-2h`, `now`.',
+      { flag: 'from', check: requestTimeComplaint },
     ),
     effective(
       'restore.time_window_end',
       STRING,
-      'Last time of the records, written in the same way. Inclusive.',
-      {
-        flag: 'to',
-        check: timeBoundRule,
-      },
+      'Restore records up to this time, inclusive; written as the start is.',
+      { flag: 'to', check: requestTimeComplaint },
     ),
     effective(
-      'restore.offsets',
+      'restore.offset_ranges',
       LIST,
-      'Offsets of partitions, first and last: `orders/3:100-200`. Of a topic that is named here, nothing else is restored.',
-      { default: [], check: offsetRangeRule },
+      'Offsets of the source to restore, inclusive: `orders/3:100-200`, `orders/3:100-`, `orders/3:-200`. A partition that is not named is restored whole.',
+      { default: [], flag: 'offsets', check: offsetRangeRule },
     ),
-    effective('restore.source_partitions', LIST, 'Partitions to restore, of every topic: `0`, `0-3`.', {
-      default: [],
-      check: sourcePartitionRule,
-    }),
-    effective('restore.partition_mapping', PAIRS, 'Partitions to other partitions, of every topic: `0=3`.', {
-      default: new Map(),
-      isManyToOne: true,
-    }),
     effective(
-      'restore.repartitioning',
+      'restore.partitions',
+      LIST,
+      'Partitions of the source to restore: `0`, `0-3`, `orders:1`. A topic with items of its own has those only.',
+      { default: [], check: partitionRule },
+    ),
+    effective(
+      'restore.source_partitions',
+      LIST,
+      'The same as numbers for all topics; added to `restore.partitions`.',
+      { default: [], check: partitionNumberRule },
+    ),
+  ]
+}
+
+function placeSettings(): readonly Setting[] {
+  return [
+    effective(
+      'restore.partition_mapping',
       PAIRS,
-      'Topics of the target with another number of partitions, `orders-copy=12`: keys decide, as in the Java producer.',
-      { default: new Map(), flag: 'repartition', isManyToOne: true },
+      'Partitions to other partitions, in every topic, such as `0=4`. Excludes `restore.repartitioning`.',
+      { default: new Map(), check: partitionNumberRule },
     ),
     effective(
       'restore.allow_many_to_one',
       BOOLEAN,
-      'Restore several topics or partitions into one, one after the other.',
+      'Whether two topics or two partitions may be restored into one, one after the other.',
       { default: false },
+    ),
+    effective(
+      'restore.repartitioning',
+      SECTIONS,
+      'Topics of the target with another number of partitions, by key as the Java client does: `orders-copy=12`.',
+      { default: new Map(), flag: 'repartition', checkSections: repartitioningComplaint },
+    ),
+    effective(
+      'restore.topic_config_overrides',
+      SECTIONS,
+      'Settings of topics that are created, such as `retention.ms: "-1"`, for all or below the name of a topic of the target.',
+      { default: new Map(), checkSections: configOverridesComplaint },
     ),
   ]
 }
@@ -177,20 +193,24 @@ function changeSettings(): readonly Setting[] {
     effective(
       'restore.include_original_offset_header',
       BOOLEAN,
-      'Add headers with the offset, timestamp and partition that each record had.',
+      'Append `x-original-offset`, `x-original-timestamp`, `x-source-partition` and `x-source-cluster` to every record.',
       { default: false },
     ),
-    effective('restore.strip_offset_headers', BOOLEAN, 'Take away such headers, whoever added them.', {
-      default: false,
-    }),
     effective(
       'restore.source_cluster_id',
       STRING,
-      'Value of the header x-source-cluster, when headers are added.',
+      'Value of `x-source-cluster`; without it, the id of the cluster that was backed up.',
+      { maxLength: 255 },
+    ),
+    effective(
+      'restore.strip_offset_headers',
+      BOOLEAN,
+      'Take those four headers away from records that have them, before others are appended.',
+      { default: false },
     ),
     accepted(
       ['restore.header_preflight', choice('auto', 'full', 'skip'), 'How headers are looked at before.'],
-      'headers are not changed',
+      'headers that records have stay unless restore.strip_offset_headers says otherwise',
     ),
     refused(['restore.rewrite_schema_ids', BOOLEAN, 'Whether values get other schema ids.'], UNCHANGED, {
       default: false,

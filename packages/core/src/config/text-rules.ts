@@ -1,6 +1,7 @@
 import { isKafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { assertBackupId } from '../repository/key-layout.ts'
 import { LIMITS } from '../runtime/limits.ts'
+import { readOffsetRange } from './offset-range.ts'
 import { readPartitions } from './partition-selection.ts'
 import { expressionComplaint, isExpression } from './topic-expression.ts'
 
@@ -42,10 +43,17 @@ export function partitionRule(text: string): string | undefined {
   return read && isTopic ? undefined : 'must be partitions, such as 0, 0-3 or orders:0-3'
 }
 
-/** The same without a topic. */
-export function sourcePartitionRule(text: string): string | undefined {
+export function partitionNumberRule(text: string): string | undefined {
   const read = readPartitions(text)
-  return read && read.topic === undefined ? undefined : 'must be partitions, such as 0 or 0-3'
+  const isNumber = read && read.topic === undefined && read.range.first === read.range.last
+  return isNumber ? undefined : 'must be numbers of partitions'
+}
+
+export function offsetRangeRule(text: string): string | undefined {
+  const range = readOffsetRange(text)
+  return range && topicNameRule(range.topic) === undefined
+    ? undefined
+    : 'must be offsets, such as orders/3:100-200, orders/3:100- or orders/3:-200'
 }
 
 /** A folder. The program does not expand `~`, and a folder of that name is not what anybody means. */

@@ -6,15 +6,11 @@ import { type LedgerState, RestoreLedger } from '../repository/restore-ledger.ts
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
-import { planRestore, type RestorePlan } from './restore-plan.ts'
+import { resolveWindow } from './request-time.ts'
+import { planRestore, type RestorePlan, type RestoreSelection } from './restore-plan.ts'
 import { preflightRestore, type TargetOptions, type TargetPlan } from './restore-preflight.ts'
-import {
-  type ResolvedRequest,
-  type RestoreRequest,
-  requestDocument,
-  requestSha256,
-  resolveRequest,
-} from './restore-request.ts'
+import { type RestoreRequest, requestDocument, requestSha256 } from './restore-request.ts'
+import type { TimeWindow } from './time-window.ts'
 
 /** What a restore is prepared from. */
 export interface BeginRestoreOptions {
@@ -22,6 +18,8 @@ export interface BeginRestoreOptions {
   readonly backupId: string
   readonly cluster: Cluster
   readonly request: RestoreRequest
+  /** What the request means for a backup; its patterns are looked up there. @throws KB_TOPIC_NOT_FOUND, KB_USAGE */
+  readonly select: (state: BackupState, window: TimeWindow | null) => RestoreSelection
   readonly target: Omit<TargetOptions, 'unfinished' | 'isResuming' | 'storage' | 'nowMs' | 'signal'>
   /** Go on with an unfinished restore of the same request. */
   readonly isResuming: boolean
@@ -54,12 +52,12 @@ export async function beginRestore(options: BeginRestoreOptions): Promise<Prepar
   const key = { requestSha256: requestSha256(request), clusterId }
   const last = await RestoreLedger.find(storage, backupId, key, { signal, writer, clock })
   const known = last && options.isResuming && (await isStillThere(cluster, last.state)) ? last : undefined
-  const resolved = known ? resolvedBefore(known.state) : resolveRequest(request, clock.nowMs())
+  const window = known ? windowBefore(known.state) : resolveWindow(request, clock.nowMs())
   const state = await openExistingBackup(storage, backupId, {
     signal,
-    asOfCommit: known?.state.opened.commit ?? request.asOfCommit,
+    asOfCommit: known?.state.opened.commit ?? request.asOfCommit ?? undefined,
   })
-  const plan = planRestore(state, request, resolved)
+  const plan = planRestore(state, options.select(state, window))
   if (known) assertSamePlan(known.state, plan)
   const target = await preflightRestore(cluster, plan, {
     ...options.target,
@@ -76,7 +74,7 @@ export async function beginRestore(options: BeginRestoreOptions): Promise<Prepar
     async openLedger() {
       if (known) return known
       const generation = (last?.state.generation ?? 0) + 1
-      const opened = openedEntry({ plan, target, request, resolved, state, clusterId })
+      const opened = openedEntry({ plan, target, request, clusterId })
       return RestoreLedger.open(storage, opened, generation, { writer, clock, signal })
     },
   }
@@ -92,8 +90,8 @@ async function isStillThere(cluster: Cluster, { begun }: LedgerState): Promise<b
   })
 }
 
-function resolvedBefore({ opened }: LedgerState): ResolvedRequest {
-  return { fromMs: opened.fromMs, toMs: opened.toMs }
+function windowBefore({ opened: { fromMs, toMs } }: LedgerState): TimeWindow | null {
+  return fromMs === null && toMs === null ? null : { fromMs, toMs }
 }
 
 function assertSamePlan({ opened, restoreId }: LedgerState, plan: RestorePlan): void {
@@ -109,19 +107,17 @@ function openedEntry(parts: {
   readonly plan: RestorePlan
   readonly target: TargetPlan
   readonly request: RestoreRequest
-  readonly resolved: ResolvedRequest
-  readonly state: BackupState
   readonly clusterId: string
 }) {
-  const { plan, target, request, resolved, clusterId } = parts
+  const { plan, target, request, clusterId } = parts
   return {
     backupId: plan.backupId,
     request: requestDocument(request),
     requestSha256: requestSha256(request),
     commit: plan.commit,
     commitSha256: plan.commitSha256,
-    fromMs: resolved.fromMs,
-    toMs: resolved.toMs,
+    fromMs: plan.window?.fromMs ?? null,
+    toMs: plan.window?.toMs ?? null,
     planSha256: plan.planSha256,
     clusterId,
     mode: target.mode,

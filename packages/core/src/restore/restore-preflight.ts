@@ -43,8 +43,6 @@ export interface TargetOptions {
   /** Keep a topic from deleting what is restored, until the restore is done. */
   readonly isHoldingRetention: boolean
   readonly requestedMode: 'auto' | RestoreMode
-  /** Settings of created topics by name of the target topic; `*` is for all of them. */
-  readonly configOverrides: ReadonlyMap<string, ReadonlyMap<string, string>>
   /** Whether the account may use the transactional ids of restores of this backup. */
   readonly mayUseTransactions: () => Promise<boolean>
   /** The newest restore of the same request, when it has not ended or is gone on with. */
@@ -257,9 +255,7 @@ function newTopic(topic: TopicRestorePlan, options: TargetOptions): NewTopic {
   if (topic.maxTimestampMs > BigInt(options.nowMs) + FUTURE_MAX_MS) {
     configs.set('message.timestamp.after.max.ms', '9223372036854775807')
   }
-  for (const name of ['*', topic.targetTopic]) {
-    for (const [key, value] of options.configOverrides.get(name) ?? []) configs.set(key, value)
-  }
+  for (const [key, value] of topic.configOverrides) configs.set(key, value)
   return {
     name: topic.targetTopic,
     partitions: topic.partitionCount,

@@ -1,34 +1,39 @@
-import type { TimeWindow } from './restore-plan.ts'
-
-/** What is known of the effective timestamps of some records, in milliseconds. */
-export interface TimeBounds {
-  /** null: unknown. */
-  readonly minTimestampMs: bigint | null
-  /** An upper bound; -1 when there is no record. */
-  readonly maxTimestampMs: bigint
+/** Effective timestamps in milliseconds, both inclusive; null: no bound on that side. */
+export interface TimeWindow {
+  readonly fromMs: bigint | null
+  readonly toMs: bigint | null
 }
 
-/** Both ends are inclusive. A record without a timestamp (-1) is in no window that has a beginning. */
-export function isInWindow(timestampMs: bigint, { fromMs, toMs }: TimeWindow): boolean {
-  return (fromMs === null || timestampMs >= fromMs) && (toMs === null || timestampMs <= toMs)
-}
+/** How the records between two timestamps lie to a window. `partly` also stands for: not known. */
+export type WindowCoverage = 'inside' | 'outside' | 'partly'
 
-/** False when no record of these can be in the window. */
-export function mayHoldTime(
-  { minTimestampMs, maxTimestampMs }: TimeBounds,
-  { fromMs, toMs }: TimeWindow,
-): boolean {
+/** Kafka's word for a record that has no timestamp. */
+const NO_TIMESTAMP = -1n
+
+/** A record without a timestamp is in no window. */
+export function isInWindow(window: TimeWindow, timestampMs: bigint): boolean {
   return (
-    (fromMs === null || maxTimestampMs >= fromMs) &&
-    (toMs === null || minTimestampMs === null || minTimestampMs <= toMs)
+    timestampMs !== NO_TIMESTAMP &&
+    (window.fromMs === null || timestampMs >= window.fromMs) &&
+    (window.toMs === null || timestampMs <= window.toMs)
   )
 }
 
-/** True when all records of these are in the window for sure. */
-export function isInsideWindow(
-  { minTimestampMs, maxTimestampMs }: TimeBounds,
-  { fromMs, toMs }: TimeWindow,
-): boolean {
-  const beginsInside = fromMs === null || (minTimestampMs !== null && minTimestampMs >= fromMs)
-  return beginsInside && (toMs === null || maxTimestampMs <= toMs)
+/**
+ * What the smallest and the largest timestamp prove of all records between them; `minTimestampMs` is null when it is not known. Records
+ * without a timestamp may be anywhere below zero, so that only a minimum of zero or more proves that there are none.
+ */
+export function coverageOf(
+  window: TimeWindow | null,
+  times: { readonly minTimestampMs: bigint | null; readonly maxTimestampMs: bigint },
+): WindowCoverage {
+  if (window === null) return 'inside'
+  const { fromMs, toMs } = window
+  const { minTimestampMs: min, maxTimestampMs: max } = times
+  if (fromMs !== null && max < fromMs) return 'outside'
+  if (min === null) return 'partly'
+  if (toMs !== null && min > toMs) return 'outside'
+  if (min === NO_TIMESTAMP && max === NO_TIMESTAMP) return 'outside'
+  const isInside = min >= 0n && (fromMs === null || min >= fromMs) && (toMs === null || max <= toMs)
+  return isInside ? 'inside' : 'partly'
 }

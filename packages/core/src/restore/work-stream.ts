@@ -1,162 +1,159 @@
-import { partitionName } from '../kafka/cluster.ts'
-import { readRecords } from '../protocol/record.ts'
-import { BatchCursor } from '../protocol/record-batch.ts'
-import { LIMITS } from '../runtime/limits.ts'
-import { wantedBatches } from './frame-batches.ts'
-import { type FrameSourceOptions, readFrames, type Skipping } from './frame-source.ts'
-import { changesHeaders, withPlannedHeaders } from './header-injection.ts'
-import { partitionOfKey } from './key-routing.ts'
+import type { KafkaRecord } from '../protocol/record.ts'
+import { invariant } from '../runtime/invariant.ts'
+import { type BatchSourceOptions, readSourcePieces, type SkipCounter } from './batch-source.ts'
+import { decodeStored, type SourcePiece } from './frame-pieces.ts'
 import type { LaneBatch, WorkBatch } from './lane-batch.ts'
-import { splitRuns } from './offset-runs.ts'
-import { type BatchBounds, MADE_BATCH, type PlacedRecord, RecordBatches } from './record-batches.ts'
+import { LaneBatcher } from './lane-batcher.ts'
+import { partitionOfKey } from './murmur2.ts'
+import { changesHeaders, withPlannedHeaders } from './offset-headers.ts'
 import type { PartitionRestorePlan, RestorePlan, RestoreWork } from './restore-plan.ts'
 
-/** What the batches of a work are made from. */
-export interface WorkStreamOptions extends FrameSourceOptions {
-  /** Largest batch by target topic, in bytes; a topic that is not in it takes every batch as it is stored. */
+/** Where a work is read from, and what the target takes. */
+export interface WorkStreamOptions extends BatchSourceOptions {
+  /** By target topic; batches of a topic that is not in it stay as they are. */
   readonly batchMaxBytes: ReadonlyMap<string, number>
 }
 
-/** Records of all lanes of a work that wait for their batch together, in bytes. */
-const ROUTED_BYTES = 16 * 1024 * 1024
-const ROUTED_LANE_MIN_BYTES = 16 * 1024
+/** A record of a work as it is written, and where it comes from and goes to. */
+export interface WorkRecord {
+  /** Place in `RestoreWork.targets`. */
+  readonly lane: number
+  /** Place in `RestorePlan.partitions`. */
+  readonly source: number
+  /** Its offset is that of the source. */
+  readonly record: KafkaRecord
+}
+
+/** Records that wait in all lanes of a work together; beyond it the fullest lane is emptied. */
+const LANES_MAX_BYTES = 16 * 1024 * 1024
 
 /**
- * The batches of a work from record `begin[lane]` of each lane on: what the plan wants of the archive, verified, in order. A function
- * of the plan and the stored bytes: the records of each lane are the same ones in every run, though batches may be cut
- * elsewhere. One frame is read ahead.
+ * Batches of a work, from record `begin[lane]` of each lane on; the first one of a lane may be a stored batch that was cut. The records
+ * and their order are a function of the plan; the batches are a function of plan, `begin`, `batchMaxBytes` and stored bytes.
  * @throws KB_SEGMENT_CORRUPT, KB_BATCH_CORRUPT, KB_TRANSFORM_UNAVAILABLE, KB_RECORD_TOO_LARGE
  */
-export function readWork(
+export async function* readWork(
   options: WorkStreamOptions,
   plan: RestorePlan,
   work: RestoreWork,
   begin: readonly bigint[],
 ): AsyncGenerator<WorkBatch, void, undefined> {
-  return work.routing === 'direct'
-    ? readDirect(options, plan, work, begin[0] ?? 0n)
-    : readRouted(options, plan, work, begin)
-}
-
-async function* readDirect(
-  options: WorkStreamOptions,
-  plan: RestorePlan,
-  work: RestoreWork,
-  begin: bigint,
-): AsyncGenerator<WorkBatch, void, undefined> {
-  const skipping: Skipping = { records: begin }
-  for (const source of work.sources) {
-    for await (const batch of directBatches(options, plan, work, source, skipping)) {
-      const left = skip(batch, skipping)
-      if (left) yield { lane: 0, batch: left }
-    }
-  }
-}
-
-async function* directBatches(
-  options: WorkStreamOptions,
-  plan: RestorePlan,
-  work: RestoreWork,
-  source: number,
-  skipping: Skipping,
-): AsyncGenerator<LaneBatch> {
-  const { parts, partition } = plan.partitions[source] as PartitionRestorePlan
-  const batchMaxBytes = batchLimit(options, work)
-  const isChanging = changesHeaders(plan.headers)
-  for await (const frame of readFrames(options, parts, plan.window, skipping)) {
-    const made = new RecordBatches(MADE_BATCH, batchMaxBytes)
-    for (const wanted of wantedBatches(frame)) {
-      const { cursor } = wanted
-      if (wanted.isIntact && !isChanging && cursor.byteLength <= batchMaxBytes) {
-        yield* made.flush()
-        const { baseOffset: firstOffset, recordCount: records } = cursor
-        yield { bytes: cursor.bytes, records, runs: [{ source, firstOffset, records }], isReencoded: false }
-        continue
-      }
-      const placed = wanted.records().map((record): PlacedRecord => {
-        const written = isChanging ? withPlannedHeaders(record, partition, plan.headers) : record
-        return { source, offset: record.offset, record: written }
-      })
-      yield* made.addAll(placed, cursor.codec)
-    }
-    // Byte strings are views of the frame's buffer; nothing outlives it.
-    yield* made.flush()
-  }
-}
-
-/** What is left of a batch behind the records that are skipped. */
-function skip(batch: LaneBatch, skipping: Skipping): LaneBatch | undefined {
-  if (skipping.records === 0n) return batch
-  if (skipping.records >= BigInt(batch.records)) {
-    skipping.records -= BigInt(batch.records)
-    return undefined
-  }
-  const skipped = Number(skipping.records)
-  skipping.records = 0n
-  return behind(batch, skipped)
-}
-
-/** The batch without its first `count` records. */
-function behind(batch: LaneBatch, count: number): LaneBatch {
-  const cursor = new BatchCursor(batch.bytes)
-  cursor.next()
-  const records = [...readRecords(cursor)].slice(count)
-  const made = new RecordBatches(
-    { maxRecords: records.length + 1, maxRecordBytes: LIMITS.batchMaxRawBytes },
-    LIMITS.batchMaxBytes,
-  )
-  made.addAll(
-    records.map((record) => ({ source: 0, offset: record.offset, record })),
-    cursor.codec,
-  )
-  const [cut] = made.flush()
-  const [, runs] = splitRuns(batch.runs, count)
-  return { bytes: cut?.bytes ?? batch.bytes, records: records.length, runs, isReencoded: true }
-}
-
-async function* readRouted(
-  options: WorkStreamOptions,
-  plan: RestorePlan,
-  work: RestoreWork,
-  begin: readonly bigint[],
-): AsyncGenerator<WorkBatch, void, undefined> {
+  const batchers = work.targets.map(({ topic }) => batcherOf(options, plan, topic))
   const left = [...begin]
-  const maxRecordBytes = Math.max(
-    ROUTED_LANE_MIN_BYTES,
-    Math.min(MADE_BATCH.maxRecordBytes, Math.floor(ROUTED_BYTES / work.targets.length)),
-  )
-  const bounds: BatchBounds = { ...MADE_BATCH, maxRecordBytes }
-  const lanes = work.targets.map(() => new RecordBatches(bounds, batchLimit(options, work)))
-  for (const source of work.sources) {
-    const { parts, partition } = plan.partitions[source] as PartitionRestorePlan
-    for await (const frame of readFrames(options, parts, plan.window, { records: 0n })) {
-      for (const wanted of wantedBatches(frame)) {
-        for (const record of wanted.records()) {
-          const lane = partitionOfKey(record.key, partition, lanes.length)
-          const toSkip = left[lane] ?? 0n
-          if (toSkip > 0n) {
-            left[lane] = toSkip - 1n
-            continue
-          }
-          const written = changesHeaders(plan.headers)
-            ? withPlannedHeaders(record, partition, plan.headers)
-            : record
-          const made =
-            lanes[lane]?.add({ source, offset: record.offset, record: written }, wanted.cursor.codec) ?? []
-          for (const batch of made) yield { lane, batch }
-        }
-      }
-      for (const [lane, own] of lanes.entries()) for (const batch of own.flush()) yield { lane, batch }
+  for await (const { source, piece } of readPieces(options, plan, work, begin)) {
+    if (piece.kind === 'batch') {
+      // Only a work with one lane asks for stored batches.
+      yield* onLane(0, laneOf(batchers, 0).addStored(piece, source))
+      continue
+    }
+    const routed = routedRecords(work, sourceOf(plan, source), piece.records, left)
+    for (const [lane, records] of routed) {
+      const written = asWritten(plan, source, records)
+      yield* onLane(lane, laneOf(batchers, lane).addGroup(source, written, piece.codec))
+    }
+    yield* emptyFullest(batchers)
+  }
+  for (const [lane, batcher] of batchers.entries()) yield* onLane(lane, batcher.flush())
+}
+
+/** What {@link readWork} writes, record by record; for comparisons. */
+export async function* readWorkRecords(
+  options: BatchSourceOptions,
+  plan: RestorePlan,
+  work: RestoreWork,
+  begin: readonly bigint[],
+): AsyncGenerator<WorkRecord, void, undefined> {
+  const left = [...begin]
+  for await (const { source, piece } of readPieces(options, plan, work, begin)) {
+    const { records } = piece.kind === 'batch' ? decodeStored(piece) : piece
+    for (const [lane, own] of routedRecords(work, sourceOf(plan, source), records, left)) {
+      for (const record of asWritten(plan, source, own)) yield { lane, source, record }
     }
   }
 }
 
-function batchLimit({ batchMaxBytes }: WorkStreamOptions, { targets }: RestoreWork): number {
-  return batchMaxBytes.get(targets[0]?.topic ?? '') ?? LIMITS.batchMaxBytes
+/** Pieces of the sources, one after the other. Of a work with one lane, what lies before `begin` is not there any more. */
+async function* readPieces(
+  options: BatchSourceOptions,
+  plan: RestorePlan,
+  work: RestoreWork,
+  begin: readonly bigint[],
+): AsyncGenerator<{ readonly source: number; readonly piece: SourcePiece }, void, undefined> {
+  invariant(begin.length === work.targets.length, 'each lane has a record to begin with')
+  const isByRecord = work.routing !== 'direct' || changesHeaders(plan.headers)
+  const skip: SkipCounter = { left: work.routing === 'direct' ? (begin[0] ?? 0n) : 0n }
+  for (const source of work.sources) {
+    const { parts } = sourceOf(plan, source)
+    for await (const piece of readSourcePieces(options, parts, { window: plan.window, isByRecord }, skip)) {
+      yield { source, piece }
+    }
+  }
 }
 
-/** `orders/3` of the first target, for messages. */
-export function workName({ targets }: RestoreWork): string {
-  const [first] = targets
-  return first ? partitionName(first) : ''
+/**
+ * Which lane gets which of the records; each keeps their order. Records without a key follow the partition that they were in, so that
+ * the same plan always puts them into the same place. `left` counts down what a lane has already.
+ */
+function routedRecords(
+  work: RestoreWork,
+  { partition }: PartitionRestorePlan,
+  records: readonly KafkaRecord[],
+  left: bigint[],
+): ReadonlyMap<number, readonly KafkaRecord[]> {
+  if (work.routing === 'direct') return new Map([[0, records]])
+  const lanes = work.targets.length
+  const routed = new Map<number, KafkaRecord[]>()
+  for (const record of records) {
+    const lane = record.key === null ? partition % lanes : partitionOfKey(record.key, lanes)
+    const isThere = (left[lane] ?? 0n) > 0n
+    if (isThere) left[lane] = (left[lane] ?? 0n) - 1n
+    else if (routed.has(lane)) routed.get(lane)?.push(record)
+    else routed.set(lane, [record])
+  }
+  return routed
+}
+
+function asWritten(
+  plan: RestorePlan,
+  source: number,
+  records: readonly KafkaRecord[],
+): readonly KafkaRecord[] {
+  if (!changesHeaders(plan.headers)) return records
+  const { partition } = sourceOf(plan, source)
+  return records.map((record) => withPlannedHeaders(plan.headers, record, partition))
+}
+
+function* emptyFullest(batchers: readonly LaneBatcher[]): Generator<WorkBatch> {
+  while (batchers.reduce((sum, batcher) => sum + batcher.pendingBytes, 0) > LANES_MAX_BYTES) {
+    const most = Math.max(...batchers.map(({ pendingBytes }) => pendingBytes))
+    const lane = batchers.findIndex(({ pendingBytes }) => pendingBytes === most)
+    yield* onLane(lane, laneOf(batchers, lane).flush())
+  }
+}
+
+function* onLane(lane: number, batches: Iterable<LaneBatch>): Generator<WorkBatch> {
+  for (const batch of batches) yield { lane, batch }
+}
+
+function batcherOf(options: WorkStreamOptions, plan: RestorePlan, topic: string): LaneBatcher {
+  return new LaneBatcher({
+    batchMaxBytes: options.batchMaxBytes.get(topic) ?? Number.POSITIVE_INFINITY,
+    isKeepingOffsets: plan.isKeepingOffsets,
+    nameOf: (source) => {
+      const { sourceTopic, partition } = sourceOf(plan, source)
+      return `${sourceTopic}/${partition}`
+    },
+  })
+}
+
+function laneOf(batchers: readonly LaneBatcher[], lane: number): LaneBatcher {
+  const batcher = batchers[lane]
+  invariant(batcher, 'a lane of the work')
+  return batcher
+}
+
+function sourceOf(plan: RestorePlan, source: number): PartitionRestorePlan {
+  const entry = plan.partitions[source]
+  invariant(entry, 'a source of the plan')
+  return entry
 }

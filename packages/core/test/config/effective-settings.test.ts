@@ -20,6 +20,15 @@ const OTHER_TEXT: Readonly<Record<string, string>> = {
   'source.rack_id': 'rack-a',
   'metrics.file': '/var/metrics/backup.prom',
   'backup.partitions': '0-3,orders:1',
+  'restore.partitions': '0-3,orders:1',
+  'restore.source_partitions': '0,3',
+  'restore.time_window_start': '2025-06-01T12:00:00Z',
+  'restore.time_window_end': '-2h',
+  'restore.offset_ranges': 'orders/3:100-200',
+  'restore.partition_mapping': '0=4',
+  'restore.repartitioning': 'orders-copy=12',
+  'restore.topic_config_overrides': 'retention.ms=-1',
+  'restore.source_cluster_id': 'east',
 }
 
 function otherText(setting: Setting): string {

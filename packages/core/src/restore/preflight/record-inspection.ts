@@ -1,9 +1,9 @@
-import { KafkaBackupError } from '../../errors/kafka-backup-error.ts'
-import type { FrameEntry } from '../../format/segment-index.ts'
+import type { Codec } from '../../protocol/codec.ts'
+import type { KafkaRecord } from '../../protocol/record.ts'
 import { BATCH_HEADER_BYTES } from '../../protocol/record-batch.ts'
-import { wantedBatches } from '../frame-batches.ts'
-import { type FrameSourceOptions, readFrames } from '../frame-source.ts'
-import { makeBatches } from '../record-batches.ts'
+import { type BatchSourceOptions, readSourcePieces } from '../batch-source.ts'
+import { decodeStored, type SourcePiece } from '../frame-pieces.ts'
+import { reencodeBatch } from '../reencode-batch.ts'
 import type { ClippedPart, RestorePlan, TopicRestorePlan } from '../restore-plan.ts'
 import { type Refusal, unsuitable } from './refusal.ts'
 
@@ -15,73 +15,59 @@ export interface InspectionWish {
   readonly needsKeys: boolean
 }
 
+interface Finding {
+  readonly code: Refusal['code']
+  readonly message: string
+}
+
+/** What a record costs beside key and value, generously. */
+const RECORD_OVERHEAD_BYTES = 64
+
 /**
  * Reads of the archive what has to be known of single records before the first write: all records where keys are needed, the
  * segments with large batches where sizes are. The first record that is in the way ends it.
  */
 export async function inspectRecords(
-  source: FrameSourceOptions,
+  source: BatchSourceOptions,
   plan: RestorePlan,
   topic: TopicRestorePlan,
   wish: InspectionWish,
 ): Promise<Refusal[]> {
   for (const entry of plan.partitions.filter(({ targetTopic }) => targetTopic === topic.targetTopic)) {
-    const parts = entry.parts.filter(({ part }) => wish.needsKeys || isLarge(part, wish))
-    const refusal = await inspectParts(source, plan, parts, wish)
-    if (refusal !== undefined) {
-      const where = `${entry.sourceTopic}/${entry.partition}`
-      return [unsuitable(topic, refusal.message(where), null, refusal.code)]
+    const isLarge = ({ part }: ClippedPart) =>
+      wish.batchMaxBytes !== null && part.largestBatchBytes > wish.batchMaxBytes
+    const parts = entry.parts.filter((clip) => wish.needsKeys || isLarge(clip))
+    const pieces = readSourcePieces(source, parts, { window: plan.window, isByRecord: false }, { left: 0n })
+    for await (const piece of pieces) {
+      const found = findingOf(piece, wish, `${entry.sourceTopic}/${entry.partition}`)
+      if (found) return [unsuitable(topic, found.message, null, found.code)]
     }
   }
   return []
 }
 
-async function inspectParts(
-  source: FrameSourceOptions,
-  plan: RestorePlan,
-  parts: readonly ClippedPart[],
-  wish: InspectionWish,
-) {
-  for await (const frame of readFrames(source, parts, plan.window, { records: 0n })) {
-    if (!wish.needsKeys && !isLarge(frame.entry, wish)) continue
-    for (const wanted of wantedBatches(frame)) {
-      const isSuspect = wish.batchMaxBytes !== null && wanted.cursor.byteLength > wish.batchMaxBytes
-      if (!wish.needsKeys && !isSuspect) continue
-      for (const record of wanted.records()) {
-        const at = `the record at offset ${record.offset}`
-        if (wish.needsKeys && record.key === null) {
-          const message = (where: string) =>
-            `is compacted and takes no record without a key: ${where}, ${at} has none`
-          return { code: 'KB_TARGET_UNSUITABLE', message } as const
-        }
-        if (isSuspect && !fits(record, wanted.cursor.codec, wish.batchMaxBytes ?? 0)) {
-          const message = (where: string) =>
-            `has max.message.bytes=${wish.batchMaxBytes}: ${where}, ${at} does not fit alone`
-          return { code: 'KB_RECORD_TOO_LARGE', message } as const
-        }
-      }
+function findingOf(piece: SourcePiece, wish: InspectionWish, where: string): Finding | undefined {
+  const { batchMaxBytes, needsKeys } = wish
+  const isSuspect = batchMaxBytes !== null && (piece.kind === 'records' || piece.bytes.length > batchMaxBytes)
+  if (!needsKeys && !isSuspect) return
+  const { codec, records } = piece.kind === 'batch' ? decodeStored(piece) : piece
+  for (const record of records) {
+    const at = `the record at offset ${record.offset}`
+    if (needsKeys && record.key === null) {
+      const message = `is compacted and takes no record without a key: ${where}, ${at} has none`
+      return { code: 'KB_TARGET_UNSUITABLE', message }
+    }
+    if (isSuspect && !fits(record, codec, batchMaxBytes)) {
+      const message = `has max.message.bytes=${batchMaxBytes}: ${where}, ${at} does not fit alone`
+      return { code: 'KB_RECORD_TOO_LARGE', message }
     }
   }
-  return undefined
+  return
 }
 
-function isLarge(known: Pick<FrameEntry, 'largestBatchBytes'>, { batchMaxBytes }: InspectionWish): boolean {
-  return batchMaxBytes !== null && known.largestBatchBytes > batchMaxBytes
-}
-
-function fits(
-  record: Parameters<typeof makeBatches>[0][number]['record'] & { readonly offset: bigint },
-  codec: Parameters<typeof makeBatches>[1],
-  batchMaxBytes: number,
-): boolean {
+function fits(record: KafkaRecord, codec: Codec, batchMaxBytes: number): boolean {
   const roughBytes = BATCH_HEADER_BYTES + (record.key?.length ?? 0) + (record.value?.length ?? 0)
   // Most records are far from the limit; only for others it is worth building the batch.
-  if (record.headers.length === 0 && roughBytes + 64 <= batchMaxBytes) return true
-  try {
-    makeBatches([{ source: 0, offset: record.offset, record }], codec, batchMaxBytes)
-    return true
-  } catch (error) {
-    if (error instanceof KafkaBackupError && error.code === 'KB_RECORD_TOO_LARGE') return false
-    throw error
-  }
+  if (record.headers.length === 0 && roughBytes + RECORD_OVERHEAD_BYTES <= batchMaxBytes) return true
+  return reencodeBatch(codec, [record]).length <= batchMaxBytes
 }

@@ -1,0 +1,116 @@
+import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import type { AbortedEntry, FrameEntry } from '../format/segment-index.ts'
+import type { SegmentRecord } from '../format/segment-record.ts'
+import { AbortedTransactionFilter } from '../protocol/aborted-transactions.ts'
+import { SegmentReader, type TransformsById } from '../repository/segment-reader.ts'
+import type { StorageBackend } from '../storage/storage-backend.ts'
+import { type FrameContent, piecesOf, type SourcePiece, type SourceWish } from './frame-pieces.ts'
+import { type ClippedPart, isCounted } from './restore-sources.ts'
+import { coverageOf } from './time-window.ts'
+
+/** Where batches come from. */
+export interface BatchSourceOptions {
+  readonly storage: StorageBackend
+  readonly backupId: string
+  readonly transforms: TransformsById
+  readonly signal: AbortSignal
+}
+
+/** Counts down the records that are passed over. */
+export interface SkipCounter {
+  left: bigint
+}
+
+/**
+ * The committed data of some parts of one partition, in order: verified against the archive's digests and each batch's
+ * CRC, without control batches and aborted data, from record `skip.left` of what is wanted on. What is passed over is not read where
+ * the index says how many records it holds. One frame is read ahead.
+ * @throws KB_SEGMENT_CORRUPT (also when the segment is missing), KB_BATCH_CORRUPT, KB_TRANSFORM_UNAVAILABLE
+ */
+export async function* readSourcePieces(
+  options: BatchSourceOptions,
+  parts: readonly ClippedPart[],
+  wish: SourceWish,
+  skip: SkipCounter,
+): AsyncGenerator<SourcePiece, void, undefined> {
+  const frames = framesOf(options, parts, wish, skip)
+  let ahead: Promise<FrameContent> | undefined
+  for (;;) {
+    // As long as records are passed over, what one frame holds decides whether the next one is read.
+    if (ahead && skip.left > 0n) {
+      yield* piecesOf(await ahead, wish, skip)
+      ahead = undefined
+    }
+    const { done, value: frame } = await frames.next()
+    const loading = done ? undefined : loadFrame(frame, options.signal)
+    loading?.catch(() => undefined)
+    if (ahead) yield* piecesOf(await ahead, wish, skip)
+    if (!loading) return
+    ahead = loading
+  }
+}
+
+interface LocatedFrame extends Omit<FrameContent, 'batches'> {
+  readonly reader: SegmentReader
+}
+
+async function* framesOf(
+  options: BatchSourceOptions,
+  parts: readonly ClippedPart[],
+  wish: SourceWish,
+  skip: SkipCounter,
+): AsyncGenerator<LocatedFrame, void, undefined> {
+  for (const clip of parts) {
+    const { segment, part } = clip
+    if (isCounted(clip, wish.window) && passesOver(skip, part.records)) continue
+    const reader = await openSegment(options, segment)
+    const stream = segment.parts.indexOf(part)
+    const own = (entry: AbortedEntry) => entry.stream === stream
+    const filter = new AbortedTransactionFilter(reader.index.aborted.filter(own))
+    for (const entry of reader.index.frames.slice(part.frames[0], part.frames[1])) {
+      const frame = clippedFrame(clip, entry)
+      const coverage = coverageOf(wish.window, entry)
+      if (!frame || coverage === 'outside') continue
+      const isWhole = frame.beginOffset === null && frame.endOffset === null && coverage === 'inside'
+      if (isWhole && passesOver(skip, entry.records)) continue
+      yield { ...frame, key: segment.key, reader, entry, filter, isInWindow: coverage === 'inside' }
+    }
+  }
+}
+
+/** Nothing is passed over, and nothing needs to be read, where there is no record. */
+function passesOver(skip: SkipCounter, records: number): boolean {
+  if (records === 0 || skip.left === 0n || BigInt(records) > skip.left) return false
+  skip.left -= BigInt(records)
+  return true
+}
+
+/** The bounds that lie inside the frame; undefined when nothing of it is wanted. */
+function clippedFrame(
+  clip: ClippedPart,
+  entry: FrameEntry,
+): Pick<FrameContent, 'beginOffset' | 'endOffset'> | undefined {
+  const { beginOffset, endOffset } = clip
+  if (beginOffset !== null && entry.lastOffset < beginOffset) return
+  if (endOffset !== null && entry.firstOffset >= endOffset) return
+  return {
+    beginOffset: beginOffset !== null && entry.firstOffset < beginOffset ? beginOffset : null,
+    endOffset: endOffset !== null && entry.lastOffset >= endOffset ? endOffset : null,
+  }
+}
+
+async function openSegment(options: BatchSourceOptions, segment: SegmentRecord): Promise<SegmentReader> {
+  const { storage, backupId, transforms, signal } = options
+  try {
+    return await SegmentReader.open(storage, backupId, segment, transforms, signal)
+  } catch (error) {
+    if (!isKafkaBackupError(error, 'KB_OBJECT_NOT_FOUND')) throw error
+    // The store is well; it is the backup that lacks something.
+    const message = `${segment.key}: a commit names it, and it is not there`
+    throw new KafkaBackupError('KB_SEGMENT_CORRUPT', message, { context: error.context, cause: error })
+  }
+}
+
+async function loadFrame({ reader, ...frame }: LocatedFrame, signal: AbortSignal): Promise<FrameContent> {
+  return { ...frame, batches: await reader.readBatches(frame.entry, signal) }
+}

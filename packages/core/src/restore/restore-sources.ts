@@ -1,0 +1,185 @@
+import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import {
+  type BackupState,
+  inheritedEndOffset,
+  type PartitionState,
+  type PlacedPart,
+} from '../format/backup-state.ts'
+import type { GapRecord, TopicRecord } from '../format/commit.ts'
+import { coverageOf, type TimeWindow } from './time-window.ts'
+
+/** A part of which only what lies from `beginOffset` and below `endOffset` is restored; null: no bound inside the part. */
+export interface ClippedPart extends PlacedPart {
+  readonly beginOffset: bigint | null
+  readonly endOffset: bigint | null
+}
+
+/** Offsets of a partition, both inclusive; null: from its first, to its last. */
+export interface OffsetRange {
+  readonly topic: string
+  readonly partition: number
+  readonly firstOffset: bigint | null
+  readonly lastOffset: bigint | null
+}
+
+/** What of the partitions of the chosen topics is wanted. */
+export interface SourceSelection {
+  readonly isPartitionChosen?: (topic: string, partition: number) => boolean
+  readonly offsetRanges?: readonly OffsetRange[]
+  readonly window: TimeWindow | null
+}
+
+/** The newest history of a partition, and what of it and of those before is restored. */
+export interface RestoreSource {
+  readonly history: PartitionState
+  readonly parts: readonly ClippedPart[]
+  readonly records: number
+  readonly isExact: boolean
+  readonly rawBytes: number
+}
+
+/** The sources of the chosen topics, in order of topic and partition. @throws KB_USAGE for a range of what is not restored */
+export function planSources(
+  state: BackupState,
+  topics: readonly TopicRecord[],
+  selection: SourceSelection,
+): { readonly sources: readonly RestoreSource[]; readonly gaps: readonly GapRecord[] } {
+  const ranges = selection.offsetRanges ?? []
+  const newest = topics.flatMap((topic) => currentHistories(state, topic))
+  const chosen = newest.filter(
+    ({ topic, partition }) => selection.isPartitionChosen?.(topic, partition) ?? true,
+  )
+  if (newest.length > 0 && chosen.length === 0) {
+    throw new KafkaBackupError('KB_USAGE', 'none of the chosen topics has a partition that was chosen')
+  }
+  const astray = ranges.find((range) => !chosen.some((history) => isOf(range, history)))
+  if (astray) {
+    const name = `${astray.topic}/${astray.partition}`
+    throw new KafkaBackupError('KB_USAGE', `offsets of ${name} were chosen, which is not restored`, {
+      context: { topic: astray.topic, partition: astray.partition },
+    })
+  }
+  const read = chosen.map((history) => {
+    const own = ranges.filter((range) => isOf(range, history))
+    const all = below(state.histories(history.topic, history.partition), history, null)
+    return sourceOf(history, clipped(all, mergedIntervals(own)), selection.window)
+  })
+  return { sources: read.map(({ source }) => source), gaps: read.flatMap(({ gaps }) => gaps) }
+}
+
+function isOf(range: OffsetRange, { topic, partition }: PartitionState): boolean {
+  return range.topic === topic && range.partition === partition
+}
+
+/** The newest history of each partition that the topic has: what is above its count belongs to an earlier topic. */
+function currentHistories(state: BackupState, topic: TopicRecord): PartitionState[] {
+  return state
+    .partitions()
+    .filter((entry) => entry.topic === topic.name && entry.partition < topic.partitions)
+    .filter((entry) => state.partition(entry.topic, entry.partition) === entry)
+}
+
+/** Parts and gaps of one partition, in order of offset. */
+interface Extent {
+  readonly parts: readonly ClippedPart[]
+  readonly gaps: readonly GapRecord[]
+}
+
+/** A history up to `endOffset` (null: to its end), with what it inherits from those before it. */
+function below(
+  histories: readonly PartitionState[],
+  history: PartitionState,
+  endOffset: bigint | null,
+): Extent {
+  const previous = histories.find((entry) => entry.lineage === history.lineage - 1)
+  const inheritedEnd = inheritedEndOffset(history)
+  const inherited =
+    previous && inheritedEnd !== null
+      ? below(histories, previous, endOffset === null ? inheritedEnd : lower(inheritedEnd, endOffset))
+      : { parts: [], gaps: [] }
+  const whole = history.parts.map((placed) => ({ ...placed, beginOffset: null, endOffset: null }))
+  const own = clippedTo({ parts: whole, gaps: history.gaps }, { first: 0n, end: endOffset })
+  return { parts: [...inherited.parts, ...own.parts], gaps: [...inherited.gaps, ...own.gaps] }
+}
+
+/** Offsets from `first` below `end`; null: without end. */
+interface Interval {
+  readonly first: bigint
+  readonly end: bigint | null
+}
+
+/** Ascending and apart; ranges that touch are one. */
+function mergedIntervals(ranges: readonly OffsetRange[]): readonly Interval[] {
+  const intervals = ranges
+    .map(({ firstOffset, lastOffset }) => ({
+      first: firstOffset ?? 0n,
+      end: lastOffset === null ? null : lastOffset + 1n,
+    }))
+    .sort((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : 0))
+  const merged: Interval[] = []
+  for (const interval of intervals) {
+    const last = merged.at(-1)
+    if (!last || (last.end !== null && last.end < interval.first)) merged.push(interval)
+    else if (last.end !== null && (interval.end === null || interval.end > last.end)) {
+      merged[merged.length - 1] = { first: last.first, end: interval.end }
+    }
+  }
+  return merged
+}
+
+/** Without intervals there is no choice. A part that several of them touch is there once for each. */
+function clipped(extent: Extent, intervals: readonly Interval[]): Extent {
+  if (intervals.length === 0) return extent
+  const pieces = intervals.map((interval) => clippedTo(extent, interval))
+  return { parts: pieces.flatMap(({ parts }) => parts), gaps: pieces.flatMap(({ gaps }) => gaps) }
+}
+
+function clippedTo(extent: Extent, { first, end }: Interval): Extent {
+  const parts = extent.parts.flatMap((clip): ClippedPart[] => {
+    const { part } = clip
+    const endOffset = lowerEnd(clip.endOffset, end !== null && end < part.nextOffset ? end : null)
+    const beginOffset = first > part.firstOffset ? first : null
+    const isEmpty =
+      (endOffset !== null && (endOffset <= part.firstOffset || endOffset <= first)) || first > part.lastOffset
+    return isEmpty ? [] : [{ ...clip, beginOffset: beginOffset ?? clip.beginOffset, endOffset }]
+  })
+  const gaps = extent.gaps
+    .filter((gap) => gap.endOffset > first && (end === null || gap.firstOffset < end))
+    .map((gap) => ({
+      ...gap,
+      firstOffset: gap.firstOffset < first ? first : gap.firstOffset,
+      endOffset: lowerEnd(gap.endOffset, end) ?? gap.endOffset,
+    }))
+  return { parts, gaps }
+}
+
+function lowerEnd(a: bigint | null, b: bigint | null): bigint | null {
+  if (a === null) return b
+  return b === null ? a : lower(a, b)
+}
+
+function lower(a: bigint, b: bigint): bigint {
+  return a < b ? a : b
+}
+
+function sourceOf(
+  history: PartitionState,
+  extent: Extent,
+  window: TimeWindow | null,
+): { readonly source: RestoreSource; readonly gaps: readonly GapRecord[] } {
+  const parts = extent.parts.filter(({ part }) => coverageOf(window, part) !== 'outside')
+  const source = {
+    history,
+    parts,
+    records: parts.reduce((sum, { part }) => sum + part.records, 0),
+    isExact: parts.every((clip) => isCounted(clip, window)),
+    rawBytes: parts.reduce((sum, { part }) => sum + part.rawBytes, 0),
+  }
+  return { source, gaps: extent.gaps }
+}
+
+/** True when every committed record of the part is restored: then its count is the count. */
+export function isCounted(clip: ClippedPart, window: TimeWindow | null): boolean {
+  const { part, beginOffset, endOffset } = clip
+  return beginOffset === null && endOffset === null && coverageOf(window, part) === 'inside'
+}
