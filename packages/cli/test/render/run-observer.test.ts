@@ -111,7 +111,7 @@ test('what is told of a gap and of stopping', () => {
   stage.observer.observe({ type: 'segment_closed', key: 'k', bytes: 1 })
   assert.deepEqual(stage.written, [
     'Gap: orders/2 offsets 5-8 were deleted on the source before they could be read\n',
-    'Stopping: what is under way is being given up. Press Ctrl-C again to stop at once.\n',
+    'Stopping: what is under way is being committed. Press Ctrl-C again to stop at once.\n',
   ])
 })
 
