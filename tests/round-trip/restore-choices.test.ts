@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import {
+  fillTopics,
+  type KafkaCluster,
+  readRecords,
+  type SeenRecord,
+  startKafkaCluster,
+} from '@kafka-backup/testkit'
+import { type Archive, backupArgs, expectExit, restoreArgs } from '../harness/archive.ts'
+import { createTopics } from '../harness/new-topics.ts'
+
+const RECORDS = 6_000
+const BEGIN_MS = Date.UTC(2024, 0, 1)
+const STEP_MS = 1_000
+
+let cluster: KafkaCluster
+let archive: Archive
+
+before(async () => {
+  cluster = await startKafkaCluster()
+  archive = { folder: join(cluster.folder, 'archive'), backupId: 'daily' }
+  const config = { 'retention.ms': '-1' }
+  await createTopics(cluster, {
+    orders: { partitions: 3, config },
+    hashed: { partitions: 5, config },
+  })
+  const job = { records: RECORDS, seed: 7, maxHeaders: 2, outOfOrderEvery: 7, compression: 'lz4' } as const
+  const times = { beginTimestampMs: BEGIN_MS, timestampStepMs: STEP_MS }
+  // The same records; where each goes is the decision of Kafka's own producer.
+  await fillTopics(cluster, [
+    { topic: 'orders', ...job, ...times },
+    { topic: 'hashed', ...job, ...times },
+  ])
+  await expectExit(0, backupArgs(cluster, archive, ['orders']))
+})
+
+after(() => cluster?.close())
+
+function restoreTo(target: string, ...choices: readonly string[]): string[] {
+  return [...restoreArgs(cluster, archive, new Map([['orders', target]])), ...choices]
+}
+
+/** By partition, in order. */
+async function readTopic(topic: string): Promise<Map<number, SeenRecord[]>> {
+  const byPartition = new Map<number, SeenRecord[]>()
+  for await (const record of readRecords(cluster, [topic])) {
+    const own = byPartition.get(record.partition)
+    if (own) own.push(record)
+    else byPartition.set(record.partition, [record])
+  }
+  return byPartition
+}
+
+function textOf({ timestamp, content }: SeenRecord): string {
+  return `${timestamp}\t${content}`
+}
+
+test('a time window brings back the records that a filter of the topic finds, in their order', async () => {
+  const from = BEGIN_MS + 1_000 * STEP_MS
+  const to = BEGIN_MS + 2_500 * STEP_MS
+  await expectExit(0, restoreTo('window', '--from', new Date(from).toISOString(), '--to', String(to)))
+  const [source, restored] = [await readTopic('orders'), await readTopic('window')]
+  let records = 0
+  for (const [partition, all] of source) {
+    const wanted = all.filter(({ timestamp }) => timestamp >= BigInt(from) && timestamp <= BigInt(to))
+    assert.deepEqual(restored.get(partition)?.map(textOf), wanted.map(textOf))
+    records += wanted.length
+  }
+  assert.ok(records > 1_000 && records < RECORDS)
+})
+
+test('records that are spread by key lie where the producer of Kafka puts them', async () => {
+  await expectExit(0, restoreTo('spread', '--repartition', 'spread=5'))
+  const [produced, spread] = [await readTopic('hashed'), await readTopic('spread')]
+  assert.equal(produced.size, 5)
+  for (const [partition, records] of produced) {
+    assert.deepEqual(spread.get(partition)?.map(textOf).sort(), records.map(textOf).sort())
+  }
+})
+
+test('headers say where a record comes from, and are taken away again', async () => {
+  await expectExit(0, restoreTo('traced', '--include-original-offset-header', '--offsets', 'orders/0:10-19'))
+  const [source, traced] = [await readTopic('orders'), await readTopic('traced')]
+  const hex = (text: string) => `=${Buffer.from(text).toString('hex')}`
+  const int64 = (value: bigint) => `=${BigInt.asUintN(64, value).toString(16).padStart(16, '0')}`
+  const expected = source
+    .get(0)
+    ?.slice(10, 20)
+    .map(({ offset, timestamp, partition, content }) => {
+      const added = [
+        `${hex('x-original-offset')}:${int64(offset)}`,
+        `${hex('x-original-timestamp')}:${int64(timestamp)}`,
+        `${hex('x-source-partition')}:=${partition.toString(16).padStart(8, '0')}`,
+        `${hex('x-source-cluster')}:${hex(cluster.clusterId)}`,
+      ].join(',')
+      return `${timestamp}\t${content}${content.endsWith('\t') ? '' : ','}${added}`
+    })
+  assert.deepEqual(traced.get(0)?.map(textOf), expected)
+  assert.equal(traced.get(1)?.length, source.get(1)?.length)
+  const second = { ...archive, backupId: 'traced' }
+  await expectExit(0, backupArgs(cluster, second, ['traced']))
+  const again = restoreArgs(cluster, second, new Map([['traced', 'plain']]))
+  await expectExit(0, [...again, '--strip-offset-headers'])
+  const plain = await readTopic('plain')
+  assert.deepEqual(plain.get(0)?.map(textOf), source.get(0)?.slice(10, 20).map(textOf))
+  assert.deepEqual(plain.get(2)?.map(textOf), source.get(2)?.map(textOf))
+})
+
+test('two partitions become one by consent, one after the other', async () => {
+  const mapping = ['--partition-mapping', '1=0,2=0']
+  await expectExit(2, restoreTo('joined', ...mapping))
+  await expectExit(0, restoreTo('joined', ...mapping, '--allow-many-to-one'))
+  const [source, joined] = [await readTopic('orders'), await readTopic('joined')]
+  const all = [0, 1, 2].flatMap((partition) => source.get(partition) ?? [])
+  assert.deepEqual([...joined.keys()], [0])
+  assert.deepEqual(joined.get(0)?.map(textOf), all.map(textOf))
+})
