@@ -169,11 +169,27 @@ function expectGoodHelp(text: string): void {
   assert.doesNotMatch(text, /undefined|\[object|NaN|`/)
 }
 
+/** Values of settings with rules of their own. */
+const VALID_TEXTS: Readonly<Record<string, string>> = {
+  'backup.partitions': '0',
+  'restore.partitions': '0',
+  'restore.source_partitions': '0',
+  'restore.time_window_start': '-2h',
+  'restore.time_window_end': 'now',
+  'restore.offset_ranges': 'orders/0:1-2',
+  'restore.partition_mapping': '0=1',
+  'restore.repartitioning': 'orders=3',
+  'restore.topic_config_overrides': 'retention.ms=-1',
+}
+
 function validValue(setting: Setting): string {
   if (setting.path === 'repo') return pathToFileURL(folder).href
+  // A run that fails writes its figures too: not into the working folder.
+  if (setting.path === 'metrics.file') return join(folder, 'metrics.prom')
   const { type } = setting
   if (setting.path.endsWith('bootstrap_servers')) return NOBODY
-  if (setting.path === 'backup.partitions') return '0'
+  const own = VALID_TEXTS[setting.path]
+  if (own !== undefined) return own
   if (type.kind === 'integer') return String(setting.default ?? type.min)
   if (type.kind === 'boolean') return 'false'
   if (type.kind === 'choice') return type.choices[0] ?? ''
@@ -186,7 +202,8 @@ function invalidValue(setting: Setting): string | undefined {
   if (type.kind === 'integer') return '999999999999999'
   if (type.kind === 'boolean' || type.kind === 'choice') return 'perhaps'
   // Any text may be meant as a repository, until it is opened.
-  return setting.check && setting.path !== 'repo' ? '~/~' : undefined
+  const rule = setting.check ?? setting.checkPair ?? setting.checkSections
+  return rule && setting.path !== 'repo' ? '~/~' : undefined
 }
 
 function olderNode(): string | undefined {

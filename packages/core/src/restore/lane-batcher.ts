@@ -23,7 +23,7 @@ export interface LaneBatcherOptions {
 }
 
 /** Groups of records up to this size are put together; brokers take a mebibyte by default. */
-const MERGED_MAX_RECORDS = 4_000
+const MERGED_MAX_RECORDS = 1_000
 const MERGED_MAX_BYTES = 256 * 1024
 
 /**

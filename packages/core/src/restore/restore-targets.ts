@@ -130,22 +130,36 @@ function topicPlan(
   const own = partitions.filter((entry) => entry.targetTopic === targetTopic)
   const parts = own.flatMap((entry) => entry.parts.map(({ part }) => part)).filter((part) => part.records > 0)
   const minima = parts.map((part) => part.minTimestampMs)
+  const maxTimestampMs = parts.reduce(
+    (max, part) => (part.maxTimestampMs > max ? part.maxTimestampMs : max),
+    -1n,
+  )
+  const toMs = selection.window?.toMs ?? null
   return {
     sourceTopic: sources[0]?.name ?? targetTopic,
     sourceTopics: sources.map(({ name }) => name),
     targetTopic,
     partitionCount: partitionCountOf(targetTopic, sources, own, selection),
     largestBatchBytes: parts.reduce((max, part) => Math.max(max, part.largestBatchBytes), 0),
-    minTimestampMs: minima.reduce<bigint | null>(
-      (min, value) => (min === null || value === null ? null : value < min ? value : min),
-      minima[0] ?? null,
+    minTimestampMs: laterOf(
+      minima.reduce<bigint | null>(
+        (min, value) => (min === null || value === null ? null : value < min ? value : min),
+        minima[0] ?? null,
+      ),
+      selection.window?.fromMs ?? null,
     ),
-    maxTimestampMs: parts.reduce((max, part) => (part.maxTimestampMs > max ? part.maxTimestampMs : max), -1n),
+    maxTimestampMs: toMs !== null && maxTimestampMs > toMs ? toMs : maxTimestampMs,
     configOverrides: new Map([
       ...(selection.configOverrides?.get(ALL_TOPICS) ?? []),
       ...(selection.configOverrides?.get(targetTopic) ?? []),
     ]),
   }
+}
+
+/** Nothing is restored from before a window, so that its begin is a bound where there is no other; null: none is known. */
+function laterOf(minTimestampMs: bigint | null, fromMs: bigint | null): bigint | null {
+  if (minTimestampMs === null || fromMs === null) return minTimestampMs ?? fromMs
+  return minTimestampMs > fromMs ? minTimestampMs : fromMs
 }
 
 /** Without a mapping that of the source, also when only some of its partitions are restored: keys keep their places. */

@@ -150,6 +150,16 @@ test('parts outside of a time window are not looked at, and those inside are cou
   assert.match(refusal({ window: { fromMs: 2n, toMs: 1n } }), /begins at 2 and ends before that, at 1/)
 })
 
+test('the times of a topic are those that a window leaves of it', () => {
+  const timesIn = (fromMs: bigint | null, toMs: bigint | null) => {
+    const [topic] = plan({ topics: ['audit'], window: { fromMs, toMs } }).topics
+    return [topic?.minTimestampMs, topic?.maxTimestampMs]
+  }
+  assert.deepEqual(timesIn(null, null), [100n, 299n])
+  assert.deepEqual(timesIn(150n, 250n), [150n, 250n])
+  assert.deepEqual(timesIn(50n, 350n), [100n, 299n])
+})
+
 test('settings of created topics are those for all and those for the topic, which are stronger', () => {
   const configOverrides = new Map([
     [

@@ -6,7 +6,7 @@ import { appendCommit } from '../../src/repository/commit-log.ts'
 import { SegmentReader } from '../../src/repository/segment-reader.ts'
 import { planRestore } from '../../src/restore/restore-plan.ts'
 import { coverageOf, type TimeWindow } from '../../src/restore/time-window.ts'
-import { readWork } from '../../src/restore/work-stream.ts'
+import { readWork, readWorkRecords } from '../../src/restore/work-stream.ts'
 import { MemoryBackend } from '../../src/storage/memory/backend.ts'
 import { MeteredBackend } from '../../src/storage/metered-backend.ts'
 import { prng } from '../protocol/prng.ts'
@@ -81,6 +81,39 @@ test('a window reads hardly more than the frames that overlap it', async (contex
     context.diagnostic(`bytes read / bytes of overlapping frames: ${factor.toFixed(3)} (${records} records)`)
     assert.ok(factor <= 1.2, `read ${factor} times what overlaps`)
   }
+})
+
+test('a window takes the record at the very millisecond where it begins or ends', async () => {
+  const storage = new MemoryBackend('edges')
+  const batches = [0, 10].map((first) =>
+    buildBatch({
+      baseOffset: BigInt(first),
+      records: Array.from({ length: 10 }, (_, at) => record({ timestamp: BigInt(100 + first + at) })),
+    }),
+  )
+  const streams = [{ topic: 'orders', topicId: null, partition: 0 }]
+  const extents = [{ beginOffset: 0n, holes: [] }]
+  const segments = [await writeSegment(storage, { streams, extents, frames: [{ batches }], sequence: 1 })]
+  const state = new BackupState(BACKUP)
+  const topics = [{ name: 'orders', topicId: null, partitions: 1 }]
+  const begins = [{ topic: 'orders', partition: 0, offset: 0n }]
+  await appendCommit(storage, state, draft('run-1', 'complete', { topics, begins, segments }))
+  const { signal } = new AbortController()
+  const options = { storage, backupId: BACKUP, transforms: TRANSFORMS, signal, batchMaxBytes: new Map() }
+  const offsetsIn = async (fromMs: bigint | null, toMs: bigint | null) => {
+    const plan = planRestore(state, { topics: undefined, topicMapping: new Map(), window: { fromMs, toMs } })
+    const offsets: bigint[] = []
+    for await (const { record: found } of readWorkRecords(options, plan, plan.works[0]!, [0n]))
+      offsets.push(found.offset)
+    return [offsets[0], offsets.at(-1), offsets.length]
+  }
+  assert.deepEqual(await offsetsIn(109n, null), [9n, 19n, 11])
+  assert.deepEqual(await offsetsIn(110n, null), [10n, 19n, 10])
+  assert.deepEqual(await offsetsIn(119n, null), [19n, 19n, 1])
+  assert.deepEqual(await offsetsIn(null, 110n), [0n, 10n, 11])
+  assert.deepEqual(await offsetsIn(null, 100n), [0n, 0n, 1])
+  assert.deepEqual(await offsetsIn(105n, 105n), [5n, 5n, 1])
+  assert.deepEqual(await offsetsIn(120n, null), [undefined, undefined, 0])
 })
 
 test('what was restored already is passed over without reading it', async () => {
