@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { BackupDigest, PartitionDigest, RestorePlan, TargetPlan } from '@kafka-backup/core'
+import type {
+  BackupDigest,
+  PartitionDigest,
+  PreparedRestore,
+  RestorePlan,
+  RestoreSettings,
+  TargetPlan,
+} from '@kafka-backup/core'
 import { describeText, digestDocument, statusText } from '../../src/render/digest-text.ts'
-import { restorePlanDocument, restorePlanText } from '../../src/render/restore-text.ts'
+import { restorePlanDocument, restorePlanText } from '../../src/render/restore-plan-text.ts'
 
 const FIRST: PartitionDigest = {
   topic: 'orders',
@@ -111,11 +118,11 @@ test('partitions are counted once, and what the last run did not get is told', (
 })
 
 test('a restore says which history it writes, and when its count is a bound', () => {
-  const target: TargetPlan = { clusterId: 't', brokers: 1, newTopics: [], beginOffsets: new Map() }
   const partition = {
     sourceTopic: 'orders',
     targetTopic: 'copy',
     partition: 3,
+    targetPartition: 3,
     lineage: 2,
     sinceCommit: 8n,
     inheritedEndOffset: 100n,
@@ -127,22 +134,51 @@ test('a restore says which history it writes, and when its count is a bound', ()
   const plan: RestorePlan = {
     backupId: 'daily',
     commit: 9n,
+    commitSha256: '',
+    planSha256: '',
     topics: [],
     partitions: [partition, { ...partition, partition: 4, lineage: 1, isExact: true }],
+    works: [],
+    window: null,
+    headers: { isAdding: false, isStripping: false, sourceCluster: null },
+    isKeepingOffsets: false,
     records: 500,
     isExact: false,
     rawBytes: 1,
     storedBytes: 1,
+    bytesToRead: 1,
     gaps: [],
   }
-  const text = restorePlanText(plan, target)
+  const target: TargetPlan = {
+    clusterId: 't',
+    brokers: 1,
+    newTopics: [],
+    mode: 'idempotent',
+    modeReason: 'it was asked for',
+    heldSettings: [],
+    purges: new Map(),
+    batchMaxBytes: new Map(),
+    warnings: ['something'],
+  }
+  const prepared: PreparedRestore = {
+    plan,
+    target,
+    known: undefined,
+    openLedger: () => Promise.reject(new Error('a plan opens nothing')),
+  }
+  const text = restorePlanText(prepared, PACE)
   assert.match(
     text,
     /\n {2}orders\/3: history 2, the newest, with what both histories have in common below offset 100; restore --as-of-commit 7 /,
   )
   assert.doesNotMatch(text, /orders\/4/)
   assert.match(text, /\n {2}at most 500 records/)
-  const document = restorePlanDocument(plan, target)
+  assert.match(
+    text,
+    /mode: idempotent, because it was asked for \(.*not against a process that was suspended/,
+  )
+  assert.match(text, /\n {2}Warning: something/)
+  const document = restorePlanDocument(prepared, PACE)
   assert.equal(document.records_exact, false)
   assert.deepEqual(
     document.partitions.map((entry) => [entry.lineage, entry.inherited_end_offset, entry.records_exact]),
@@ -152,3 +188,12 @@ test('a restore says which history it writes, and when its count is a bound', ()
     ],
   )
 })
+
+const PACE: RestoreSettings['pace'] = {
+  isResuming: false,
+  concurrentPartitions: 4,
+  recordsPerSec: undefined,
+  bytesPerSec: undefined,
+  transactionMaxBytes: 1,
+  progressIntervalMs: 1,
+}
