@@ -3,18 +3,17 @@ import {
   type ClusterSettings,
   openCluster,
   openExistingBackup,
-  openLocation,
   planRestore,
   preflightRestore,
   requireBackupId,
   requireCluster,
-  requireRepositoryUrl,
   runRestore,
   type StorageBackend,
 } from '@kafka-backup/core'
 import { beforeWriting } from '../before-writing.ts'
 import { chosenTopics } from '../chosen-topics.ts'
 import type { Command, CommandContext } from '../command.ts'
+import { openStorage } from '../open-storage.ts'
 import { CLIENT_ID } from '../program-name.ts'
 import {
   restoreDocument,
@@ -43,9 +42,7 @@ export const restoreCommand: Command = {
   ],
   async run(context) {
     const { config } = context.loaded
-    const storage = await beforeWriting(async () =>
-      openLocation(requireRepositoryUrl(config), context.registry.storages),
-    )
+    const storage = await beforeWriting(async () => openStorage(context))
     const target = requireCluster(config, 'target')
     const security = target.security ? { security: target.security } : {}
     const cluster = openCluster({

@@ -32,14 +32,12 @@ export type SettingStatus =
   /** Loads with a warning. */
   | { readonly kind: 'accepted'; readonly because: string }
   /**
-   * Any value but the default is KB_CONFIG_UNSUPPORTED. `becauseOf` has reasons of single values; `saidBy` is
-   * another setting whose refusal makes this one's superfluous.
+   * Any value but the default is KB_CONFIG_UNSUPPORTED. `becauseOf` has reasons of single values.
    */
   | {
       readonly kind: 'refused'
       readonly because: string
       readonly becauseOf?: Readonly<Record<string, string>>
-      readonly saidBy?: string
     }
 
 /** What only some settings have. */
@@ -53,6 +51,8 @@ export interface SettingExtras {
   readonly check?: (text: string) => string | undefined
   /** Most characters of a text. */
   readonly maxLength?: number
+  /** Single values that are KB_CONFIG_UNSUPPORTED, each with its reason. */
+  readonly refusedValues?: Readonly<Record<string, string>>
   /** The items of a list that is written as one text, where commas alone do not tell. */
   readonly split?: (text: string) => readonly string[]
 }
@@ -106,14 +106,13 @@ export function accepted(
 export function refused(
   [path, type, description]: readonly [string, SettingType, string],
   because: string,
-  extras: SettingExtras & Pick<Extract<SettingStatus, { kind: 'refused' }>, 'becauseOf' | 'saidBy'> = {},
+  extras: SettingExtras & Pick<Extract<SettingStatus, { kind: 'refused' }>, 'becauseOf'> = {},
 ): Setting {
-  const { becauseOf, saidBy, ...rest } = extras
+  const { becauseOf, ...rest } = extras
   const status: SettingStatus = {
     kind: 'refused',
     because,
     ...(becauseOf ? { becauseOf } : {}),
-    ...(saidBy ? { saidBy } : {}),
   }
   return { path, type, description, status, ...rest }
 }

@@ -76,6 +76,13 @@ export function encodedPath(prefix: string): string {
   return prefix.split('/').map(encodeURIComponent).join('/')
 }
 
+/** The query of a location with its question mark; nothing when there are no parameters. */
+export function encodedQuery(parameters: Iterable<readonly [string, string]>): string {
+  const text = new URLSearchParams(Object.fromEntries(parameters)).toString()
+  // Colons and slashes mean nothing special in a query, and an address is easier to read with them.
+  return text === '' ? '' : `?${text.replaceAll('%3A', ':').replaceAll('%2F', '/')}`
+}
+
 function unknownParameter(url: URL, name: string, known: readonly string[]): Error {
   if (SECRET_NAMES.includes(name.toLowerCase())) {
     return invalidLocation(

@@ -1,5 +1,11 @@
 import { invalidLocation } from '../location-errors.ts'
-import { booleanParameter, encodedPath, prefixOfPath, readLocationQuery } from '../location-query.ts'
+import {
+  booleanParameter,
+  encodedPath,
+  encodedQuery,
+  prefixOfPath,
+  readLocationQuery,
+} from '../location-query.ts'
 import type { StorageBackend } from '../storage-backend.ts'
 import type { StorageCredentials } from '../storage-credentials.ts'
 import { S3Backend } from './backend.ts'
@@ -88,7 +94,7 @@ function endpointOf(url: URL, parameters: ReadonlyMap<string, string>): string |
 }
 
 function canonicalLocation(place: S3Place): string {
-  const parameters = new URLSearchParams()
+  const parameters = new Map<string, string>()
   const hasUsualRegion = place.endpoint !== undefined && place.region === REGION_OF_ENDPOINTS
   if (place.region !== undefined && !hasUsualRegion) parameters.set('region', place.region)
   if (place.endpoint !== undefined) parameters.set('endpoint', place.endpoint)
@@ -97,8 +103,6 @@ function canonicalLocation(place: S3Place): string {
   }
   if (place.profile !== undefined) parameters.set('profile', place.profile)
   if (place.isSingleWriter) parameters.set('single_writer', 'true')
-  // Colons and slashes mean nothing special in a query, and an address is easier to read with them.
-  const query = parameters.toString().replaceAll('%3A', ':').replaceAll('%2F', '/')
   const path = place.prefix === '' ? '' : `/${encodedPath(place.prefix)}`
-  return `s3://${place.bucket}${path}${query === '' ? '' : `?${query}`}`
+  return `s3://${place.bucket}${path}${encodedQuery(parameters)}`
 }
