@@ -43,7 +43,10 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   NoSuchBucket: misplaced('there is no such bucket', BUCKET_HINT),
   InvalidBucketName: misplaced('the name of the bucket is not valid', BUCKET_HINT),
   PermanentRedirect: misplaced('the bucket is in another region', REGION_HINT),
-  AuthorizationHeaderMalformed: misplaced('the bucket is in another region', REGION_HINT),
+  AuthorizationHeaderMalformed: misplaced(
+    'the region, or the form of the access key, is not what the store expects',
+    REGION_HINT,
+  ),
   IllegalLocationConstraintException: misplaced('the bucket is in another region', REGION_HINT),
   AccessDenied: denied('access is denied', RIGHTS_HINT),
   Forbidden: denied('access is denied', RIGHTS_HINT),
