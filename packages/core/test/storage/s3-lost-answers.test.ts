@@ -174,6 +174,10 @@ describe('S3 when answers are lost', { skip: missingS3Server() }, () => {
         method === 'PUT' && ++puts === 1 ? { refuse: 400, body: errorXml('ExpiredToken') } : 'pass'
       await store.put(KEY, Buffer.from('x'))
       assert.equal(puts, 2)
+      let heads = 0
+      proxy.decide = (method) =>
+        method === 'HEAD' && ++heads === 1 ? { refuse: 400, body: errorXml('ExpiredToken') } : 'pass'
+      assert.equal((await store.stat(KEY))?.bytes, 1, 'an answer to HEAD has no document')
       proxy.decide = () => ({ refuse: 400, body: errorXml('ExpiredToken') })
       await expectCode(store.put('other', Buffer.from('x')), 'KB_STORAGE_PERMISSION')
       await store.close()

@@ -115,6 +115,8 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
 
 const NOT_FOUND_NAMES = ['NoSuchKey', 'NotFound', 'NoSuchVersion']
 const EXPIRED_NAMES = ['ExpiredToken', 'ExpiredTokenException', 'TokenRefreshRequired']
+/** Of an answer without a document, as every answer to HEAD is. */
+const NAMELESS = 'Unknown'
 const NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/
 
 interface Answer {
@@ -133,7 +135,8 @@ export function translateS3Error(error: unknown, attempt: S3Attempt): unknown {
   if (NOT_FOUND_NAMES.includes(answer.name) && action !== 'list') return objectNotFound(subject)
   if (answer.status === 412) return objectExists(subject)
   const meaning = MEANINGS[answer.name] ?? meaningOfStatus(answer)
-  const code = answer.status === undefined ? answer.name : `${answer.name}, ${answer.status}`
+  const name = answer.name === NAMELESS ? 'HTTP' : `${answer.name},`
+  const code = answer.status === undefined ? answer.name : `${name} ${answer.status}`
   const place = subject === '' ? `bucket ${bucket}` : `${subject} in bucket ${bucket}`
   return new KafkaBackupError(meaning.code, `cannot ${action} ${place}: ${meaning.reason} (${code})`, {
     context: { key: subject },
@@ -158,7 +161,8 @@ export function strangeStore({ action, subject, bucket }: S3Attempt, reason: str
 
 /** True when credentials that were fetched have run out; fetching them anew may help. */
 export function isExpired(error: unknown): boolean {
-  return EXPIRED_NAMES.includes(answerOf(error)?.name ?? '')
+  const answer = answerOf(error)
+  return answer !== undefined && (EXPIRED_NAMES.includes(answer.name) || isNamelessRefusal(answer))
 }
 
 /** True when the request may have been carried out although it failed: no clear refusal came back. */
@@ -170,9 +174,15 @@ function meaningOfStatus({ name, status }: Answer): Meaning {
   const isPassing = status !== undefined && (status >= 500 || status === 429 || status === 408)
   if (isPassing) return passing('the store has a problem')
   if (status === 401 || status === 403) return denied('access is denied', RIGHTS_HINT)
+  if (isNamelessRefusal({ name, status })) return denied('the store refuses the credentials', EXPIRED_HINT)
   if (status === 301 || status === 307) return misplaced('the bucket is in another region', REGION_HINT)
   if (name === 'RegionMissing') return misplaced('no region is known', REGION_HINT)
   return impossible('the store refuses the request', 'Look the answer up in the documentation of the store.')
+}
+
+/** What HEAD gets for credentials that have expired; our own requests give no other reason for it. */
+function isNamelessRefusal({ name, status }: Answer): boolean {
+  return name === NAMELESS && status === 400
 }
 
 /** What answered, by name and status; undefined for what comes neither from the store nor from the network. */
@@ -190,7 +200,7 @@ function answerOf(error: unknown): Answer | undefined {
   const known = names.find((text) => MEANINGS[text] !== undefined || NOT_FOUND_NAMES.includes(text))
   if (known !== undefined) return { name: known, status }
   if (error.message === 'Region is missing') return { name: 'RegionMissing', status }
-  if (status !== undefined) return { name: names.at(-1) ?? 'Unknown', status }
+  if (status !== undefined) return { name: names.find((text) => text !== 'Error') ?? NAMELESS, status }
   // Errors of sockets and of TLS have a code in capitals; what else is thrown here is a defect of ours.
   const socket = names.find((text) => /^[A-Z][A-Z0-9_]+$/.test(text) && !text.startsWith('ERR_'))
   return socket === undefined ? undefined : { name: socket, status }
