@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { findTestFiles } from './test-files.ts'
-import { missingPrerequisites } from './test-prerequisites.ts'
+import { missingPrerequisites, skipReasons } from './test-prerequisites.ts'
 import { type FileResult, runTestFile, signalRunning } from './test-process.ts'
 import { addTallies, summaryLine } from './test-tally.ts'
 
@@ -105,7 +105,9 @@ function report(results: readonly FileResult[], notRun: number): void {
   for (const result of slowest) console.log(`${seconds(result)}  ${result.file}`)
   if (notRun > 0) console.log(`\nNot run, because of an interruption: ${notRun} files`)
   if (results.length === 0) console.log('\nNo test file was found.')
-  console.log(`\n${summaryLine(addTallies(results))}`)
+  const tally = addTallies(results)
+  if (tally.skipped > 0) for (const reason of skipReasons()) console.log(`\nSkipped: ${reason}`)
+  console.log(`\n${summaryLine(tally)}`)
 }
 
 /** A run without a single test proves nothing, and neither does half a run. */

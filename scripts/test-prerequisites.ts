@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { KAFKA_VERSIONS } from '../packages/testkit/src/kafka-distribution.ts'
+import { missingS3Server } from '../packages/testkit/src/stores/versity-gateway.ts'
 
 const MIN_JAVA_MAJOR = 17
 const MIN_NODE_MAJOR = 24
@@ -30,6 +31,12 @@ export function missingPrerequisites(needsBrokers: boolean): readonly string[] {
     )
   }
   return missing
+}
+
+/** Why tests are skipped on this machine; empty when none has a reason to be. */
+export function skipReasons(): readonly string[] {
+  const reason = missingS3Server()
+  return reason === false ? [] : [`S3 on a real server: ${reason}`]
 }
 
 function javaMajor(): number | undefined {

@@ -54,7 +54,9 @@ export function tally(events: readonly TestEvent[]): Tally {
       failure.nesting = nesting
     }
     if (isFailure(event, hasChildren)) failures.push({ names: [name], error: event.error ?? '', nesting })
-    else if (hasChildren || event.isSuite) continue
+    else if (hasChildren) continue
+    // Of a suite that is skipped whole nobody knows how many tests it has.
+    else if (event.isSuite && !event.isSkipped) continue
     else if (event.isSkipped || event.isTodo) counts.skipped++
     else counts.passed++
   }

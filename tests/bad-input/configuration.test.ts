@@ -95,11 +95,19 @@ const badFiles: readonly BadFile[] = [
     env: { KAFKA_PASSWORD: SECRET },
   },
   {
-    name: 'an object store',
-    change: (text) =>
-      text.replace('backend: filesystem', 'backend: s3').replace('path: archive', 'bucket: b'),
+    name: 'a store that would not survive',
+    change: (text) => text.replace('backend: filesystem', 'backend: memory'),
     code: UNSUPPORTED,
-    says: ['backup.yaml:6: storage.backend cannot be s3', 'object stores arrive with a later version'],
+    says: ['backup.yaml:6: storage.backend cannot be memory', 'nothing would survive the process'],
+  },
+  {
+    name: 'a key of another store',
+    change: (text) =>
+      text
+        .replace('backend: filesystem', 'backend: s3')
+        .replace('path: archive', 'bucket: b\n  account_name: a'),
+    code: INVALID,
+    says: ['storage.account_name is for azure, and storage.backend is s3'],
   },
   {
     name: 'several mistakes at once',
@@ -135,7 +143,12 @@ const badCommands: readonly (readonly [
   ['a server without a port', ['--bootstrap-servers', 'broker'], INVALID, ['host:port', 'not broker']],
   ['a path for a URL', ['--repo', '/var/backups'], 'KB_LOCATION_INVALID', ['file:///var/backups']],
   ['a scheme of no store', ['--repo', 'ftp://x/y'], 'KB_LOCATION_INVALID', ['unknown scheme ftp', 'file://']],
-  ['an object store', ['--repo', 's3://x/y'], 'KB_LOCATION_INVALID', ['unknown scheme s3', 'file://']],
+  [
+    'an object store with a slip',
+    ['--repo', 's3://bucket/y?regio=eu-central-1'],
+    'KB_LOCATION_INVALID',
+    ['unknown parameter regio', 'Did you mean region?'],
+  ],
   ['an impossible backup id', ['--backup-id', '../up'], INVALID, ['--backup-id must be']],
   [
     'a file that is absent',

@@ -94,7 +94,8 @@ for (const verb of ['backup', 'restore', 'read'] as const) {
       for (const [flag] of some) assert.match(stderr, new RegExp(`${flag} (?:must be|needs)`))
     }
     const valid = flags.filter(
-      ([flag, { path }]) => flag !== '--path' && flag !== '--prefix' && !path.includes('.security.'),
+      // Those of storage exclude --repo and one another.
+      ([, { path }]) => !path.startsWith('storage.') && !path.includes('.security.'),
     )
     const args = valid.flatMap(([flag, setting]) => [flag, validValue(setting)])
     const end = await runProgram([name, ...args, '--output-format', 'json'])
@@ -203,7 +204,7 @@ function invalidValue(setting: Setting): string | undefined {
   if (type.kind === 'boolean' || type.kind === 'choice') return 'perhaps'
   // Any text may be meant as a repository, until it is opened.
   const rule = setting.check ?? setting.checkPair ?? setting.checkSections
-  return rule && setting.path !== 'repo' ? '~/~' : undefined
+  return rule && setting.path !== 'repo' ? '~/..' : undefined
 }
 
 function olderNode(): string | undefined {

@@ -192,6 +192,11 @@ describe('a tally', () => {
     assert.deepEqual([passed, failures.length], [1, 1])
   })
 
+  test('counts a suite that is skipped whole as one skipped test', () => {
+    const { passed, skipped, failures } = tally([event('a', 0, { isSuite: true, isSkipped: true })])
+    assert.deepEqual([passed, skipped, failures.length], [0, 1, 0])
+  })
+
   test('counts a failing todo as skipped', () => {
     const { skipped, failures } = tally([event('a', 0, { isTodo: true, ...failed('testCodeFailure') })])
     assert.deepEqual([skipped, failures.length], [1, 0])

@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process'
-import { access, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
-import { homedir } from 'node:os'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { ensureCached } from './test-cache.ts'
 
 /** Versions of Apache Kafka that the tests start, newest first. */
 export const KAFKA_VERSIONS = ['4.2.1', '3.9.1'] as const
@@ -32,29 +32,8 @@ const run = promisify(execFile)
 /** The jars of `version` from the cache; the first call on a machine downloads them. */
 export async function ensureKafka(version: KafkaVersion): Promise<KafkaDistribution> {
   await checkJava()
-  const folder = join(cacheFolder(), `kafka-${version}`)
-  // Only a finished download ever has this name.
-  if (!(await exists(folder))) await download(version, folder)
+  const folder = await ensureCached(`kafka-${version}`, (partial) => copyJars(version, partial))
   return { version, classpath: join(folder, '*') }
-}
-
-function cacheFolder(): string {
-  const { KAFKA_BACKUP_TEST_CACHE: own, XDG_CACHE_HOME: shared } = process.env
-  if (own) return own
-  return join(shared || join(homedir(), '.cache'), 'kafka-backup-test')
-}
-
-async function download(version: KafkaVersion, folder: string): Promise<void> {
-  await mkdir(cacheFolder(), { recursive: true })
-  const partial = await mkdtemp(`${folder}.partial-`)
-  try {
-    await copyJars(version, partial)
-    await rename(partial, folder)
-  } catch (error) {
-    await rm(partial, { recursive: true, force: true })
-    // Another process was faster: its folder is as good as ours.
-    if (!(await exists(folder))) throw error
-  }
 }
 
 async function copyJars(version: KafkaVersion, folder: string): Promise<void> {
@@ -103,11 +82,4 @@ async function findJavaMajor(): Promise<number> {
 
 function isMissingProgram(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === 'ENOENT'
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  )
 }

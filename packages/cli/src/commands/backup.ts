@@ -9,12 +9,10 @@ import {
   matchTopics,
   openBackup,
   openCluster,
-  openLocation,
   prepareBackup,
   RunMetrics,
   requireBackupId,
   requireCluster,
-  requireRepositoryUrl,
   runBackup,
   type StorageBackend,
 } from '@kafka-backup/core'
@@ -22,6 +20,7 @@ import { beforeWriting } from '../before-writing.ts'
 import { chosenTopics } from '../chosen-topics.ts'
 import type { Command, CommandContext, CommandResult } from '../command.ts'
 import { MetricsFile } from '../metrics-file.ts'
+import { openStorage } from '../open-storage.ts'
 import { CLIENT_ID, PROGRAM } from '../program-name.ts'
 import {
   backupDocument,
@@ -59,9 +58,7 @@ export const backupCommand: Command = {
 
 async function backUp(context: CommandContext, metrics: MetricsFile | undefined): Promise<CommandResult> {
   const { config } = context.loaded
-  const storage = await beforeWriting(async () =>
-    openLocation(requireRepositoryUrl(config), context.registry.storages),
-  )
+  const storage = await beforeWriting(async () => openStorage(context))
   const source = requireCluster(config, 'source')
   const security = source.security ? { security: source.security } : {}
   const cluster = openCluster({

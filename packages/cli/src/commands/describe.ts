@@ -1,12 +1,6 @@
-import {
-  digestBackup,
-  KafkaBackupError,
-  openExistingBackup,
-  openLocation,
-  requireBackupId,
-  requireRepositoryUrl,
-} from '@kafka-backup/core'
+import { digestBackup, KafkaBackupError, openExistingBackup, requireBackupId } from '@kafka-backup/core'
 import type { Command } from '../command.ts'
+import { openStorage } from '../open-storage.ts'
 import { describeText, digestDocument } from '../render/digest-text.ts'
 
 /** `kafka-backup describe` */
@@ -22,7 +16,7 @@ export const describeCommand: Command = {
     '    --output-format json',
   ],
   async run({ loaded, registry, options, signal }) {
-    const storage = openLocation(requireRepositoryUrl(loaded.config), registry.storages)
+    const storage = openStorage({ loaded, registry })
     try {
       const digest = digestBackup(
         await openExistingBackup(storage, requireBackupId(loaded.config), {

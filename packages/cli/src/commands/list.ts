@@ -5,10 +5,9 @@ import {
   type KafkaBackupError,
   listBackups,
   openExistingBackup,
-  openLocation,
-  requireRepositoryUrl,
 } from '@kafka-backup/core'
 import type { Command } from '../command.ts'
+import { openStorage } from '../open-storage.ts'
 import { backupListText, digestDocument } from '../render/digest-text.ts'
 import { errorDocument, renderErrorText } from '../render/error-text.ts'
 
@@ -22,7 +21,7 @@ export const listCommand: Command = {
   options: [],
   examples: ['kafka-backup list --repo file:///var/backups'],
   async run({ loaded, registry, signal }) {
-    const storage = openLocation(requireRepositoryUrl(loaded.config), registry.storages)
+    const storage = openStorage({ loaded, registry })
     try {
       const wanted = loaded.config.backupId
       const ids = wanted === undefined ? await listBackups(storage, signal) : [wanted]

@@ -4,14 +4,12 @@ import {
   type ClusterSettings,
   mayUseTransactions,
   openCluster,
-  openLocation,
   type PreparedRestore,
   purgedTopics,
   RateLimiter,
   type RestoreLedger,
   requireBackupId,
   requireCluster,
-  requireRepositoryUrl,
   restoreRequestOf,
   restoreSelectionOf,
   runRestore,
@@ -22,6 +20,7 @@ import { beforeWriting } from '../before-writing.ts'
 import { chosenTopics } from '../chosen-topics.ts'
 import type { Command, CommandContext, CommandResult } from '../command.ts'
 import { confirmNames } from '../confirm.ts'
+import { openStorage } from '../open-storage.ts'
 import { CLIENT_ID } from '../program-name.ts'
 import { restorePlanDocument, restorePlanText } from '../render/restore-plan-text.ts'
 import {
@@ -53,9 +52,7 @@ export const restoreCommand: Command = {
   ],
   async run(context) {
     const { config } = context.loaded
-    const storage = await beforeWriting(async () =>
-      openLocation(requireRepositoryUrl(config), context.registry.storages),
-    )
+    const storage = await beforeWriting(async () => openStorage(context))
     const target = requireCluster(config, 'target')
     const cluster = openCluster({
       bootstrapServers: target.bootstrapServers,

@@ -1,11 +1,6 @@
-import {
-  digestBackup,
-  openExistingBackup,
-  openLocation,
-  requireBackupId,
-  requireRepositoryUrl,
-} from '@kafka-backup/core'
+import { digestBackup, openExistingBackup, requireBackupId } from '@kafka-backup/core'
 import type { Command } from '../command.ts'
+import { openStorage } from '../open-storage.ts'
 import { digestDocument, statusText } from '../render/digest-text.ts'
 
 /** `kafka-backup status` */
@@ -18,7 +13,7 @@ export const statusCommand: Command = {
   options: [],
   examples: ['kafka-backup status --repo file:///var/backups --backup-id daily'],
   async run({ loaded, registry, clock, signal }) {
-    const storage = openLocation(requireRepositoryUrl(loaded.config), registry.storages)
+    const storage = openStorage({ loaded, registry })
     try {
       const digest = digestBackup(
         await openExistingBackup(storage, requireBackupId(loaded.config), { signal }),

@@ -1,5 +1,6 @@
-import { openLocation, requireBackupId, requireRepositoryUrl, validateBackup } from '@kafka-backup/core'
+import { requireBackupId, validateBackup } from '@kafka-backup/core'
 import type { Command } from '../command.ts'
+import { openStorage } from '../open-storage.ts'
 import { validationDocument, validationText } from '../render/validation-text.ts'
 
 /** `kafka-backup validate` */
@@ -12,7 +13,7 @@ export const validateCommand: Command = {
   options: [{ flags: '--deep', description: 'Read every byte: all digests, all checksums, all offsets' }],
   examples: ['kafka-backup validate --repo file:///var/backups --backup-id daily --deep'],
   async run({ loaded, registry, options, observe, signal }) {
-    const storage = openLocation(requireRepositoryUrl(loaded.config), registry.storages)
+    const storage = openStorage({ loaded, registry })
     try {
       const report = await validateBackup({
         storage,

@@ -76,6 +76,9 @@ function backupWarnings(report: BackupReport): string[] {
   lines.push(...report.divergences.map(divergenceText))
   if (report.divergences.length > 0) lines.push(keptHistoriesText(report.divergences))
   lines.push(...report.unread.map(unreadText))
+  if (report.isSingleWriterVouched) {
+    lines.push('single_writer: nothing kept a second run from writing at the same time; see that none did')
+  }
   return lines
 }
 
@@ -106,6 +109,7 @@ export function backupDocument(report: BackupReport) {
     messages_count: report.records,
     duration_sec: report.durationMs / 1_000,
     isolation_level: report.isolation,
+    single_writer: report.isSingleWriterVouched,
     gaps: report.gaps.map(gapDocument),
     divergences: report.divergences.map(divergenceDocument),
     unread: report.unread.map(unreadDocument),

@@ -39,6 +39,8 @@ export interface BackupReport {
   readonly checkpointP50Ms: number
   readonly checkpointP99Ms: number
   readonly isolation: IsolationLevel
+  /** Nothing but somebody's word kept a second run from writing to the same backup. */
+  readonly isSingleWriterVouched: boolean
   readonly gaps: readonly GapRecord[]
   readonly divergences: readonly DivergenceRecord[]
   /** What the run wanted and did not get. */
@@ -108,6 +110,7 @@ export class BackupTally {
     readonly runId: string
     readonly state: BackupState
     readonly writers: readonly PartitionWriter[]
+    readonly isSingleWriterVouched: boolean
   }): BackupReport {
     const sorted = this.#commitDurationsMs.toSorted((a, b) => a - b)
     return {
@@ -126,6 +129,7 @@ export class BackupTally {
       checkpointP50Ms: quantile(sorted, 0.5),
       checkpointP99Ms: quantile(sorted, 0.99),
       isolation: this.#plan.isolation,
+      isSingleWriterVouched: end.isSingleWriterVouched,
       gaps: this.gaps,
       divergences: this.divergences,
       unread: end.writers.flatMap(({ unread }) => unread ?? []),

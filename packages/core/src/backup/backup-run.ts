@@ -7,7 +7,7 @@ import type { FrameTransform } from '../format/frame-transform.ts'
 import { renderManifest } from '../format/manifest.ts'
 import type { Cluster, TopicDescription } from '../kafka/cluster.ts'
 import type { ClusterSecurity } from '../kafka/security.ts'
-import { appendCommit } from '../repository/commit-log.ts'
+import { appendCommit, assertExclusiveCommits } from '../repository/commit-log.ts'
 import { manifestKey } from '../repository/key-layout.ts'
 import { writeSnapshotIfDue } from '../repository/open-backup.ts'
 import { Budget } from '../runtime/budget.ts'
@@ -72,6 +72,7 @@ const FRAME_FLOOR_BYTES = 4 * 1024
  * @throws KB_COMMIT_CONFLICT, KB_STORAGE_*, KB_CLUSTER_*, KB_BATCH_CORRUPT …; what was committed before stays
  */
 export async function runBackup(options: BackupRunOptions): Promise<BackupReport> {
+  assertExclusiveCommits(options.storage)
   const run = new BackupRun(options)
   return run.execute()
 }
@@ -310,6 +311,7 @@ class BackupRun {
       runId: this.#runId,
       state: this.#options.state,
       writers: this.#writers,
+      isSingleWriterVouched: !this.#options.storage.capabilities.putIfAbsent,
     })
   }
 

@@ -2,7 +2,7 @@ import { invariant } from '../runtime/invariant.ts'
 import { type GivenValue, RANK } from './given-values.ts'
 import { type Environment, interpolate } from './interpolation.ts'
 import { type ProblemList, placeInFile, shownText } from './problems.ts'
-import type { Setting, SettingStatus, SettingValue, Verb } from './setting.ts'
+import type { Setting, SettingValue, Verb } from './setting.ts'
 import { isUsedBy, sectionOf } from './setting-names.ts'
 import { readValue } from './setting-value.ts'
 import { findSetting, SETTINGS } from './settings.ts'
@@ -30,7 +30,7 @@ export class CheckedValues {
     // A --repo replaces the storage of a file, whatever that needs or cannot have yet.
     const isStorageReplaced = (given.get('repo')?.rank ?? RANK.default) > this.storageRank
     for (const value of given.values()) {
-      if (!isStorageReplaced || !isOfStorage(value)) this.#check(value)
+      if (!isStorageReplaced || !this.#goesWithStorage(value)) this.#check(value)
     }
     this.#refuseUnsupported()
   }
@@ -55,6 +55,13 @@ export class CheckedValues {
   /** True when something was given that is no value of the setting; that is reported already. */
   isWrong(path: string): boolean {
     return this.#given.has(path) && !this.#values.has(path)
+  }
+
+  /** Everything that was given in a section and counts, by the order of the table. */
+  givenBelow(prefix: string): readonly GivenValue[] {
+    return [...this.#given.values()].filter(
+      ({ setting }) => setting.path.startsWith(prefix) && this.#values.has(setting.path),
+    )
   }
 
   isRefused(path: string): boolean {
@@ -109,7 +116,8 @@ export class CheckedValues {
   }
 
   #applyStatus(given: GivenValue, value: SettingValue): void {
-    const { status, path } = given.setting
+    const { status, path, refusedValues } = given.setting
+    if (refusedValues?.[String(value)] !== undefined) this.#refused.add(path)
     if (status.kind === 'effective' || isHarmless(given.setting, value)) return
     if (status.kind === 'refused') {
       this.#refused.add(path)
@@ -123,31 +131,31 @@ export class CheckedValues {
     for (const path of this.#refused) {
       const given = this.#given.get(path)
       const value = this.#values.get(path)
-      invariant(
-        given && value !== undefined && given.setting.status.kind === 'refused',
-        `${path} was refused`,
-      )
-      const { status } = given.setting
-      const isSaid = status.saidBy !== undefined && this.#refused.has(status.saidBy)
-      if (isSaid) continue
+      invariant(given && value !== undefined, `${path} was refused`)
       this.#context.problems.add({
         code: 'KB_CONFIG_UNSUPPORTED',
-        message: `${given.name} cannot be ${refusal(given, value, status)}; nothing was started`,
+        message: `${given.name} cannot be ${refusal(given, value)}; nothing was started`,
         line: given.line,
         key: path,
       })
     }
   }
 
-  /** The highest rank at which anything of `storage` was given. */
+  /** The highest rank at which anything of `storage` says where the repository is. Secrets do not: they go with a `repo`. */
   get storageRank(): number {
-    const ranks = [...this.#given.values()].filter(isOfStorage).map(({ rank }) => rank)
+    const ranks = [...this.#given.values()].filter(isStoragePlace).map(({ rank }) => rank)
     return Math.max(RANK.default, ...ranks)
+  }
+
+  /** True for a place of `storage`, and for a secret that was given beside one: it is for that place only. */
+  #goesWithStorage(value: GivenValue): boolean {
+    if (sectionOf(value.setting.path) !== 'storage') return false
+    return [...this.#given.values()].some((other) => isStoragePlace(other) && other.rank === value.rank)
   }
 }
 
-function isOfStorage({ setting }: GivenValue): boolean {
-  return sectionOf(setting.path) === 'storage'
+function isStoragePlace({ setting }: GivenValue): boolean {
+  return sectionOf(setting.path) === 'storage' && setting.type.kind !== 'secret'
 }
 
 function isHarmless(setting: Setting, value: SettingValue): boolean {
@@ -156,13 +164,11 @@ function isHarmless(setting: Setting, value: SettingValue): boolean {
   return value === setting.default
 }
 
-function refusal(
-  given: GivenValue,
-  value: SettingValue,
-  status: Extract<SettingStatus, { kind: 'refused' }>,
-): string {
+function refusal(given: GivenValue, value: SettingValue): string {
+  const { status, refusedValues } = given.setting
   const isScalar = given.setting.type.kind !== 'secret' && given.written.kind === 'text'
   const shown = isScalar && given.written.kind === 'text' ? shownText(given.written.value.shown) : 'set'
-  const because = status.becauseOf?.[String(value)] ?? status.because
+  const ofStatus = status.kind === 'refused' ? (status.becauseOf?.[String(value)] ?? status.because) : ''
+  const because = refusedValues?.[String(value)] ?? ofStatus
   return `${shown}: ${because}`
 }

@@ -1,4 +1,5 @@
 import type { ClusterSecurity } from '../kafka/security.ts'
+import type { StorageCredentials } from '../storage/storage-credentials.ts'
 import type { CheckedValues } from './checked-values.ts'
 import { type PartitionSelection, partitionSelection } from './partition-selection.ts'
 import { type RestoreManner, restoreManner } from './restore-manner.ts'
@@ -12,6 +13,8 @@ export interface Config {
   readonly backupId: string | undefined
   /** Present for every verb; a URL that is not opened yet. */
   readonly repositoryUrl: string | undefined
+  /** Secrets for it that were given explicitly; often none. */
+  readonly storageCredentials: StorageCredentials
   /** Present for a backup. */
   readonly source: ClusterSettings | undefined
   /** Present for a restore. */
@@ -82,16 +85,23 @@ export interface RestoreSettings {
 /** Of the clusters that the verb uses. */
 export type SecurityOfClusters = Partial<Record<'source' | 'target', ClusterSecurity | undefined>>
 
+/** Where the repository is, and what opens it. */
+export interface RepositoryAccess {
+  readonly url: string | undefined
+  readonly credentials: StorageCredentials
+}
+
 /** Gathers the checked values under the names that the code uses. */
 export function buildConfig(
   values: CheckedValues,
-  repositoryUrl: string | undefined,
+  repository: RepositoryAccess,
   security: SecurityOfClusters = {},
 ): Config {
   const asOfCommit = values.get('restore.as_of_commit') as number | undefined
   return Object.freeze({
     backupId: values.get('backup_id') as string | undefined,
-    repositoryUrl,
+    repositoryUrl: repository.url,
+    storageCredentials: repository.credentials,
     metricsFile: values.get('metrics.file') as string | undefined,
     source: buildCluster(values, 'source', security.source),
     target: buildCluster(values, 'target', security.target),

@@ -1,11 +1,11 @@
 import { invariant } from '../runtime/invariant.ts'
+import { suggest } from '../runtime/suggestion.ts'
 import type { FileValue } from './file-values.ts'
 import { type Environment, readVariable } from './interpolation.ts'
 import { placeInFile } from './problems.ts'
 import type { Setting, Verb } from './setting.ts'
 import { environmentVariableOf, flagOf, isUsedBy } from './setting-names.ts'
 import { findSetting, SETTINGS } from './settings.ts'
-import { suggest } from './suggestion.ts'
 import { type WrittenValue, writtenText } from './written-value.ts'
 
 /** Values of flags by the path of the setting; a flag given several times is an array. */

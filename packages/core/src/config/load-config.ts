@@ -10,6 +10,7 @@ import { ProblemList } from './problems.ts'
 import { repositoryUrlOf } from './repository-url.ts'
 import { checkRequired } from './required-settings.ts'
 import type { Verb } from './setting.ts'
+import { storageSecretsOf } from './storage-secrets.ts'
 
 /** Everything that a configuration is made from. */
 export interface ConfigSources {
@@ -49,14 +50,13 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
   const given = winningValues({ file, fileValues: fromFile?.values ?? new Map(), flags, env })
   const values = new CheckedValues(given, { verb, file, env, problems, warnings })
   const repositoryUrl = repositoryUrlOf(values, { cwd, filePath })
+  const repository = { url: repositoryUrl, credentials: storageSecretsOf(values, repositoryUrl) }
   const security = await securityOfVerb(values, { verb, cwd, filePath, env, problems })
   checkMode(values, verb)
   checkRequired(values, verb, problems)
-  // Built before: what a value means may contradict what another one does.
-  const config = buildConfig(values, repositoryUrl, security)
   problems.throwIfAny()
   return Object.freeze({
-    config,
+    config: buildConfig(values, repository, security),
     warnings: Object.freeze(warnings),
     origins: values.origins(),
   })

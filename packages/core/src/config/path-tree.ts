@@ -1,8 +1,8 @@
+import { suggest } from '../runtime/suggestion.ts'
 import type { Verb } from './setting.ts'
 import { SETTING_ALIASES } from './setting-aliases.ts'
 import { isUsedBy } from './setting-names.ts'
 import { SETTINGS } from './settings.ts'
-import { suggest } from './suggestion.ts'
 
 /** The keys that a section may hold: settings, and sections with keys of their own. */
 export type PathTree = ReadonlyMap<string, PathTree | 'setting'>

@@ -1,7 +1,9 @@
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { encodedPath, encodedQuery } from '../storage/location-query.ts'
 import type { CheckedValues } from './checked-values.ts'
-import { RANK } from './given-values.ts'
+import { type GivenValue, RANK } from './given-values.ts'
+import { type BackendName, backendsWith, keysOf } from './storage-keys.ts'
 
 /** The folders that relative paths start from. */
 export interface BaseFolders {
@@ -9,6 +11,11 @@ export interface BaseFolders {
   /** Absolute path of the configuration file, if there is one. */
   readonly filePath: string | undefined
 }
+
+const SECTION = 'storage.'
+const BACKEND = 'storage.backend'
+// These say what is to be found where, not where it is.
+const FOR_ALL = ['backend', 'prefix', 'project_id']
 
 /** The one place of the repository, from `repo` or `storage`; reports it when both claim to be that. */
 export function repositoryUrlOf(values: CheckedValues, folders: BaseFolders): string | undefined {
@@ -19,19 +26,73 @@ export function repositoryUrlOf(values: CheckedValues, folders: BaseFolders): st
     return
   }
   if (repo && repo.rank > storageRank) return values.get('repo') as string
-  const path = values.given('storage.path')
-  const prefix = values.given('storage.prefix')
-  if (!path) {
-    if (prefix && !values.isRefused('storage.backend'))
-      values.complain(prefix, 'needs storage.path, the folder that it is below')
-    return
-  }
-  if (repo && repo.rank > path.rank) {
+  if (values.isRefused(BACKEND) || values.isWrong(BACKEND)) return
+  const backend = values.get(BACKEND) as BackendName
+  const places = values.givenBelow(SECTION).filter(({ setting }) => setting.type.kind !== 'secret')
+  if (!refuseForeign(values, places, backend) || !hasRequired(values, places, backend)) return
+  const anchor = values.given(`${SECTION}${keysOf(backend).required[0]}`)
+  const [strongest] = places.toSorted((a, b) => b.rank - a.rank)
+  if (!anchor || !strongest) return
+  if (repo && repo.rank > anchor.rank) {
     // Such as --prefix with the repo of a file: which of the two was meant to go?
-    values.complain(prefix ?? path, 'is part of storage, which cannot be mixed with repo; keep one')
+    values.complain(strongest, 'is part of storage, which cannot be mixed with repo; keep one')
     return
   }
-  const base = path.rank === RANK.file && folders.filePath ? dirname(folders.filePath) : folders.cwd
-  const folder = resolve(base, String(values.get('storage.path')))
-  return pathToFileURL(prefix ? join(folder, String(values.get('storage.prefix'))) : folder).href
+  return backend === 'filesystem' ? folderUrl(values, folders) : storeUrl(values, backend, folders)
+}
+
+/** A key of another backend is a sign that the wrong one would be used. */
+function refuseForeign(values: CheckedValues, places: readonly GivenValue[], backend: BackendName): boolean {
+  const { required, query } = keysOf(backend)
+  const foreign = places.filter(({ setting }) => {
+    const name = setting.path.slice(SECTION.length)
+    const isDefault = values.get(setting.path) === setting.default
+    return ![...FOR_ALL, ...required, ...query].includes(name) && !isDefault
+  })
+  for (const given of foreign) {
+    const owners = backendsWith(given.setting.path.slice(SECTION.length)).join(', ')
+    values.complain(given, `is for ${owners}, and storage.backend is ${backend}`)
+  }
+  return foreign.length === 0
+}
+
+function hasRequired(values: CheckedValues, places: readonly GivenValue[], backend: BackendName): boolean {
+  const missing = keysOf(backend).required.filter((name) => values.isMissing(SECTION + name))
+  const [first] = missing
+  if (first === undefined) return true
+  // An empty section names no place, which is said elsewhere.
+  const about = values.given('storage.prefix') ?? places.find(({ setting }) => setting.path !== BACKEND)
+  const given = backend === 'filesystem' ? about : (values.given(BACKEND) ?? about)
+  if (given && backend === 'filesystem')
+    values.complain(given, `needs storage.path, the folder that it is below`)
+  else if (given) values.complain(given, `${backend} needs storage.${first}`)
+  return false
+}
+
+function folderUrl(values: CheckedValues, folders: BaseFolders): string {
+  const folder = absolutePath(values, 'storage.path', folders)
+  const prefix = values.get('storage.prefix') as string | undefined
+  return pathToFileURL(prefix === undefined ? folder : join(folder, prefix)).href
+}
+
+function storeUrl(values: CheckedValues, backend: BackendName, folders: BaseFolders): string {
+  const { scheme, required, query } = keysOf(backend)
+  // An endpoint is required by one of them, and stands in the query all the same.
+  const names = required.filter((name) => !query.includes(name)).map((name) => values.get(SECTION + name))
+  const prefix = (values.get('storage.prefix') as string | undefined) ?? ''
+  const elements = [...names.map(String), ...prefix.split('/').filter((element) => element !== '')]
+  const parameters = query.flatMap((name): [string, string][] => {
+    const path = SECTION + name
+    const value = values.get(path)
+    // A setting that is given as its default says nothing new.
+    if (value === undefined || values.given(path)?.setting.default === value || !values.given(path)) return []
+    return [[name, name === 'service_account_path' ? absolutePath(values, path, folders) : String(value)]]
+  })
+  return `${scheme}://${encodedPath(elements.join('/'))}${encodedQuery(parameters)}`
+}
+
+/** A path of a file is relative to the folder of that file, others to the working folder. */
+function absolutePath(values: CheckedValues, path: string, { cwd, filePath }: BaseFolders): string {
+  const isInFile = values.given(path)?.rank === RANK.file && filePath !== undefined
+  return resolve(isInFile ? dirname(filePath) : cwd, String(values.get(path)))
 }

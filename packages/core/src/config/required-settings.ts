@@ -1,11 +1,13 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { CheckedValues } from './checked-values.ts'
 import type { ClusterSettings, Config } from './config.ts'
+import type { GivenValue } from './given-values.ts'
 import type { ProblemList } from './problems.ts'
 import type { Verb } from './setting.ts'
 
 const BACKUP_ID = 'say which backup is meant: --backup-id daily or backup_id'
-const REPOSITORY = 'say where the repository is: --repo file:///var/backups or storage.path'
+const REPOSITORY =
+  'say where the repository is: --repo file:///var/backups or s3://bucket/prefix, or storage in the file'
 const TOPICS = 'say which topics to back up: --topics orders,payments-* or source.topics.include'
 const CLUSTER = {
   source: 'say where the source cluster is: --bootstrap-servers broker-1:9092 or source.bootstrap_servers',
@@ -17,9 +19,12 @@ export function checkRequired(values: CheckedValues, verb: Verb, problems: Probl
   const require = (path: string, message: string): void => {
     if (values.isMissing(path)) problems.add({ code: 'KB_CONFIG_INVALID', message, key: path })
   }
-  const hasPlace =
-    !values.isMissing('storage.path') || values.given('storage.prefix') || values.isRefused('storage.backend')
-  if (!hasPlace) require('repo', REPOSITORY)
+  // Whatever else stands in the section is either a place or reported.
+  const isPlace = ({ setting: { path, type } }: GivenValue): boolean =>
+    type.kind !== 'secret' && (path !== 'storage.backend' || values.get(path) !== 'filesystem')
+  const hasPlace = values.isWrong('storage.backend') || values.givenBelow('storage.').some(isPlace)
+  const isWrongPlace = ['bucket', 'path', 'container_name'].some((name) => values.isWrong(`storage.${name}`))
+  if (!hasPlace && !isWrongPlace) require('repo', REPOSITORY)
   if (verb === 'read') return
   require('backup_id', BACKUP_ID)
   const role = verb === 'backup' ? 'source' : 'target'

@@ -35,6 +35,7 @@ export const SETTING_ALIASES: readonly SettingAlias[] = [
   { path: 'storage.type', meaning: 'storage.backend' },
   { path: 'storage.access_key_id', meaning: 'storage.access_key' },
   { path: 'storage.secret_access_key', meaning: 'storage.secret_key' },
+  { path: 'storage.credentials_file', meaning: 'storage.service_account_path' },
 ]
 
 export function meaningOf(alias: SettingAlias, verb: Verb): string {

@@ -36,14 +36,12 @@ export type SettingStatus =
   /** Loads with a warning. */
   | { readonly kind: 'accepted'; readonly because: string }
   /**
-   * Any value but the default is KB_CONFIG_UNSUPPORTED. `becauseOf` has reasons of single values; `saidBy` is
-   * another setting whose refusal makes this one's superfluous.
+   * Any value but the default is KB_CONFIG_UNSUPPORTED. `becauseOf` has reasons of single values.
    */
   | {
       readonly kind: 'refused'
       readonly because: string
       readonly becauseOf?: Readonly<Record<string, string>>
-      readonly saidBy?: string
     }
 
 /** What only some settings have. */
@@ -61,6 +59,8 @@ export interface SettingExtras {
   readonly checkSections?: (sections: SectionMaps) => string | undefined
   /** Most characters of a text. */
   readonly maxLength?: number
+  /** Single values that are KB_CONFIG_UNSUPPORTED, each with its reason. */
+  readonly refusedValues?: Readonly<Record<string, string>>
   /** The items of a list or of pairs that is written as one text, where commas alone do not tell. */
   readonly split?: (text: string) => readonly string[]
 }
@@ -115,14 +115,13 @@ export function accepted(
 export function refused(
   [path, type, description]: readonly [string, SettingType, string],
   because: string,
-  extras: SettingExtras & Pick<Extract<SettingStatus, { kind: 'refused' }>, 'becauseOf' | 'saidBy'> = {},
+  extras: SettingExtras & Pick<Extract<SettingStatus, { kind: 'refused' }>, 'becauseOf'> = {},
 ): Setting {
-  const { becauseOf, saidBy, ...rest } = extras
+  const { becauseOf, ...rest } = extras
   const status: SettingStatus = {
     kind: 'refused',
     because,
     ...(becauseOf ? { becauseOf } : {}),
-    ...(saidBy ? { saidBy } : {}),
   }
   return { path, type, description, status, ...rest }
 }

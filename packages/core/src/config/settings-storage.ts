@@ -4,16 +4,21 @@ import {
   COUNT,
   choice,
   effective,
-  refused,
   SECRET,
   type Setting,
+  type SettingExtras,
   type SettingType,
   STRING,
 } from './setting.ts'
-import { backupIdRule, pathRule, prefixRule, repositoryRule } from './text-rules.ts'
-
-const BACKENDS = ['filesystem', 's3', 'ceph', 'azure', 'gcs', 'memory']
-const NO_OBJECT_STORES = 'object stores arrive with a later version'
+import { BACKEND_NAMES, backendsWith } from './storage-keys.ts'
+import {
+  backupIdRule,
+  endpointRule,
+  pathRule,
+  placeNameRule,
+  prefixRule,
+  repositoryRule,
+} from './text-rules.ts'
 
 /** The rows at the top of the file, and those of `storage`. */
 export const STORAGE_SETTINGS: readonly Setting[] = [
@@ -29,51 +34,100 @@ export const STORAGE_SETTINGS: readonly Setting[] = [
   effective(
     'repo',
     STRING,
-    'Where the repository is, as a URL such as `file:///var/backups`. It replaces the section `storage`.',
+    'Where the repository is, as a URL such as `file:///var/backups` or `s3://bucket/prefix?region=eu-central-1`. It replaces the section `storage`, except keys and tokens.',
     { check: repositoryRule },
   ),
-  refused(
-    ['storage.backend', choice(...BACKENDS), 'Kind of the storage that holds the repository.'],
-    NO_OBJECT_STORES,
+  effective(
+    'storage.backend',
+    choice(...BACKEND_NAMES),
+    'Kind of the storage that holds the repository. `ceph` is `s3` with an endpoint.',
     {
       default: 'filesystem',
-      becauseOf: { memory: 'nothing would survive the process' },
+      refusedValues: { memory: 'nothing would survive the process' },
     },
   ),
   effective(
     'storage.path',
     STRING,
-    'The repository as a folder, instead of `repo`. In a file it is relative to the folder of that file, elsewhere to the working folder.',
+    'The repository as a folder, instead of `repo`. In a file it is relative to the folder of that file, elsewhere to the working folder. For `filesystem`.',
     { check: pathRule },
   ),
   effective(
     'storage.prefix',
     STRING,
-    'Folder below that of `storage.path`, so that several repositories can share one place.',
+    'Folder below that of `storage.path`, or in the bucket or container, so that several repositories can share one place.',
     {
       check: prefixRule,
     },
   ),
-  ofObjectStore('endpoint', STRING, 'Address of the store.'),
-  ofObjectStore('region', STRING, 'Region of the store.'),
-  ofObjectStore('bucket', STRING, 'Bucket that holds the repository.'),
-  ofObjectStore('access_key', SECRET, 'Name of the access key.'),
-  ofObjectStore('secret_key', SECRET, 'The access key.'),
-  ofObjectStore('path_style', BOOLEAN, 'Whether the bucket is part of the path instead of the host.'),
-  ofObjectStore('allow_http', BOOLEAN, 'Whether a connection may be unencrypted.'),
-  ofObjectStore('account_name', STRING, 'Account of the store.'),
-  ofObjectStore('container_name', STRING, 'Container that holds the repository.'),
-  ofObjectStore('account_key', SECRET, 'Key of the account.'),
-  ofObjectStore('sas_token', SECRET, 'Token for the container.'),
-  ofObjectStore('use_workload_identity', BOOLEAN, 'Whether the identity of the workload is used.'),
-  ofObjectStore('client_id', STRING, 'Application that signs in.'),
-  ofObjectStore('tenant_id', STRING, 'Directory of the application.'),
-  ofObjectStore('client_secret', SECRET, 'Secret of the application.'),
-  ofObjectStore('service_account_path', STRING, 'File with the key of the service account.'),
+  ofStore('bucket', STRING, 'Bucket that holds the repository. It must exist.', { check: placeNameRule }),
+  ofStore(
+    'region',
+    STRING,
+    'Region of the bucket. Without it the environment or the profile of AWS decides.',
+    {
+      check: placeNameRule,
+    },
+  ),
+  ofStore(
+    'endpoint',
+    STRING,
+    'Address of a store of another vendor, or of an emulator, such as `https://s3.example.com`.',
+    {
+      check: endpointRule,
+    },
+  ),
+  ofStore(
+    'path_style',
+    BOOLEAN,
+    'Whether the bucket is part of the path instead of the host. Without it: yes if there is an endpoint.',
+  ),
+  ofStore(
+    'allow_http',
+    BOOLEAN,
+    'Whether the endpoint may be unencrypted. Without it: yes if it is written with `http://`.',
+  ),
+  ofStore('profile', STRING, 'Profile of the shared files of AWS that has the credentials.', {
+    check: placeNameRule,
+  }),
+  ofStore('access_key', SECRET, 'Name of the access key. Without keys the standard chain of AWS finds them.'),
+  ofStore('secret_key', SECRET, 'The secret that belongs to the access key.'),
+  ofStore('session_token', SECRET, 'Token of temporary keys.'),
+  ofStore('account_name', STRING, 'Account of the store.', { check: placeNameRule }),
+  ofStore('container_name', STRING, 'Container that holds the repository. It must exist.', {
+    check: placeNameRule,
+  }),
+  ofStore('account_key', SECRET, 'Key of the account.'),
+  ofStore('sas_token', SECRET, 'Token for the container.'),
+  ofStore(
+    'use_workload_identity',
+    BOOLEAN,
+    'Whether the identity of the workload is used. Without it: yes where there is one.',
+  ),
+  ofStore('client_id', STRING, 'Application that signs in.', { check: placeNameRule }),
+  ofStore('tenant_id', STRING, 'Directory of the application.', { check: placeNameRule }),
+  ofStore('client_secret', SECRET, 'Secret of the application.'),
+  ofStore(
+    'service_account_path',
+    STRING,
+    'File with the key of the service account, relative as `storage.path` is. Without it the default credentials are used.',
+    { check: pathRule },
+  ),
+  accepted(
+    ['storage.project_id', STRING, 'Project of the bucket.'],
+    'the name of a bucket is enough to find it',
+  ),
+  ofStore(
+    'single_writer',
+    BOOLEAN,
+    'You vouch that only one run at a time writes: for stores that cannot create an object only if it is absent. Two runs at the same time would damage the backup then.',
+    { default: false },
+  ),
 ]
 
-function ofObjectStore(name: string, type: SettingType, description: string): Setting {
-  return refused([`storage.${name}`, type, description], NO_OBJECT_STORES, { saidBy: 'storage.backend' })
+function ofStore(name: string, type: SettingType, description: string, extras: SettingExtras = {}): Setting {
+  const backends = backendsWith(name).map((backend) => `\`${backend}\``)
+  return effective(`storage.${name}`, type, `${description} For ${backends.join(', ')}.`, extras)
 }
 
 const NO_CACHE =

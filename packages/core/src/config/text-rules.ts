@@ -71,6 +71,21 @@ export function prefixRule(text: string): string | undefined {
     : 'must be a folder below storage.path, without . and ..'
 }
 
+/** A name of a place or an account, as it stands in a location without being changed. */
+export function placeNameRule(text: string): string | undefined {
+  return /^[A-Za-z0-9$][A-Za-z0-9._-]{0,254}$/.test(text) ? undefined : 'must be letters, digits, ., _ or -'
+}
+
+/** An address that is printed, and so holds no account. */
+export function endpointRule(text: string): string | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const isServer = url !== undefined && /^https?:$/.test(url.protocol) && url.hostname !== ''
+  const hasMore = url && (url.username || url.password || url.search || url.hash)
+  return isServer && !hasMore
+    ? undefined
+    : 'must be an address such as https://s3.example.com, without an account'
+}
+
 export function repositoryRule(text: string): string | undefined {
   return text === '' ? 'must be a URL such as file:///var/backups' : undefined
 }

@@ -1,6 +1,7 @@
 import { lz4Transform } from '../format/lz4-transform.ts'
 import { zstdTransform } from '../format/zstd-transform.ts'
 import { openFilesystem } from '../storage/filesystem/location.ts'
+import { openS3 } from '../storage/s3/location.ts'
 import type { Plugin } from './registry.ts'
 
 /** Everything this package brings itself. */
@@ -10,6 +11,7 @@ export const openParts: Plugin = {
   apiVersion: 1,
   register(registry) {
     registry.addStorage('file', openFilesystem)
+    registry.addStorage('s3', openS3)
     registry.addTransform('zstd', zstdTransform)
     registry.addTransform('lz4', lz4Transform)
   },

@@ -41,7 +41,7 @@ export async function readCommit(
 /**
  * Creates the next commit and folds it into `state`. Another writer may win the number: see docs/format/repository.md,
  * "One committer". The draft must name durable objects only.
- * @throws KB_COMMIT_CONFLICT when the winner touches one of the draft's partitions; nothing was changed then
+ * @throws KB_STORAGE_UNSUPPORTED, KB_COMMIT_CONFLICT when the winner touches one of the draft's partitions; nothing was changed then
  */
 export async function appendCommit(
   storage: StorageBackend,
@@ -49,6 +49,7 @@ export async function appendCommit(
   draft: CommitDraft,
   signal?: AbortSignal,
 ): Promise<Commit> {
+  assertExclusiveCommits(storage)
   const options = signal ? { signal } : {}
   for (;;) {
     const commit: Commit = { ...draft, number: state.nextNumber, previousSha256: state.tip?.sha256 ?? null }
@@ -69,6 +70,21 @@ export async function appendCommit(
     state.apply(commit, sha256)
     return commit
   }
+}
+
+/**
+ * Refuses a store in which two runs could overwrite each other's commits, unless somebody vouches that there is one.
+ * @throws KB_STORAGE_UNSUPPORTED
+ */
+export function assertExclusiveCommits({ location, capabilities }: StorageBackend): void {
+  if (capabilities.putIfAbsent || capabilities.hasSingleWriter === true) return
+  throw new KafkaBackupError(
+    'KB_STORAGE_UNSUPPORTED',
+    `${location} cannot create an object only if it is absent, so that two runs could overwrite each other`,
+    {
+      hint: 'Choose another storage, or vouch that only one run at a time writes: storage.single_writer: true.',
+    },
+  )
 }
 
 /** Names of the partitions a commit says something about. */

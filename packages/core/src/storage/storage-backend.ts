@@ -15,6 +15,8 @@ export interface StorageCapabilities {
   readonly putIfAbsent: boolean
   /** A written object is visible to every later read and list. */
   readonly readAfterWrite: boolean
+  /** Somebody vouches that only one run at a time writes here, which stands in for `putIfAbsent`. Absent: nobody does. */
+  readonly hasSingleWriter?: boolean
 }
 
 /** Half-open byte range [begin, end) of an object. */
@@ -46,6 +48,9 @@ export interface ObjectWriter {
  * - objects are immutable: no call changes the bytes of an existing object, except `replace`;
  * - `put`, `replace` and `commit` resolve only when the bytes would survive a crash of the store's host;
  * - a failed or killed write leaves nothing visible under the key, and never a part;
+ * - a put whose answer was lost is settled by reading the object back: exactly our bytes are a success, other bytes are
+ *   KB_OBJECT_EXISTS. Only while the object is absent does the failure go on as KB_STORAGE_UNAVAILABLE; whoever then puts
+ *   again must take KB_OBJECT_EXISTS for a success when the object has exactly these bytes. A `commit` settles its own;
  * - keys cannot reach outside the configured place, whatever they contain: invalid keys throw KB_INTERNAL;
  * - errors are ours (KB_STORAGE_*, KB_OBJECT_*), translated in the implementation's `errors.ts`; unknown ones are
  *   KB_STORAGE_UNAVAILABLE only if they can pass by themselves.

@@ -60,10 +60,16 @@ const FILESYSTEM = 'storage:\n  backend: filesystem\n  path: /var/backups\n  pre
 const ON_FILESYSTEM = WITHOUT_SECURITY.replace(/storage:\n(?: {2}.*\n)+/, FILESYSTEM)
 
 describe('the example of the product requirements', () => {
-  it('is refused for its storage alone, with its line and reason', async () => {
-    const error = await failure({ text: PRD_EXAMPLE, env: SECRETS }, 'KB_CONFIG_UNSUPPORTED')
-    assert.deepEqual(error.message.split('\n'), [
-      'backup.yaml:23: storage.backend cannot be s3: object stores arrive with a later version; nothing was started',
+  it('loads word for word, with its secrets apart from its location', async () => {
+    const { config } = await load({ text: PRD_EXAMPLE, env: SECRETS })
+    assert.equal(
+      config.repositoryUrl,
+      's3://kafka-backups/cluster-prod-us-east?endpoint=https://s3.example.com',
+    )
+    const secrets = [...config.storageCredentials].map(([name, secret]) => [name, secret.reveal()])
+    assert.deepEqual(secrets, [
+      ['access_key', 'a'],
+      ['secret_key', 's'],
     ])
   })
 
@@ -80,6 +86,7 @@ describe('the example of the product requirements', () => {
     assert.deepEqual(config, {
       backupId: 'backup-2025-11-27-prod',
       repositoryUrl: 'file:///var/backups/cluster-prod-us-east',
+      storageCredentials: new Map(),
       source: {
         bootstrapServers: ['broker-1:9092', 'broker-2:9092'],
         topics: {

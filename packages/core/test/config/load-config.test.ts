@@ -94,11 +94,11 @@ describe('required settings', () => {
     ],
     ['backup', 'source.bootstrap_servers', 'servers', /--bootstrap-servers .* or source\.bootstrap_servers/],
     ['backup', 'backup_id', 'id', /--backup-id .* or backup_id/],
-    ['backup', 'repo', 'repository', /--repo .* or storage\.path/],
+    ['backup', 'repo', 'repository', /--repo .* or storage in the file/],
     ['restore', 'target.bootstrap_servers', 'servers', /--bootstrap-servers .* or target\.bootstrap_servers/],
     ['restore', 'backup_id', 'id', /--backup-id .* or backup_id/],
-    ['restore', 'repo', 'repository', /--repo .* or storage\.path/],
-    ['read', 'repo', 'repository', /--repo .* or storage\.path/],
+    ['restore', 'repo', 'repository', /--repo .* or storage in the file/],
+    ['read', 'repo', 'repository', /--repo .* or storage in the file/],
   ]
   for (const [verb, path, what, message] of cases) {
     it(`${verb} says both ways to give the ${what}`, async () => {

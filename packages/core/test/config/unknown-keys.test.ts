@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { editDistance, suggest } from '../../src/config/suggestion.ts'
+import { editDistance, suggest } from '../../src/runtime/suggestion.ts'
 import { ENOUGH, failure, load } from './sandbox.ts'
 
 describe('an unknown key inside a section', () => {

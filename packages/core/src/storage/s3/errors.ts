@@ -1,0 +1,207 @@
+import type { ErrorCode } from '../../errors/error-codes.ts'
+import { isKafkaBackupError, KafkaBackupError } from '../../errors/kafka-backup-error.ts'
+import { objectExists, objectNotFound } from '../object-errors.ts'
+
+/** What was tried, for the sentence "cannot write orders/x: access is denied (AccessDenied)". */
+export interface S3Attempt {
+  readonly action: 'read' | 'write' | 'list' | 'delete'
+  /** The key, or the prefix of a listing. */
+  readonly subject: string
+  readonly bucket: string
+}
+
+interface Meaning {
+  readonly code: ErrorCode
+  readonly reason: string
+  readonly hint?: string
+}
+
+const KEY_HINT =
+  'Check storage.access_key and storage.secret_key, or the profile and variables of AWS that are in force.'
+const RIGHTS_HINT =
+  'The account needs s3:GetObject, s3:PutObject, s3:AbortMultipartUpload and s3:ListBucket here; see docs/providers.md.'
+const BUCKET_HINT =
+  'Create the bucket, or correct its name, the region and the endpoint; kafka-backup makes none.'
+const REGION_HINT = 'Add region=… to the location, or set storage.region, to the region of the bucket.'
+const EXPIRED_HINT = 'Sign in again, or give credentials that can be renewed, such as a role.'
+const TLS_HINT = 'Trust the authority of the server: NODE_EXTRA_CA_CERTS=ca.pem, or correct the endpoint.'
+
+const denied = (reason: string, hint: string): Meaning => ({ code: 'KB_STORAGE_PERMISSION', reason, hint })
+const passing = (reason: string): Meaning => ({ code: 'KB_STORAGE_UNAVAILABLE', reason })
+const misplaced = (reason: string, hint: string): Meaning => ({ code: 'KB_LOCATION_INVALID', reason, hint })
+const impossible = (reason: string, hint: string): Meaning => ({
+  code: 'KB_STORAGE_UNSUPPORTED',
+  reason,
+  hint,
+})
+
+const FOREIGN_HINT = 'Move away what is in the way; the prefix must belong to kafka-backup alone.'
+const NO_CONDITION_HINT = 'If only one run at a time writes, say so: storage.single_writer: true.'
+
+/** THE table: names of errors of S3, of its SDK and of the network. What is not here is judged by its status. */
+const MEANINGS: Readonly<Record<string, Meaning>> = {
+  NoSuchBucket: misplaced('there is no such bucket', BUCKET_HINT),
+  InvalidBucketName: misplaced('the name of the bucket is not valid', BUCKET_HINT),
+  PermanentRedirect: misplaced('the bucket is in another region', REGION_HINT),
+  AuthorizationHeaderMalformed: misplaced(
+    'the region, or the form of the access key, is not what the store expects',
+    REGION_HINT,
+  ),
+  IllegalLocationConstraintException: misplaced('the bucket is in another region', REGION_HINT),
+  AccessDenied: denied('access is denied', RIGHTS_HINT),
+  Forbidden: denied('access is denied', RIGHTS_HINT),
+  AllAccessDisabled: denied('access to the bucket is disabled', RIGHTS_HINT),
+  AccountProblem: denied('the account has a problem', RIGHTS_HINT),
+  InvalidAccessKeyId: denied('the store does not know the access key', KEY_HINT),
+  SignatureDoesNotMatch: denied('the secret key is wrong', KEY_HINT),
+  InvalidToken: denied('the session token is not valid', KEY_HINT),
+  InvalidClientTokenId: denied('the credentials are not valid', KEY_HINT),
+  CredentialsProviderError: denied('no credentials were found', KEY_HINT),
+  TokenProviderError: denied('no credentials were found', KEY_HINT),
+  ExpiredToken: denied('the credentials have expired', EXPIRED_HINT),
+  ExpiredTokenException: denied('the credentials have expired', EXPIRED_HINT),
+  TokenRefreshRequired: denied('the credentials have expired', EXPIRED_HINT),
+  RequestTimeTooSkewed: denied('the clock of this machine is wrong', 'Set the clock of this machine right.'),
+  KMSAccessDenied: denied('the key of the encryption may not be used', RIGHTS_HINT),
+  // The store has not stored what it got: a checksum differs on the way. Sending it again helps.
+  BadDigest: passing('the bytes were damaged on the way'),
+  InvalidDigest: passing('the bytes were damaged on the way'),
+  XAmzContentSHA256Mismatch: passing('the bytes were damaged on the way'),
+  IncompleteBody: passing('the connection broke in the middle'),
+  SlowDown: passing('the store asks to slow down'),
+  Throttling: passing('the store asks to slow down'),
+  TooManyRequests: passing('the store asks to slow down'),
+  ServiceUnavailable: passing('the store is busy'),
+  InternalError: passing('the store has an internal error'),
+  RequestTimeout: passing('the store waited too long for the bytes'),
+  OperationAborted: passing('another request for the same object is under way'),
+  ConditionalRequestConflict: passing('another request for the same object is under way'),
+  NotImplemented: impossible('the store cannot do this', NO_CONDITION_HINT),
+  EntityTooLarge: impossible('the object is larger than the store takes', 'Lower backup.segment_max_bytes.'),
+  EntityTooSmall: impossible(
+    'the store refuses the size of a part',
+    'Report this with the name of the store.',
+  ),
+  KeyTooLongError: impossible('the key is too long', 'Choose a shorter prefix.'),
+  KeyTooLong: impossible('the key is too long', 'Choose a shorter prefix.'),
+  NoSuchUpload: impossible(
+    'the upload was removed in the middle',
+    'Give the rule that removes unfinished uploads more than a day; then run again.',
+  ),
+  ObjectParentIsFile: impossible('an object is where a folder is needed', FOREIGN_HINT),
+  ExistingObjectIsDirectory: impossible('a folder is where an object is needed', FOREIGN_HINT),
+  QuotaExceeded: { code: 'KB_STORAGE_FULL', reason: 'the quota is used up' },
+  XMinioStorageFull: { code: 'KB_STORAGE_FULL', reason: 'the store is full' },
+  InvalidObjectState: impossible('the object is archived', 'Restore the object to a class that can be read.'),
+  // Of the client and the network.
+  TimeoutError: passing('the store does not answer'),
+  ETIMEDOUT: passing('the store does not answer'),
+  ECONNREFUSED: passing('nothing answers at this address'),
+  ECONNRESET: passing('the connection broke'),
+  EPIPE: passing('the connection broke'),
+  ENOTFOUND: passing('the name of the server is not known'),
+  EAI_AGAIN: passing('the name of the server cannot be looked up now'),
+  EHOSTUNREACH: passing('the server cannot be reached'),
+  ENETUNREACH: passing('the network cannot be reached'),
+  ERR_STREAM_PREMATURE_CLOSE: passing('the connection broke'),
+  UND_ERR_SOCKET: passing('the connection broke'),
+  DEPTH_ZERO_SELF_SIGNED_CERT: denied('the certificate of the server is not trusted', TLS_HINT),
+  SELF_SIGNED_CERT_IN_CHAIN: denied('the certificate of the server is not trusted', TLS_HINT),
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: denied('the certificate of the server is not trusted', TLS_HINT),
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: denied('the certificate of the server is not trusted', TLS_HINT),
+  CERT_HAS_EXPIRED: denied('the certificate of the server has expired', TLS_HINT),
+  ERR_TLS_CERT_ALTNAME_INVALID: denied('the certificate is for another server', TLS_HINT),
+}
+
+const NOT_FOUND_NAMES = ['NoSuchKey', 'NotFound', 'NoSuchVersion']
+const EXPIRED_NAMES = ['ExpiredToken', 'ExpiredTokenException', 'TokenRefreshRequired']
+/** Of an answer without a document, as every answer to HEAD is. */
+const NAMELESS = 'Unknown'
+const NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/
+
+interface Answer {
+  readonly name: string
+  readonly status: number | undefined
+}
+
+/**
+ * Errors of the SDK as ours; every other value, such as an abort reason or a defect, unchanged. Neither the text nor the
+ * object of the SDK is kept, also not as a cause: they can repeat headers, signed text and answers of the server.
+ */
+export function translateS3Error(error: unknown, attempt: S3Attempt): unknown {
+  const answer = answerOf(error)
+  if (answer === undefined) return error
+  const { action, subject, bucket } = attempt
+  if (NOT_FOUND_NAMES.includes(answer.name) && action !== 'list') return objectNotFound(subject)
+  if (answer.status === 412) return objectExists(subject)
+  const meaning = MEANINGS[answer.name] ?? meaningOfStatus(answer)
+  const name = answer.name === NAMELESS ? 'HTTP' : `${answer.name},`
+  const code = answer.status === undefined ? answer.name : `${name} ${answer.status}`
+  const place = subject === '' ? `bucket ${bucket}` : `${subject} in bucket ${bucket}`
+  return new KafkaBackupError(meaning.code, `cannot ${action} ${place}: ${meaning.reason} (${code})`, {
+    context: { key: subject },
+    ...(meaning.hint === undefined ? {} : { hint: meaning.hint }),
+  })
+}
+
+/** KB_STORAGE_UNAVAILABLE: the store sent fewer or more bytes than it announced. */
+export function brokenBody({ subject, bucket }: S3Attempt): KafkaBackupError {
+  const message = `cannot read ${subject} in bucket ${bucket}: the connection broke in the middle of the object`
+  return new KafkaBackupError('KB_STORAGE_UNAVAILABLE', message, { context: { key: subject } })
+}
+
+/** KB_STORAGE_UNSUPPORTED: the store does something that no S3 may. */
+export function strangeStore({ action, subject, bucket }: S3Attempt, reason: string): KafkaBackupError {
+  const message = `cannot ${action} ${subject === '' ? '' : `${subject} in `}bucket ${bucket}: ${reason}`
+  return new KafkaBackupError('KB_STORAGE_UNSUPPORTED', message, {
+    context: { key: subject },
+    hint: 'The store does not behave like S3; report this with its name and version.',
+  })
+}
+
+/** True when credentials that were fetched have run out; fetching them anew may help. */
+export function isExpired(error: unknown): boolean {
+  const answer = answerOf(error)
+  return answer !== undefined && (EXPIRED_NAMES.includes(answer.name) || isNamelessRefusal(answer))
+}
+
+/** True when the request may have been carried out although it failed: no clear refusal came back. */
+export function isAmbiguous(error: unknown): boolean {
+  return isKafkaBackupError(error, 'KB_STORAGE_UNAVAILABLE')
+}
+
+function meaningOfStatus({ name, status }: Answer): Meaning {
+  const isPassing = status !== undefined && (status >= 500 || status === 429 || status === 408)
+  if (isPassing) return passing('the store has a problem')
+  if (status === 401 || status === 403) return denied('access is denied', RIGHTS_HINT)
+  if (isNamelessRefusal({ name, status })) return denied('the store refuses the credentials', EXPIRED_HINT)
+  if (status === 301 || status === 307) return misplaced('the bucket is in another region', REGION_HINT)
+  if (name === 'RegionMissing') return misplaced('no region is known', REGION_HINT)
+  return impossible('the store refuses the request', 'Look the answer up in the documentation of the store.')
+}
+
+/** What HEAD gets for credentials that have expired; our own requests give no other reason for it. */
+function isNamelessRefusal({ name, status }: Answer): boolean {
+  return name === NAMELESS && status === 400
+}
+
+/** What answered, by name and status; undefined for what comes neither from the store nor from the network. */
+function answerOf(error: unknown): Answer | undefined {
+  if (!(error instanceof Error) || isKafkaBackupError(error)) return undefined
+  const { name, code, Code, $metadata } = error as Error & {
+    readonly code?: unknown
+    readonly Code?: unknown
+    readonly $metadata?: { readonly httpStatusCode?: number }
+  }
+  const status = $metadata?.httpStatusCode
+  const names = [code, Code, name].filter(
+    (text): text is string => typeof text === 'string' && NAME.test(text),
+  )
+  const known = names.find((text) => MEANINGS[text] !== undefined || NOT_FOUND_NAMES.includes(text))
+  if (known !== undefined) return { name: known, status }
+  if (error.message === 'Region is missing') return { name: 'RegionMissing', status }
+  if (status !== undefined) return { name: names.find((text) => text !== 'Error') ?? NAMELESS, status }
+  // Errors of sockets and of TLS have a code in capitals; what else is thrown here is a defect of ours.
+  const socket = names.find((text) => /^[A-Z][A-Z0-9_]+$/.test(text) && !text.startsWith('ERR_'))
+  return socket === undefined ? undefined : { name: socket, status }
+}

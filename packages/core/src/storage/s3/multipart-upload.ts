@@ -1,0 +1,122 @@
+import type { CompletedPart } from '@aws-sdk/client-s3'
+import { isKafkaBackupError } from '../../errors/kafka-backup-error.ts'
+import type { Random } from '../../runtime/random.ts'
+import { objectExists } from '../object-errors.ts'
+import type { ObjectKey } from '../storage-backend.ts'
+import { isAmbiguous, strangeStore } from './errors.ts'
+import { md5Of, type S3Objects } from './object-requests.ts'
+
+/** Metadata of an object: which upload made it. */
+const TOKEN_NAME = 'kafka-backup-upload'
+const TOKEN_BYTES = 16
+
+interface UploadIdentity {
+  readonly uploadId: string
+  readonly token: string
+}
+
+/** One multipart upload: single requests, each without a second attempt. */
+export class MultipartUpload {
+  readonly #objects: S3Objects
+  readonly #key: ObjectKey
+  readonly #identity: UploadIdentity
+  #byteCount = 0
+
+  private constructor(objects: S3Objects, key: ObjectKey, identity: UploadIdentity) {
+    this.#objects = objects
+    this.#key = key
+    this.#identity = identity
+  }
+
+  static async begin(
+    objects: S3Objects,
+    key: ObjectKey,
+    random: Random,
+    signal: AbortSignal,
+  ): Promise<MultipartUpload> {
+    const token = random.hex(TOKEN_BYTES)
+    const input = { ...objects.target(key), Metadata: { [TOKEN_NAME]: token } }
+    const { UploadId: uploadId } = await objects.connection.request(
+      { action: 'write', subject: key },
+      signal,
+      ({ sdk, client, options }) => client.send(new sdk.CreateMultipartUploadCommand(input), options),
+    )
+    if (!uploadId) {
+      const attempt = { action: 'write' as const, subject: key, bucket: objects.place.bucket }
+      throw strangeStore(attempt, 'the store begins an upload without a name')
+    }
+    return new MultipartUpload(objects, key, { uploadId, token })
+  }
+
+  async sendPart(number: number, bytes: Uint8Array, signal: AbortSignal): Promise<CompletedPart> {
+    const input = {
+      ...this.#target(),
+      PartNumber: number,
+      Body: bytes,
+      ContentLength: bytes.byteLength,
+      ContentMD5: md5Of(bytes),
+    }
+    const { ETag: etag } = await this.#objects.connection.request(
+      { action: 'write', subject: this.#key },
+      signal,
+      ({ sdk, client, options }) => client.send(new sdk.UploadPartCommand(input), options),
+    )
+    if (!etag) {
+      const attempt = { action: 'write' as const, subject: this.#key, bucket: this.#objects.place.bucket }
+      throw strangeStore(attempt, 'the store gives a part no tag')
+    }
+    this.#byteCount += bytes.byteLength
+    return { PartNumber: number, ETag: etag }
+  }
+
+  /**
+   * Makes the object of its parts, unless the key is taken. When an answer was lost, the object tells whose it is: the
+   * store copies the token of this upload, 128 random bits, into the object that it makes of it, and nobody else has the
+   * name of the upload. A token that is ours and the length that we sent therefore prove that our request was carried out.
+   * @throws KB_OBJECT_EXISTS
+   */
+  async complete(
+    parts: readonly CompletedPart[],
+    { isFirst, signal }: { readonly isFirst: boolean; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const { isSingleWriter } = this.#objects.place
+    if (isSingleWriter && isFirst && (await this.#objects.head(this.#key, signal))) {
+      throw objectExists(this.#key)
+    }
+    const input = {
+      ...this.#target(),
+      MultipartUpload: { Parts: [...parts] },
+      ...(isSingleWriter ? {} : { IfNoneMatch: '*' }),
+    }
+    try {
+      await this.#objects.connection.request(
+        { action: 'write', subject: this.#key },
+        signal,
+        ({ sdk, client, options }) => client.send(new sdk.CompleteMultipartUploadCommand(input), options),
+      )
+    } catch (error) {
+      // A clear refusal of the first request is the answer. Of a later one, such as "no such upload", it may only mean that
+      // an earlier one was carried out.
+      const mayBeDone = isAmbiguous(error) || (!isFirst && isKafkaBackupError(error))
+      if (!mayBeDone || !(await this.#isDone(signal))) throw error
+    }
+  }
+
+  /** Removes the parts. Goes on when the run is stopped: that is when it is needed. */
+  async abort(): Promise<void> {
+    await this.#objects.connection.request(
+      { action: 'write', subject: this.#key },
+      undefined,
+      ({ sdk, client, options }) => client.send(new sdk.AbortMultipartUploadCommand(this.#target()), options),
+    )
+  }
+
+  async #isDone(signal: AbortSignal): Promise<boolean> {
+    const found = await this.#objects.head(this.#key, signal)
+    return found?.Metadata?.[TOKEN_NAME] === this.#identity.token && found.ContentLength === this.#byteCount
+  }
+
+  #target(): { readonly Bucket: string; readonly Key: string; readonly UploadId: string } {
+    return { ...this.#objects.target(this.#key), UploadId: this.#identity.uploadId }
+  }
+}

@@ -1,0 +1,95 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { buffer } from 'node:stream/consumers'
+
+/**
+ * What becomes of a request: `pass` it on; `lose` its answer after the server has carried it out; `drop` the connection
+ * before the server hears of it; `cut` the body of the answer in the middle; or answer with this status and body in place of the server, which hears nothing
+ * (`refuse`) or has carried it out (`garble`).
+ */
+export type Fate =
+  | 'pass'
+  | 'lose'
+  | 'drop'
+  | 'cut'
+  | { readonly refuse: number; readonly body: string }
+  | { readonly garble: number; readonly body: string }
+
+/** A proxy in front of one server that decides the fate of each request. */
+export interface LossyProxy extends AsyncDisposable {
+  readonly endpoint: string
+  /** Method and path with query of all requests so far. */
+  readonly seen: readonly string[]
+  /** Asked for each request; at first everything passes. */
+  decide: (method: string, path: string, count: number) => Fate
+}
+
+/** Listens on a free port of 127.0.0.1. Signatures stay valid: the host that was signed is passed on. */
+export async function openLossyProxy(target: string): Promise<LossyProxy> {
+  const seen: string[] = []
+  const server = createServer((incoming, outgoing) => {
+    const { method = '', url = '' } = incoming
+    seen.push(`${method} ${url}`)
+    const fate = proxy.decide(method, url, seen.length)
+    void serve({ incoming, outgoing, target, fate }).catch(() => outgoing.destroy())
+  })
+  const proxy: LossyProxy & { endpoint: string } = {
+    endpoint: '',
+    seen,
+    decide: () => 'pass',
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  proxy.endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return proxy
+}
+
+async function serve({
+  incoming,
+  outgoing,
+  target,
+  fate,
+}: {
+  readonly incoming: IncomingMessage
+  readonly outgoing: ServerResponse
+  readonly target: string
+  readonly fate: Fate
+}): Promise<void> {
+  const body = await buffer(incoming)
+  if (fate === 'drop') return void outgoing.destroy()
+  if (typeof fate === 'object' && 'refuse' in fate) return answer(outgoing, fate.refuse, fate.body)
+  // The body is here already, so nobody waits for leave to send it.
+  const { expect: _, ...headers } = incoming.headers
+  const forwarded = request(new URL(incoming.url ?? '/', target), {
+    method: incoming.method ?? 'GET',
+    headers,
+    agent: false,
+  })
+  forwarded.end(body)
+  const [response] = (await once(forwarded, 'response')) as [IncomingMessage]
+  const content = await buffer(response)
+  if (fate === 'lose') return void outgoing.destroy()
+  if (typeof fate === 'object') return answer(outgoing, fate.garble, fate.body)
+  outgoing.writeHead(response.statusCode ?? 500, response.headers)
+  if (fate === 'cut') {
+    outgoing.write(content.subarray(0, content.length / 2), () => outgoing.destroy())
+    return
+  }
+  outgoing.end(content)
+}
+
+function answer(outgoing: ServerResponse, status: number, body: string): void {
+  outgoing.writeHead(status, { 'content-type': 'application/xml', 'content-length': Buffer.byteLength(body) })
+  outgoing.end(body)
+}
+
+/** An error document of S3. */
+export function errorXml(code: string, message = 'as the test wants it'): string {
+  return `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>${message}</Message></Error>`
+}

@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { inspect } from 'node:util'
+import { missingS3Server, type S3Server, startS3Server } from '../../../testkit/src/stores/versity-gateway.ts'
+import { isKafkaBackupError, type KafkaBackupError } from '../../src/errors/kafka-backup-error.ts'
+import { openS3 } from '../../src/storage/s3/location.ts'
+import type { StorageBackend } from '../../src/storage/storage-backend.ts'
+import type { StorageCredentials } from '../../src/storage/storage-credentials.ts'
+import { errorXml, openLossyProxy } from './lossy-proxy.ts'
+import { freshBucket, keysOf } from './s3-subject.ts'
+
+const CANARY = 'canary/zQ7+secret'
+const NONE: StorageCredentials = new Map()
+// All that the standard chain looks at; the metadata service of this machine must not be asked.
+const CHAIN = [
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+  'AWS_PROFILE',
+  'AWS_SHARED_CREDENTIALS_FILE',
+  'AWS_CONFIG_FILE',
+  'AWS_EC2_METADATA_DISABLED',
+]
+
+/** Runs `step` with exactly these variables of the chain. */
+async function withChain<T>(values: Record<string, string>, step: () => Promise<T>): Promise<T> {
+  const saved = CHAIN.map((name) => [name, process.env[name]] as const)
+  for (const name of CHAIN) delete process.env[name]
+  const nowhere = '/nowhere/at/all'
+  Object.assign(process.env, {
+    AWS_EC2_METADATA_DISABLED: 'true',
+    AWS_SHARED_CREDENTIALS_FILE: nowhere,
+    AWS_CONFIG_FILE: nowhere,
+    ...values,
+  })
+  try {
+    return await step()
+  } finally {
+    for (const [name, value] of saved) {
+      if (value === undefined) delete process.env[name]
+      else process.env[name] = value
+    }
+  }
+}
+
+async function failureOf(backend: StorageBackend): Promise<KafkaBackupError[]> {
+  const errors: KafkaBackupError[] = []
+  const attempts = [
+    () => backend.put('a', Buffer.from('x')),
+    () => backend.replace('a', Buffer.from('x')),
+    () => backend.read('a', 10),
+    () => backend.readRange('a', { begin: 0, end: 1 }),
+    () => backend.listFolders(''),
+    () => backend.delete('a'),
+  ]
+  for (const attempt of attempts) {
+    await assert.rejects(attempt, (error) => {
+      assert.ok(isKafkaBackupError(error), inspect(error))
+      errors.push(error)
+      return true
+    })
+  }
+  await backend.close()
+  return errors
+}
+
+describe('credentials for S3', { skip: missingS3Server() }, () => {
+  let server: S3Server
+  let folder: string
+  let bucket: string
+
+  before(async () => {
+    server = await startS3Server()
+    bucket = await freshBucket(server)
+    folder = await mkdtemp(join(tmpdir(), 'kb-s3-credentials-'))
+  })
+  after(async () => {
+    await server?.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  const open = (credentials: StorageCredentials, query = '', endpoint = server.endpoint) =>
+    openS3(new URL(`s3://${bucket}?endpoint=${endpoint}${query}`), credentials)
+
+  it('come from the variables of AWS when none are given', async () => {
+    const keys = { AWS_ACCESS_KEY_ID: server.accessKey, AWS_SECRET_ACCESS_KEY: server.secretKey }
+    await withChain(keys, async () => {
+      const backend = open(NONE)
+      await backend.put('environment', Buffer.from('x'))
+      await backend.close()
+    })
+  })
+
+  it('come from the profile that the location names', async () => {
+    const file = join(folder, 'credentials')
+    await writeFile(
+      file,
+      `[default]\naws_access_key_id = wrong\naws_secret_access_key = wrong\n[prod]\naws_access_key_id = ${server.accessKey}\naws_secret_access_key = ${server.secretKey}\n`,
+    )
+    await withChain({ AWS_SHARED_CREDENTIALS_FILE: file }, async () => {
+      const backend = open(NONE, '&profile=prod')
+      await backend.put('profile', Buffer.from('x'))
+      await backend.close()
+      const [error] = await failureOf(open(NONE))
+      assert.equal(error?.code, 'KB_STORAGE_PERMISSION')
+    })
+  })
+
+  it('that are given win over those of the environment', async () => {
+    await withChain({ AWS_ACCESS_KEY_ID: 'wrong', AWS_SECRET_ACCESS_KEY: 'wrong' }, async () => {
+      const backend = open(keysOf(server))
+      await backend.put('given', Buffer.from('x'))
+      await backend.close()
+    })
+  })
+
+  const troubles: readonly {
+    readonly name: string
+    readonly code: string
+    readonly says: RegExp
+    readonly hint: RegExp
+    readonly run: () => Promise<KafkaBackupError[]>
+  }[] = [
+    {
+      name: 'a wrong secret key',
+      code: 'KB_STORAGE_PERMISSION',
+      says: /the secret key is wrong \(SignatureDoesNotMatch, 403\)/,
+      hint: /storage\.secret_key/,
+      run: () => failureOf(open(keysOf(server, { secret_key: CANARY }))),
+    },
+    {
+      name: 'an unknown access key',
+      code: 'KB_STORAGE_PERMISSION',
+      says: /does not know the access key \(InvalidAccessKeyId, 403\)/,
+      hint: /storage\.access_key/,
+      run: () => failureOf(open(keysOf(server, { access_key: 'canaryzQ7', secret_key: CANARY }))),
+    },
+    {
+      name: 'no credentials at all',
+      code: 'KB_STORAGE_PERMISSION',
+      says: /no credentials were found/,
+      hint: /profile and variables of AWS/,
+      run: () => withChain({}, () => failureOf(open(NONE))),
+    },
+    {
+      name: 'a bucket that is not there',
+      code: 'KB_LOCATION_INVALID',
+      says: /in bucket absent-bucket: there is no such bucket|bucket absent-bucket: there is no such bucket/,
+      hint: /kafka-backup makes none/,
+      run: () => failureOf(openS3(new URL(`s3://absent-bucket?endpoint=${server.endpoint}`), keysOf(server))),
+    },
+    {
+      name: 'a server that is not there',
+      code: 'KB_STORAGE_UNAVAILABLE',
+      says: /nothing answers at this address \(ECONNREFUSED\)/,
+      hint: /reachable/,
+      run: () => failureOf(open(keysOf(server, { secret_key: CANARY }), '', 'http://127.0.0.1:1')),
+    },
+    {
+      name: 'an expired token, and a server that repeats it',
+      code: 'KB_STORAGE_PERMISSION',
+      says: /the credentials have expired \(ExpiredToken, 400\)/,
+      hint: /can be renewed/,
+      run: async () => {
+        await using proxy = await openLossyProxy(server.endpoint)
+        proxy.decide = () => ({
+          refuse: 400,
+          body: errorXml('ExpiredToken', `The token ${CANARY} has expired`),
+        })
+        const keys = keysOf(server, { secret_key: CANARY, session_token: CANARY })
+        return await failureOf(open(keys, '', proxy.endpoint))
+      },
+    },
+    {
+      name: 'an answer that nobody knows and that repeats the secret',
+      code: 'KB_STORAGE_UNSUPPORTED',
+      says: /the store refuses the request \(Curious, 418\)/,
+      hint: /documentation of the store/,
+      run: async () => {
+        await using proxy = await openLossyProxy(server.endpoint)
+        proxy.decide = () => ({ refuse: 418, body: errorXml('Curious', `secret ${CANARY}`) })
+        return await failureOf(open(keysOf(server, { secret_key: CANARY }), '', proxy.endpoint))
+      },
+    },
+  ]
+  for (const { name, code, says, hint, run } of troubles) {
+    it(`says what to do about ${name}, and keeps every secret`, async () => {
+      const errors = await run()
+      for (const error of errors) {
+        assert.equal(error.code, code, error.message)
+        const shown = inspect(error, { depth: 20, showHidden: true }) + JSON.stringify(error) + error.stack
+        for (const secret of [CANARY, encodeURIComponent(CANARY), 'canaryzQ7', server.secretKey]) {
+          assert.ok(!shown.includes(secret), shown)
+        }
+        assert.equal(error.cause, undefined)
+      }
+      const [first] = errors
+      assert.match(first?.message ?? '', says)
+      assert.match(first?.hint ?? '', hint)
+    })
+  }
+})
