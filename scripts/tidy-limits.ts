@@ -22,6 +22,11 @@ export const FUNCTION_EXCEPTIONS: readonly FunctionException[] = [
     reason: 'one list of all wire types, written and read back in the same order',
   },
   {
+    file: 'packages/core/test/config/file-shapes.test.ts',
+    name: '(anonymous)',
+    reason: 'every value that the example of the requirements comes to, in one list',
+  },
+  {
     file: 'packages/testkit/test/kafka-cluster.test.ts',
     name: '(anonymous)',
     reason: 'the life of one broker told in order; each start costs seconds',

@@ -3,6 +3,7 @@ import { tolerateClosedOutput } from './closed-output.ts'
 import { backupCommand } from './commands/backup.ts'
 import { describeCommand } from './commands/describe.ts'
 import { listCommand } from './commands/list.ts'
+import { offsetMapCommand } from './commands/offset-map.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { statusCommand } from './commands/status.ts'
 import { validateCommand } from './commands/validate.ts'
@@ -19,6 +20,7 @@ export async function main(): Promise<void> {
     describeCommand,
     statusCommand,
     validateCommand,
+    offsetMapCommand,
   ]
   const exitCode = await runCli(registry, commands, process.argv.slice(2))
   // A result that could not be printed has set it already.

@@ -31,8 +31,16 @@ export {
   type TopicDigest,
 } from './repository/describe-backup.ts'
 export { listBackups } from './repository/list-backups.ts'
+export {
+  findSource,
+  findTarget,
+  type MappedRun,
+  mappedRuns,
+  type OffsetAnswer,
+  type SourceOffset,
+} from './repository/offset-map.ts'
 export { openBackup, openExistingBackup } from './repository/open-backup.ts'
-export { type LedgerState, RestoreLedger } from './repository/restore-ledger.ts'
+export { type LedgerState, listRestoreIds, RestoreLedger, readLedger } from './repository/restore-ledger.ts'
 export { beginRestore, type PreparedRestore } from './restore/begin-restore.ts'
 export { transactionalIdOf } from './restore/producer-identities.ts'
 export type { RestorePlan } from './restore/restore-plan.ts'

@@ -38,95 +38,107 @@ export interface KafkaProxy extends AsyncDisposable {
 const HOST = Buffer.from('127.0.0.1')
 const LENGTH_BYTES = 4
 
+/** What the connections of a proxy share. */
+class ProxyState {
+  readonly sockets = new Set<Socket>()
+  readonly counts = new Map<number, number>()
+  /** Of brokers to those of their proxies. */
+  readonly ports = new Map<number, number>()
+  held: (() => void)[] = []
+  decide: DecideFate = () => 'pass'
+  strike: OnStrike = () => undefined
+
+  breakConnections(): void {
+    for (const socket of this.sockets) socket.destroy()
+  }
+}
+
 /** Opens the proxies; without a rule everything passes. */
 export async function openKafkaProxy(cluster: Pick<KafkaCluster, 'brokers'>): Promise<KafkaProxy> {
+  const state = new ProxyState()
   const servers: Server[] = []
-  const sockets = new Set<Socket>()
-  const counts = new Map<number, number>()
-  const ports = new Map<number, number>()
-  let held: (() => void)[] = []
-  let decide: DecideFate = () => 'pass'
-  let strike: OnStrike = () => undefined
-  for (const broker of cluster.brokers) {
-    const server = createServer((client) => {
-      const upstream = connect(broker.port, '127.0.0.1')
-      const striking = new Map<number, SeenRequest>()
-      let isHeld = false
-      let isBroken = false
-      const end = () => {
-        client.destroy()
-        upstream.destroy()
-      }
-      for (const socket of [client, upstream]) {
-        sockets.add(socket)
-        socket.on('error', end)
-        socket.on('close', () => {
-          sockets.delete(socket)
-          end()
-        })
-      }
-      onFrames(client, (frame) => {
-        const apiKey = frame.readInt16BE(0)
-        const number = counts.get(apiKey) ?? 0
-        counts.set(apiKey, number + 1)
-        const request = { apiKey, version: frame.readInt16BE(2), brokerId: broker.id, number }
-        const fate = decide(request)
-        if (fate === 'break before') {
-          void Promise.resolve(strike(request)).finally(end)
-          return
-        }
-        const bytes = framed(frame)
-        if (fate === 'hold' || isHeld) {
-          isHeld = true
-          held.push(() => {
-            isHeld = false
-            upstream.write(bytes)
-          })
-          if (fate === 'hold') void strike(request)
-          return
-        }
-        if (fate === 'break inside') {
-          upstream.write(bytes.subarray(0, bytes.length >> 1), () => {
-            void Promise.resolve(strike(request)).finally(end)
-          })
-          return
-        }
-        if (fate === 'break after') striking.set(frame.readInt32BE(4), request)
-        upstream.write(bytes)
-      })
-      onFrames(upstream, (frame) => {
-        // Behind an answer that is lost no other one arrives.
-        if (isBroken) return
-        const request = striking.get(frame.readInt32BE(0))
-        isBroken = request !== undefined
-        if (request) void Promise.resolve(strike(request)).finally(end)
-        else client.write(framed(withPorts(frame, ports)))
-      })
-    })
-    ports.set(broker.port, await listen(server))
+  for (const { id, port } of cluster.brokers) {
+    const server = createServer((client) => passOn(state, client, { id, port }))
+    state.ports.set(port, await listen(server))
     servers.push(server)
   }
-  const breakConnections = () => {
-    for (const socket of sockets) socket.destroy()
-  }
   return {
-    bootstrap: [...ports.values()].map((port) => `127.0.0.1:${port}`).join(','),
-    count: (apiKey) => counts.get(apiKey) ?? 0,
-    setFate(newDecide, onStrike = () => undefined) {
-      decide = newDecide
-      strike = onStrike
+    bootstrap: [...state.ports.values()].map((port) => `127.0.0.1:${port}`).join(','),
+    count: (apiKey) => state.counts.get(apiKey) ?? 0,
+    setFate(decide, onStrike = () => undefined) {
+      state.decide = decide
+      state.strike = onStrike
     },
     release() {
-      const waiting = held
-      held = []
-      for (const passOn of waiting) passOn()
+      const waiting = state.held
+      state.held = []
+      for (const forward of waiting) forward()
     },
-    breakConnections,
+    breakConnections: () => state.breakConnections(),
     async [Symbol.asyncDispose]() {
-      breakConnections()
+      state.breakConnections()
       for (const server of servers) server.close()
     },
   }
+}
+
+/** One connection of a client, and the one to the broker behind it. */
+function passOn(
+  state: ProxyState,
+  client: Socket,
+  broker: { readonly id: number; readonly port: number },
+): void {
+  const upstream = connect(broker.port, '127.0.0.1')
+  const striking = new Map<number, SeenRequest>()
+  let isHeld = false
+  let isBroken = false
+  const end = () => {
+    client.destroy()
+    upstream.destroy()
+  }
+  const strike = (request: SeenRequest) => void Promise.resolve(state.strike(request)).finally(end)
+  for (const socket of [client, upstream]) {
+    state.sockets.add(socket)
+    socket.on('error', end)
+    socket.on('close', () => {
+      state.sockets.delete(socket)
+      end()
+    })
+  }
+  onFrames(client, (frame) => {
+    const request = seen(state, frame, broker.id)
+    const fate = state.decide(request)
+    const bytes = framed(frame)
+    if (fate === 'break before') strike(request)
+    else if (fate === 'break inside')
+      upstream.write(bytes.subarray(0, bytes.length >> 1), () => strike(request))
+    else if (fate === 'hold' || isHeld) {
+      isHeld = true
+      state.held.push(() => {
+        isHeld = false
+        upstream.write(bytes)
+      })
+      if (fate === 'hold') void state.strike(request)
+    } else {
+      if (fate === 'break after') striking.set(frame.readInt32BE(4), request)
+      upstream.write(bytes)
+    }
+  })
+  onFrames(upstream, (frame) => {
+    // Behind an answer that is lost no other one arrives.
+    if (isBroken) return
+    const request = striking.get(frame.readInt32BE(0))
+    isBroken = request !== undefined
+    if (request) strike(request)
+    else client.write(framed(withPorts(frame, state.ports)))
+  })
+}
+
+function seen({ counts }: ProxyState, frame: Buffer, brokerId: number): SeenRequest {
+  const apiKey = frame.readInt16BE(0)
+  const number = counts.get(apiKey) ?? 0
+  counts.set(apiKey, number + 1)
+  return { apiKey, version: frame.readInt16BE(2), brokerId, number }
 }
 
 function listen(server: Server): Promise<number> {

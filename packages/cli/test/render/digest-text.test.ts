@@ -118,6 +118,41 @@ test('partitions are counted once, and what the last run did not get is told', (
 })
 
 test('a restore says which history it writes, and when its count is a bound', () => {
+  const prepared = preparedRestore()
+  const text = restorePlanText(prepared, PACE)
+  assert.match(
+    text,
+    /\n {2}orders\/3: history 2, the newest, with what both histories have in common below offset 100; restore --as-of-commit 7 /,
+  )
+  assert.doesNotMatch(text, /orders\/4/)
+  assert.match(text, /\n {2}at most 500 records/)
+  assert.match(
+    text,
+    /mode: idempotent, because it was asked for \(.*not against a process that was suspended/,
+  )
+  assert.match(text, /\n {2}Warning: something/)
+  const document = restorePlanDocument(prepared, PACE)
+  assert.equal(document.records_exact, false)
+  assert.deepEqual(
+    document.partitions.map((entry) => [entry.lineage, entry.inherited_end_offset, entry.records_exact]),
+    [
+      [2, 100n, false],
+      [1, 100n, true],
+    ],
+  )
+})
+
+const PACE: RestoreSettings['pace'] = {
+  isResuming: false,
+  concurrentPartitions: 4,
+  recordsPerSec: undefined,
+  bytesPerSec: undefined,
+  transactionMaxBytes: 1,
+  progressIntervalMs: 1,
+}
+
+/** Two partitions, one of them with a second history. */
+function preparedRestore(): PreparedRestore {
   const partition = {
     sourceTopic: 'orders',
     targetTopic: 'copy',
@@ -160,40 +195,10 @@ test('a restore says which history it writes, and when its count is a bound', ()
     batchMaxBytes: new Map(),
     warnings: ['something'],
   }
-  const prepared: PreparedRestore = {
+  return {
     plan,
     target,
     known: undefined,
     openLedger: () => Promise.reject(new Error('a plan opens nothing')),
   }
-  const text = restorePlanText(prepared, PACE)
-  assert.match(
-    text,
-    /\n {2}orders\/3: history 2, the newest, with what both histories have in common below offset 100; restore --as-of-commit 7 /,
-  )
-  assert.doesNotMatch(text, /orders\/4/)
-  assert.match(text, /\n {2}at most 500 records/)
-  assert.match(
-    text,
-    /mode: idempotent, because it was asked for \(.*not against a process that was suspended/,
-  )
-  assert.match(text, /\n {2}Warning: something/)
-  const document = restorePlanDocument(prepared, PACE)
-  assert.equal(document.records_exact, false)
-  assert.deepEqual(
-    document.partitions.map((entry) => [entry.lineage, entry.inherited_end_offset, entry.records_exact]),
-    [
-      [2, 100n, false],
-      [1, 100n, true],
-    ],
-  )
-})
-
-const PACE: RestoreSettings['pace'] = {
-  isResuming: false,
-  concurrentPartitions: 4,
-  recordsPerSec: undefined,
-  bytesPerSec: undefined,
-  transactionMaxBytes: 1,
-  progressIntervalMs: 1,
 }

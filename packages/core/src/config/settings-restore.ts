@@ -28,6 +28,7 @@ const RESUME = 'progress is kept in the repository'
 /** The rows of `restore`. */
 export const RESTORE_SETTINGS: readonly Setting[] = [
   ...targetSettings(),
+  ...mannerSettings(),
   ...choiceOfRecordSettings(),
   ...placeSettings(),
   ...consumerGroupSettings(),
@@ -65,6 +66,22 @@ function targetSettings(): readonly Setting[] {
       'Keep existing topics from deleting what is restored: their retention is off until the restore is done.',
       { default: false },
     ),
+    effective(
+      'restore.produce_timeout_ms',
+      integer(1_000, 3_600_000),
+      'How long a broker may take to replicate what it was sent.',
+      { default: 30_000, unit: 'milliseconds' },
+    ),
+    refused(
+      ['restore.produce_acks', integer(-1, 1), 'Replicas that confirm a write; -1 is all of them.'],
+      'only -1 makes sure that a confirmed record stays',
+      { default: -1 },
+    ),
+  ]
+}
+
+function mannerSettings(): readonly Setting[] {
+  return [
     effective('restore.dry_run', BOOLEAN, 'Show the plan and write nothing.', {
       default: false,
     }),
@@ -85,17 +102,6 @@ function targetSettings(): readonly Setting[] {
       BOOLEAN,
       'Give every record the offset that it had. Into empty topics only, without transactions.',
       { default: false },
-    ),
-    effective(
-      'restore.produce_timeout_ms',
-      integer(1_000, 3_600_000),
-      'How long a broker may take to replicate what it was sent.',
-      { default: 30_000, unit: 'milliseconds' },
-    ),
-    refused(
-      ['restore.produce_acks', integer(-1, 1), 'Replicas that confirm a write; -1 is all of them.'],
-      'only -1 makes sure that a confirmed record stays',
-      { default: -1 },
     ),
   ]
 }

@@ -25,6 +25,8 @@ export interface LedgerState extends LedgerFold {
   readonly restoreId: string
   /** The same request may be restored again and again; counts from 1. */
   readonly generation: number
+  /** When the first entry was written, by the clock of its writer. */
+  readonly openedAtMs: number
 }
 
 /** Who reads and writes a ledger. */
@@ -87,16 +89,11 @@ export class RestoreLedger {
     restoreId: string,
     options: LedgerOptions,
   ): Promise<RestoreLedger> {
-    let read: Awaited<ReturnType<typeof foldEntry>> | null = null
-    for await (const found of readEntries(storage, backupId, restoreId, options.signal)) {
-      read = foldEntry(read?.state ?? null, found, restoreId)
-    }
-    if (!read) {
-      throw new KafkaBackupError('KB_RESTORE_NOT_FOUND', `backup ${backupId} knows no restore ${restoreId}`, {
-        context: { backup: backupId },
-      })
-    }
-    return new RestoreLedger(storage, options, read)
+    return new RestoreLedger(
+      storage,
+      options,
+      await foldEntries(storage, backupId, restoreId, options.signal),
+    )
   }
 
   /** Begins a generation. @throws KB_RESTORE_CONFLICT when another process was faster */
@@ -152,6 +149,32 @@ export class RestoreLedger {
     const key = restoreEntryKey(opened.backupId, restoreId, this.#tip.number + 1n)
     if (await exists(this.#storage, key, signal ? { signal } : {})) throw conflict(key)
   }
+}
+
+/** What a ledger says, for readers. @throws KB_RESTORE_NOT_FOUND, KB_LEDGER_CORRUPT */
+export async function readLedger(
+  storage: StorageBackend,
+  backupId: string,
+  restoreId: string,
+  signal?: AbortSignal,
+): Promise<LedgerState> {
+  return (await foldEntries(storage, backupId, restoreId, signal)).state
+}
+
+async function foldEntries(
+  storage: StorageBackend,
+  backupId: string,
+  restoreId: string,
+  signal?: AbortSignal,
+) {
+  let read: ReturnType<typeof foldEntry> | null = null
+  for await (const found of readEntries(storage, backupId, restoreId, signal)) {
+    read = foldEntry(read?.state ?? null, found, restoreId)
+  }
+  if (read) return read
+  throw new KafkaBackupError('KB_RESTORE_NOT_FOUND', `backup ${backupId} knows no restore ${restoreId}`, {
+    context: { backup: backupId },
+  })
 }
 
 /** All runs of the offset map, in the order in which they were written; one entry of the ledger in memory at a time. */
@@ -232,7 +255,8 @@ function foldEntry(state: LedgerState | null, { entry, sha256 }: ReadEntry, rest
     if (folded.opened.restoreId !== restoreId)
       throw new Error(`it belongs to restore ${folded.opened.restoreId}`)
     const generation = Number(restoreId.slice(KEY_HEX_DIGITS + 1))
-    return { state: { ...folded, restoreId, generation }, tip: { number: entry.number, sha256 } }
+    const openedAtMs = state?.openedAtMs ?? entry.atMs
+    return { state: { ...folded, restoreId, generation, openedAtMs }, tip: { number: entry.number, sha256 } }
   } catch (error) {
     throw new KafkaBackupError(
       'KB_LEDGER_CORRUPT',

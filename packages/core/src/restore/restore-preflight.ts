@@ -1,6 +1,6 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { HeldSetting, RestoreMode } from '../format/restore-ledger.ts'
-import type { Cluster, ClusterDescription, NewTopic } from '../kafka/cluster.ts'
+import type { Cluster, ClusterDescription, NewTopic, TopicOperation } from '../kafka/cluster.ts'
 import type { LedgerState } from '../repository/restore-ledger.ts'
 import type { TransformsById } from '../repository/segment-reader.ts'
 import { retry } from '../runtime/retry.ts'
@@ -112,26 +112,9 @@ async function preflightOnce(
     .map(refuseOwn)
   const held: HeldSetting[] = []
   for (const topic of present) {
-    const own = values.get(topic.targetTopic) ?? new Map<string, string>()
-    const found = description.topics.find((entry) => entry.name === topic.targetTopic)
-    const retention = retentionTrouble(plan, topic, own, {
-      nowMs: options.nowMs,
-      isHolding: options.isHoldingRetention,
-      overrides: overrides.get(topic.targetTopic) ?? new Map(),
-    })
-    const needed = ['read', 'write', 'describe'] as const
-    const isPurging = options.existingTopics === 'purge'
-    refusals.push(
-      ...refuseShape(topic, found, Number(own.get('min.insync.replicas') ?? 1)),
-      ...refuseTimes(topic, own, options.nowMs),
-      ...(options.isResuming ? [] : retention.refusals),
-      ...refuseAccess(topic, operations.get(topic.targetTopic), [
-        ...needed,
-        ...(isPurging ? (['delete'] as const) : []),
-        ...(retention.held.length > 0 ? (['alter_configs'] as const) : []),
-      ]),
-    )
-    held.push(...retention.held)
+    const judged = judgeTopic(plan, topic, options, { description, values, overrides, operations })
+    refusals.push(...judged.refusals)
+    held.push(...judged.held)
   }
   refusals.push(...(await refuseAbsent(cluster, absent, newTopics, options)))
   const partitions = partitionsOf(description)
@@ -152,6 +135,43 @@ async function preflightOnce(
         [...values].filter(([, own]) => own.get('cleanup.policy')?.includes('compact')).map(([name]) => name),
       ),
     },
+  }
+}
+
+interface TargetFacts {
+  readonly description: ClusterDescription
+  readonly values: ReadonlyMap<string, ReadonlyMap<string, string>>
+  readonly overrides: ReadonlyMap<string, ReadonlyMap<string, string>>
+  readonly operations: ReadonlyMap<string, ReadonlySet<TopicOperation>>
+}
+
+/** One topic that exists, but for what it holds. */
+function judgeTopic(
+  plan: RestorePlan,
+  topic: TopicRestorePlan,
+  options: TargetOptions,
+  facts: TargetFacts,
+): { readonly refusals: Refusal[]; readonly held: readonly HeldSetting[] } {
+  const { targetTopic } = topic
+  const own = facts.values.get(targetTopic) ?? new Map<string, string>()
+  const retention = retentionTrouble(plan, topic, own, {
+    nowMs: options.nowMs,
+    isHolding: options.isHoldingRetention,
+    overrides: facts.overrides.get(targetTopic) ?? new Map(),
+  })
+  const needed: TopicOperation[] = ['read', 'write', 'describe']
+  if (options.existingTopics === 'purge') needed.push('delete')
+  if (retention.held.length > 0) needed.push('alter_configs')
+  const found = facts.description.topics.find((entry) => entry.name === targetTopic)
+  return {
+    refusals: [
+      ...refuseShape(topic, found, Number(own.get('min.insync.replicas') ?? 1)),
+      ...refuseTimes(topic, own, options.nowMs),
+      // What an unfinished restore began is held already.
+      ...(options.isResuming ? [] : retention.refusals),
+      ...refuseAccess(topic, facts.operations.get(targetTopic), needed),
+    ],
+    held: retention.held,
   }
 }
 

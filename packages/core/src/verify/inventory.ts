@@ -10,6 +10,8 @@ export interface Inventory {
   readonly commits: readonly bigint[]
   readonly snapshots: readonly bigint[]
   readonly artifacts: ReadonlyMap<string, ObjectEntry>
+  /** Ids of restores that have a ledger, ascending. */
+  readonly restores: ReadonlySet<string>
   /** Objects whose keys say nothing to us. */
   readonly unknown: readonly ObjectEntry[]
   readonly isEmpty: boolean
@@ -25,6 +27,7 @@ export async function takeInventory(
   const artifacts = new Map<string, ObjectEntry>()
   const commits: bigint[] = []
   const snapshots: bigint[] = []
+  const restores = new Set<string>()
   const unknown: ObjectEntry[] = []
   let isEmpty = true
   for await (const entry of storage.list(`${backupId}/`, signal ? { signal } : {})) {
@@ -33,10 +36,11 @@ export async function takeInventory(
     if (!parsed) unknown.push(entry)
     else if (parsed.kind === 'segment' || parsed.kind === 'bundle') segments.set(entry.key, entry)
     else if (parsed.kind === 'artifact') artifacts.set(entry.key, entry)
+    else if (parsed.kind === 'restore') restores.add(parsed.restoreId)
     else if (parsed.kind === 'commit') commits.push(parsed.number)
     else if (parsed.kind === 'snapshot') snapshots.push(parsed.number)
   }
-  return { segments, commits, snapshots, artifacts, unknown, isEmpty }
+  return { segments, commits, snapshots, artifacts, restores, unknown, isEmpty }
 }
 
 /** The partition that a segment's key names; a bundle's key names none. */

@@ -7,6 +7,7 @@ import { type Clock, systemClock } from '../runtime/clock.ts'
 import { runConcurrently } from '../runtime/run-concurrently.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { assertArtifact } from './check-artifact.ts'
+import { checkLedgers } from './check-ledgers.ts'
 import { checkSegment } from './check-segment.ts'
 import { type AffectedPartition, damageFrom, type Finding, isDamageError } from './finding.ts'
 import { type Inventory, partitionOfKey, takeInventory } from './inventory.ts'
@@ -78,6 +79,7 @@ class Validation {
       ...(await logFindings(evidence)),
       ...(await this.#checkSegments(inventory)),
       ...(await this.#checkArtifacts(walk)),
+      ...(await checkLedgers(storage, backupId, inventory.restores, signal)),
       ...this.#foreign(inventory, walk),
       ...this.#orphans(inventory, walk, named),
     ]

@@ -214,7 +214,7 @@ export function answerTargets(): FuzzTarget[] {
       name: `Produce answers, version ${version}`,
       make: damaged(
         (random) => samples.produceAnswer(random, version),
-        (bytes) => produceBatches(answering(bytes), version, [], 1),
+        (bytes) => produceBatches(answering(bytes), version, [], { timeoutMs: 1, transactionalId: null }),
       ),
     })),
     {

@@ -101,8 +101,8 @@ for (const kafkaVersion of KAFKA_VERSIONS) {
       assert.equal(answers.length, 6)
       for (const answer of answers) assert.deepEqual(answer, answers[0])
       assert.deepEqual(answers[0]?.topics[1]?.partitions, [
-        { partition: 0, leader: 1, leaderEpoch: 0 },
-        { partition: 1, leader: 1, leaderEpoch: 0 },
+        { partition: 0, leader: 1, leaderEpoch: 0, inSyncReplicas: 1 },
+        { partition: 1, leader: 1, leaderEpoch: 0, inSyncReplicas: 1 },
       ])
     })
 

@@ -26,7 +26,7 @@ import { batchesIn, fetchAll, fetchOne, linkTo, topicOf } from './real-broker.ts
 const FETCH_VERSIONS = [4, 5, 6, 7, 8, 9, 10, 11, 12]
 const PRODUCE_VERSIONS = [3, 4, 5, 6, 7, 8]
 const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
-const TIMEOUT_MS = 10_000
+const PRODUCING = { timeoutMs: 10_000, transactionalId: null }
 const LARGE_VALUE_BYTES = 3 * 1024 * 1024
 
 const JOBS: readonly FillJob[] = [
@@ -87,7 +87,7 @@ for (const version of KAFKA_VERSIONS) {
       return batch
     }
     const produce = (requestVersion: number, topic: string, partition: number, batch: Buffer) =>
-      produceBatches(link.connection, requestVersion, [{ topic, partition, batch }], TIMEOUT_MS)
+      produceBatches(link.connection, requestVersion, [{ topic, partition, batch }], PRODUCING)
 
     test('every version of Fetch gives the same bytes, of every codec', async () => {
       const answers = []
@@ -324,7 +324,7 @@ for (const version of KAFKA_VERSIONS) {
             { topic: 'others', partition: 1, batch: own('o1') },
             { topic: 'others', partition: 9, batch: own('nowhere') },
           ],
-          TIMEOUT_MS,
+          PRODUCING,
         )
         const answers = produced.map((entry) => [
           entry.topic,
@@ -366,7 +366,7 @@ for (const version of KAFKA_VERSIONS) {
       }
       const skipping = await produce(8, 'sequences', 0, at(3))
       assert.deepEqual([skipping[0]?.errorCode, skipping[0]?.baseOffset], [45, -1n])
-      assert.equal(brokerError(45, 'writing').code, 'KB_TARGET_CHANGED')
+      assert.equal(brokerError(45, 'writing').code, 'KB_TRANSACTION_LOST')
       assert.equal((await fetchOne(link, 12, ['sequences', 0, 0n])).highWatermark, 2n)
     })
 

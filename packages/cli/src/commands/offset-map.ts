@@ -1,0 +1,110 @@
+import {
+  findSource,
+  findTarget,
+  KafkaBackupError,
+  listRestoreIds,
+  type MappedRun,
+  mappedRuns,
+  readLedger,
+  requireBackupId,
+  type StorageBackend,
+} from '@kafka-backup/core'
+import type { Command, CommandContext, CommandResult } from '../command.ts'
+import { openStorage } from '../open-storage.ts'
+import {
+  mapCsv,
+  mapDocument,
+  mapText,
+  restoresDocument,
+  restoresText,
+  sourceAnswer,
+  targetAnswer,
+} from '../render/offset-map-text.ts'
+
+/** Runs that are printed at once; a map with more is asked offset by offset. */
+const SHOWN_RUNS_MAX = 1_000_000
+const PLACE = /^([A-Za-z0-9._-]{1,249})\/([0-9]{1,10}):([0-9]{1,19})$/
+
+/** `kafka-backup offset-map` */
+export const offsetMapCommand: Command = {
+  name: 'offset-map',
+  summary: 'Show where a restore put each offset',
+  description:
+    'Shows which offset of the target each restored record has, exactly: as runs of offsets, as CSV, or for one offset in either direction. The map is kept in the repository by the restore itself.',
+  verb: 'read',
+  options: [
+    { flags: '--restore <id>', description: 'the restore; without it, the newest one' },
+    { flags: '--list', description: 'show the restores of the backup instead' },
+    { flags: '--source <topic/partition:offset>', description: 'where this offset of the source went' },
+    {
+      flags: '--target <topic/partition:offset>',
+      description: 'where the record at this offset of the target came from',
+    },
+    { flags: '--csv', description: 'the map as CSV' },
+  ],
+  examples: [
+    'kafka-backup offset-map --repo file:///var/backups --backup-id daily --list',
+    'kafka-backup offset-map --repo file:///var/backups --backup-id daily \\',
+    '    --source orders/3:1200',
+  ],
+  async run(context) {
+    const storage = openStorage(context)
+    try {
+      return await show(context, storage, requireBackupId(context.loaded.config))
+    } finally {
+      await storage.close()
+    }
+  },
+}
+
+async function show(
+  { options, signal }: CommandContext,
+  storage: StorageBackend,
+  backupId: string,
+): Promise<CommandResult> {
+  const ledgers = await Promise.all(
+    (await listRestoreIds(storage, backupId, signal)).map((id) => readLedger(storage, backupId, id, signal)),
+  )
+  const byAge = ledgers.sort((a, b) => a.openedAtMs - b.openedAtMs)
+  if (options.list === true) {
+    return { document: restoresDocument(backupId, byAge), text: restoresText(byAge), exitCode: 0 }
+  }
+  const wanted = options.restore as string | undefined
+  const ledger = wanted === undefined ? byAge.at(-1) : byAge.find(({ restoreId }) => restoreId === wanted)
+  if (!ledger) {
+    const what = wanted === undefined ? 'was never restored' : `knows no restore ${wanted}`
+    throw new KafkaBackupError('KB_RESTORE_NOT_FOUND', `backup ${backupId} ${what}`)
+  }
+  const runs = () => mappedRuns(storage, backupId, ledger.restoreId, signal)
+  if (options.source !== undefined) {
+    const { place, offset } = placeOf('--source', String(options.source))
+    return { ...sourceAnswer(ledger, place, offset, await findTarget(runs(), place, offset)), exitCode: 0 }
+  }
+  if (options.target !== undefined) {
+    const { place, offset } = placeOf('--target', String(options.target))
+    return { ...targetAnswer(ledger, place, offset, await findSource(runs(), place, offset)), exitCode: 0 }
+  }
+  const all = await gather(runs())
+  const text = options.csv === true ? mapCsv(all) : mapText(ledger, all)
+  return { document: mapDocument(ledger, all), text, exitCode: 0 }
+}
+
+async function gather(runs: AsyncIterable<MappedRun>): Promise<MappedRun[]> {
+  const all: MappedRun[] = []
+  for await (const run of runs) {
+    if (all.length === SHOWN_RUNS_MAX) {
+      throw new KafkaBackupError('KB_USAGE', `the map has more than ${SHOWN_RUNS_MAX} runs`, {
+        hint: 'Ask for single offsets: --source topic/partition:offset',
+      })
+    }
+    all.push(run)
+  }
+  return all
+}
+
+function placeOf(flag: string, text: string) {
+  const [, topic, partition, offset] = PLACE.exec(text) ?? []
+  if (topic === undefined)
+    throw new KafkaBackupError('KB_USAGE', `${flag} must be like orders/3:1200, not "${text}"`)
+  return { place: { topic, partition: Number(partition) }, offset: BigInt(offset ?? 0) }
+}

@@ -1,0 +1,167 @@
+import type { LedgerState, MappedRun, OffsetAnswer, SourceOffset } from '@kafka-backup/core'
+import { renderTable } from './table.ts'
+import { formatTime, plural } from './units.ts'
+
+interface Place {
+  readonly topic: string
+  readonly partition: number
+}
+
+interface Shown {
+  readonly document: unknown
+  readonly text: string
+}
+
+/** The restores of a backup, oldest first. */
+export function restoresText(ledgers: readonly LedgerState[]): string {
+  if (ledgers.length === 0) return 'This backup was never restored.'
+  const rows = ledgers.map((ledger) => [
+    formatTime(ledger.openedAtMs),
+    ledger.restoreId,
+    stateOf(ledger),
+    String(recordsOf(ledger)),
+    `commit ${ledger.opened.commit}`,
+    ledger.opened.clusterId,
+  ])
+  const columns = ['begun', 'restore', 'state', 'records', 'of', 'cluster'].map((title) => ({
+    title,
+    isNumeric: title === 'records',
+  }))
+  return renderTable(columns, rows)
+}
+
+/** The same for programs. */
+export function restoresDocument(backupId: string, ledgers: readonly LedgerState[]) {
+  return {
+    kind: 'restores',
+    version: 1,
+    backup_id: backupId,
+    restores: ledgers.map((ledger) => ({
+      restore_id: ledger.restoreId,
+      state: stateOf(ledger),
+      begun_at: ledger.openedAtMs,
+      cluster_id: ledger.opened.clusterId,
+      commit: ledger.opened.commit,
+      mode: ledger.opened.mode,
+      records: recordsOf(ledger),
+    })),
+  }
+}
+
+function stateOf({ finished }: LedgerState): string {
+  return finished ? finished.outcome : 'unfinished'
+}
+
+function recordsOf({ progress }: LedgerState): number {
+  return [...progress.values()].reduce((sum, { position }) => sum + Number(position), 0)
+}
+
+/** Every run in a line. */
+export function mapText(ledger: LedgerState, runs: readonly MappedRun[]): string {
+  const rows = runs.map((run) => [
+    nameOf(run.source),
+    rangeOf(run.sourceOffset, run.records),
+    nameOf(run.target),
+    rangeOf(run.targetOffset, run.records),
+  ])
+  const columns = ['source', 'offsets', 'target', 'offsets'].map((title) => ({ title }))
+  const head = `Restore ${ledger.restoreId} (${stateOf(ledger)}): ${plural(runs.length, 'run')} of offsets`
+  return `${head}\n${renderTable(columns, rows)}`
+}
+
+/** For programs that read lines. Offsets are inclusive. */
+export function mapCsv(runs: readonly MappedRun[]): string {
+  const head =
+    'source_topic,source_partition,source_first_offset,target_topic,target_partition,target_first_offset,records'
+  const lines = runs.map(({ source, target, sourceOffset, targetOffset, records }) =>
+    [
+      source.topic,
+      source.partition,
+      sourceOffset,
+      target.topic,
+      target.partition,
+      targetOffset,
+      records,
+    ].join(','),
+  )
+  return [head, ...lines].join('\n')
+}
+
+/** The same as JSON. */
+export function mapDocument(ledger: LedgerState, runs: readonly MappedRun[]) {
+  return {
+    kind: 'offset_map',
+    version: 1,
+    backup_id: ledger.opened.backupId,
+    restore_id: ledger.restoreId,
+    state: stateOf(ledger),
+    runs: runs.map((run) => ({
+      source_topic: run.source.topic,
+      source_partition: run.source.partition,
+      lineage: run.source.lineage,
+      source_first_offset: run.sourceOffset,
+      target_topic: run.target.topic,
+      target_partition: run.target.partition,
+      target_first_offset: run.targetOffset,
+      records: run.records,
+    })),
+  }
+}
+
+/** Where one offset of the source went. */
+export function sourceAnswer(ledger: LedgerState, place: Place, offset: bigint, answer: OffsetAnswer): Shown {
+  const { exact, lowestSafe } = answer
+  const where = exact ? `${nameOf(exact)} offset ${exact.offset}` : 'no record of this offset was restored'
+  const safe = lowestSafe.map((entry) => {
+    const from = entry.offset === null ? 'its end' : `offset ${entry.offset}`
+    return `  to miss nothing from there on, read ${nameOf(entry)} from ${from}`
+  })
+  return {
+    text: [`${nameOf(place)} offset ${offset}: ${where}`, ...safe].join('\n'),
+    document: {
+      kind: 'offset_answer',
+      version: 1,
+      restore_id: ledger.restoreId,
+      source: { ...place, offset },
+      target: exact,
+      lowest_safe: lowestSafe.map((entry) => ({
+        topic: entry.topic,
+        partition: entry.partition,
+        offset: entry.offset,
+      })),
+    },
+  }
+}
+
+/** Where one record of the target came from. */
+export function targetAnswer(
+  ledger: LedgerState,
+  place: Place,
+  offset: bigint,
+  found: SourceOffset | null,
+): Shown {
+  const where = found ? `${nameOf(found)} offset ${found.offset}` : 'no record of this restore is there'
+  return {
+    text: `${nameOf(place)} offset ${offset}: ${where}`,
+    document: {
+      kind: 'offset_answer',
+      version: 1,
+      restore_id: ledger.restoreId,
+      target: { ...place, offset },
+      source: found && {
+        topic: found.topic,
+        partition: found.partition,
+        lineage: found.lineage,
+        offset: found.offset,
+      },
+    },
+  }
+}
+
+function nameOf({ topic, partition }: Place): string {
+  return `${topic}/${partition}`
+}
+
+function rangeOf(first: bigint, records: number): string {
+  return records === 1 ? `${first}` : `${first}-${first + BigInt(records) - 1n}`
+}
