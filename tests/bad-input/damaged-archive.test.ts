@@ -9,7 +9,7 @@ import { type Archive, backupArgs, expectComplete, expectExit, restoreArgs } fro
 import { createTopics } from '../harness/new-topics.ts'
 import { runProgram } from '../harness/run-program.ts'
 import { expectSameRecords, readTopics } from '../harness/same-content.ts'
-import { type ErrorDocument, expectError, expectRefused, offsetsOf, treeOf } from './evidence.ts'
+import { type ErrorDocument, expectError, expectRefused, offsetsOf, treeWithoutLedgers } from './evidence.ts'
 import { runWithoutPrivilegedReads } from './other-places.ts'
 
 // Several frames, so that some are written before the damaged one is met.
@@ -205,9 +205,9 @@ async function flipBit(path: string): Promise<void> {
 /** `validate --deep` ends with 4, changes nothing, and names this object. */
 async function expectFinding(archive: Archive, key: string, code: string | RegExp) {
   const place = ['--repo', pathToFileURL(archive.folder).href, '--backup-id', archive.backupId]
-  const before = await treeOf(archive.folder)
+  const before = await treeWithoutLedgers(archive.folder)
   const end = await expectExit(4, ['validate', ...place, '--deep', '--output-format', 'json'])
-  assert.deepEqual(await treeOf(archive.folder), before)
+  assert.deepEqual(await treeWithoutLedgers(archive.folder), before)
   const report = end.json<Findings>()
   assert.equal(report.verdict, 'damaged')
   const finding = report.findings.find((entry) => entry.key === key && entry.severity !== 'note')
@@ -229,9 +229,9 @@ async function expectDamagedRestore(
 }
 
 async function restoreFails(archive: Archive, names: ReadonlyMap<string, string>): Promise<ErrorDocument> {
-  const before = await treeOf(archive.folder)
+  const before = await treeWithoutLedgers(archive.folder)
   const end = await runProgram(restoreArgs(cluster, archive, names))
-  assert.deepEqual(await treeOf(archive.folder), before)
+  assert.deepEqual(await treeWithoutLedgers(archive.folder), before)
   const { error } = end.json<ErrorDocument>()
   const says = [
     /^(?:.|\n)*(?:The target is incomplete|No record was written)/,

@@ -56,6 +56,12 @@ export async function treeOf(folder: string): Promise<Record<string, string>> {
   return tree
 }
 
+/** The same without the ledgers of restores: those of a restore that fails in the middle stay, to go on from. */
+export async function treeWithoutLedgers(folder: string): Promise<Record<string, string>> {
+  const tree = Object.entries(await treeOf(folder))
+  return Object.fromEntries(tree.filter(([path]) => !/^[^/]+\/restores\//.test(path)))
+}
+
 /** First and next offset of every partition of every topic that is not internal. */
 export async function offsetsOf(
   cluster: Pick<KafkaCluster, 'bootstrapServers'>,

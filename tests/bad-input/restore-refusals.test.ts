@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
+import { openCluster } from '@kafka-backup/core'
 import { fillTopics, type KafkaCluster, startKafkaCluster } from '@kafka-backup/testkit'
 import { type Archive, backupArgs, expectExit, restoreArgs } from '../harness/archive.ts'
 import { createTopics } from '../harness/new-topics.ts'
@@ -10,6 +11,7 @@ import { expectRefused, offsetsOf, type Refusal, treeOf } from './evidence.ts'
 
 const RECORDS = 300
 const YEAR_2020_MS = Date.UTC(2020, 0, 1)
+const DAY_MS = 86_400_000
 
 let cluster: KafkaCluster
 let archive: Archive
@@ -26,15 +28,22 @@ before(async () => {
     narrow: { partitions: 1 },
     stamped: { partitions: 1, config: { 'message.timestamp.type': 'LogAppendTime' } },
     shortlived: { partitions: 1, config: { 'retention.ms': '86400000' } },
-    small: { partitions: 1, config: { 'max.message.bytes': '2000' } },
+    small: { partitions: 2, config: { 'max.message.bytes': '2000' } },
+    tiny: { partitions: 2, config: { 'max.message.bytes': '600' } },
+    compacted: { partitions: 2, config: { 'cleanup.policy': 'compact' } },
+    careful: { partitions: 2, config: { 'min.insync.replicas': '2' } },
+    cramped: { partitions: 2, config: { 'retention.bytes': '1000' } },
+    young: { partitions: 2, config: { 'message.timestamp.before.max.ms': '3600000' } },
+    punctual: { partitions: 2, config: { 'message.timestamp.after.max.ms': '1000' } },
   })
   await fillTopics(cluster, [
     { topic: 'orders', records: RECORDS },
-    { topic: 'payments', records: RECORDS },
+    { topic: 'payments', records: RECORDS, nullKeyEvery: 50 },
+    { topic: 'tomorrow', records: RECORDS, beginTimestampMs: Date.now() + DAY_MS },
     { topic: 'history', records: RECORDS, beginTimestampMs: YEAR_2020_MS },
     { topic: 'occupied', records: 1, partition: 1 },
   ])
-  await expectExit(0, backupArgs(cluster, archive, ['orders', 'payments', 'history']))
+  await expectExit(0, backupArgs(cluster, archive, ['orders', 'payments', 'history', 'tomorrow']))
 })
 
 after(() => cluster?.close())
@@ -71,10 +80,14 @@ test('refuses to put two topics into one', async () => {
 })
 
 const unsuitable: readonly (readonly [target: string, source: string, says: string])[] = [
-  ['narrow', 'orders', 'has 1 partition, the backup of orders has 2'],
+  ['narrow', 'orders', 'has 1 partition, the restore of orders needs 2'],
   ['stamped', 'payments', 'message.timestamp.type=LogAppendTime'],
   ['shortlived', 'history', 'retention.ms=86400000'],
-  ['small', 'payments', 'max.message.bytes=2000'],
+  ['compacted', 'payments', 'takes no record without a key'],
+  ['careful', 'payments', 'min.insync.replicas=2'],
+  ['cramped', 'payments', 'retention.bytes=1000'],
+  ['young', 'history', 'message.timestamp.before.max.ms=3600000'],
+  ['punctual', 'tomorrow', 'message.timestamp.after.max.ms=1000'],
   ['absent', 'payments', 'does not exist'],
 ]
 
@@ -86,6 +99,20 @@ for (const [target, source, says] of unsuitable) {
     await refused([...args, '--dry-run'], refusal)
   })
 }
+
+test('refuses a topic whose limit is below a single record', async () => {
+  await refused(restoreArgs(cluster, archive, new Map([['payments', 'tiny']])), {
+    exitCode: 1,
+    code: 'KB_RECORD_TOO_LARGE',
+    says: ['topic tiny has max.message.bytes=600', 'does not fit alone'],
+  })
+})
+
+test('splits batches for a topic whose limit is below the largest batch', async () => {
+  const names = new Map([['payments', 'small']])
+  await expectExit(0, restoreArgs(cluster, archive, names))
+  await expectSameContent(names)
+})
 
 test('refuses a target that holds records, and restores beside it as the hint says', async () => {
   const names = new Map([['orders', 'occupied']])
@@ -117,11 +144,7 @@ test('tells all refusals at once', async () => {
 test('restores into the same topics once nothing speaks against them any more', async () => {
   const { tools } = cluster
   await tools.alterTopicConfig('stamped', { 'message.timestamp.type': 'CreateTime' })
-  await tools.alterTopicConfig('shortlived', { 'retention.ms': '-1' })
-  const names = new Map([
-    ['history', 'shortlived'],
-    ['payments', 'stamped'],
-  ])
+  const names = new Map([['payments', 'stamped']])
   await expectExit(0, restoreArgs(cluster, archive, names))
   await expectSameContent(names)
 })
@@ -150,3 +173,30 @@ async function expectSameContent(names: ReadonlyMap<string, string>): Promise<vo
   const contents = await readTopics(cluster, [...names.keys(), ...names.values()])
   await expectSameRecords(names, contents, contents)
 }
+
+test('holds the retention of a topic when it is told to, and puts it back', async () => {
+  const names = new Map([['history', 'shortlived']])
+  await expectExit(0, [...restoreArgs(cluster, archive, names), '--hold-retention', '--mode', 'idempotent'])
+  const client = openCluster({ bootstrapServers: cluster.bootstrapServers, clientId: 'test-evidence' })
+  try {
+    const overrides = await client.topicOverrides(['shortlived'], ['retention.ms'])
+    assert.equal(overrides.get('shortlived')?.get('retention.ms'), '86400000')
+  } finally {
+    await client.close()
+  }
+})
+
+test('deletes what a topic holds only when it is told so twice, and adds to it when it is told that', async () => {
+  const names = new Map([['orders', 'occupied']])
+  const args = restoreArgs(cluster, archive, names)
+  await refused([...args, '--existing-topics', 'purge'], {
+    exitCode: 2,
+    code: 'KB_USAGE',
+    says: ['All records of occupied', '--yes'],
+  })
+  const before = Object.values(await offsetsOf(cluster)).length
+  await expectExit(0, [...args, '--existing-topics', 'append'])
+  await expectExit(0, [...args, '--existing-topics', 'purge', '--yes'])
+  assert.equal(Object.values(await offsetsOf(cluster)).length, before)
+  await expectSameContent(names)
+})

@@ -77,7 +77,8 @@ test('JSON on stdout is one document, and everything else is on stderr', async (
   for (const [kind, exitCode, args] of runs) {
     const end = await expectExit(exitCode, [...args, '--output-format', 'json'])
     const document = end.json<{ kind: string; version: number }>()
-    assert.deepEqual([document.kind, document.version], [kind, 1])
+    const version = kind === 'restore_plan' || kind === 'restore_report' ? 2 : 1
+    assert.deepEqual([document.kind, document.version], [kind, version])
     assert.equal(end.stdout, `${JSON.stringify(document, null, 2)}\n`, 'one document and one newline')
     assert.doesNotMatch(end.stderr, /^[{}]/m)
     expectPlain(end)

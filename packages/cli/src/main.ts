@@ -7,6 +7,7 @@ import { offsetMapCommand } from './commands/offset-map.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { statusCommand } from './commands/status.ts'
 import { validateCommand } from './commands/validate.ts'
+import { verifyCommand } from './commands/verify.ts'
 import { runCli } from './run-cli.ts'
 
 /** Composition root: the parts and verbs of this program. */
@@ -21,6 +22,7 @@ export async function main(): Promise<void> {
     statusCommand,
     validateCommand,
     offsetMapCommand,
+    verifyCommand,
   ]
   const exitCode = await runCli(registry, commands, process.argv.slice(2))
   // A result that could not be printed has set it already.

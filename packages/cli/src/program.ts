@@ -49,7 +49,6 @@ const PLACE_FLAGS = new Set([
   'repartition',
   'allow-many-to-one',
   'existing-topics',
-  'keep-offsets',
   'resume',
   'verify',
   'dry-run',

@@ -181,6 +181,7 @@ async function run(
     concurrentPartitions: restore.pace.concurrentPartitions,
     transactionMaxBytes: restore.pace.transactionMaxBytes,
     progressIntervalMs: restore.pace.progressIntervalMs,
+    isVerifying: restore.manner.isVerifying,
     isExclusive: restore.manner.existingTopics !== 'append',
     throttle: throttleOf(context),
     clock: context.clock,

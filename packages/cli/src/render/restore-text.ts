@@ -81,6 +81,9 @@ export function restoreReportText(plan: RestorePlan, report: RestoreReport): str
       ? [`${INDENT}${plural(report.recoveries, 'failure')} on the way, gone on after each`]
       : []),
     `${INDENT}checked: every target partition ends where it must`,
+    ...(report.verified
+      ? [`${INDENT}verified: every record was read back and is what the archive holds`]
+      : []),
   ]
   if (report.mode === 'idempotent') lines.push(`${INDENT}mode: idempotent (${IDEMPOTENT_LIMIT})`)
   if (report.createdTopics.length > 0) {
@@ -139,6 +142,13 @@ export function restoreDocument(plan: RestorePlan, report: RestoreReport) {
     stored_bytes: report.storedBytes,
     duration_ms: Math.round(report.durationMs),
     created_topics: report.createdTopics,
+    verified:
+      report.verified?.map(({ topic, partition, records, sha256 }) => ({
+        topic,
+        partition,
+        records,
+        sha256,
+      })) ?? null,
     gaps: report.gaps.map(gapDocument),
     partitions: report.partitions.map((entry) => ({
       topic: entry.topic,

@@ -97,10 +97,9 @@ function mannerSettings(): readonly Setting[] {
       'How records are written exactly once; auto uses transactions where the account may.',
       { default: 'auto' },
     ),
-    effective(
-      'restore.keep_offsets',
-      BOOLEAN,
-      'Give every record the offset that it had. Into empty topics only, without transactions.',
+    refused(
+      ['restore.keep_offsets', BOOLEAN, 'Whether every record gets the offset that it had.'],
+      'it arrives with a later version; offset-map tells the new offset of each record',
       { default: false },
     ),
   ]

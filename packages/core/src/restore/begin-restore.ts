@@ -80,6 +80,20 @@ export async function beginRestore(options: BeginRestoreOptions): Promise<Prepar
   }
 }
 
+/** The plan of a restore that was begun before. @throws KB_RESTORE_CHANGED when the backup no longer gives the same one */
+export async function planOfLedger(
+  storage: StorageBackend,
+  ledger: LedgerState,
+  select: (state: BackupState, window: TimeWindow | null) => RestoreSelection,
+  signal: AbortSignal,
+): Promise<RestorePlan> {
+  const { backupId, commit } = ledger.opened
+  const state = await openExistingBackup(storage, backupId, { signal, asOfCommit: commit })
+  const plan = planRestore(state, select(state, windowBefore(ledger)))
+  assertSamePlan(ledger, plan)
+  return plan
+}
+
 /** Topics that were deleted since, or created again, hold nothing of it any more. */
 async function isStillThere(cluster: Cluster, { begun }: LedgerState): Promise<boolean> {
   if (!begun) return true

@@ -8,10 +8,14 @@ import { producerIdentities } from './producer-identities.ts'
 import { type AttemptOptions, type LaneEnd, RestoreAttempt } from './restore-attempt.ts'
 import type { RestorePlan } from './restore-plan.ts'
 import type { TargetPlan } from './restore-preflight.ts'
+import type { Identities } from './take-over.ts'
+import { type VerifiedPartition, verifyRestore } from './verify-restore.ts'
 
 /** Everything a restore works with. */
 export interface RestoreRunOptions extends Omit<AttemptOptions, 'identities' | 'onWritten' | 'onDurable'> {
   readonly target: TargetPlan
+  /** Read everything back and compare it before the restore counts as finished. */
+  readonly isVerifying: boolean
 }
 
 /** What a restore did. */
@@ -37,10 +41,16 @@ export interface RestoreReport {
   readonly createdTopics: readonly string[]
   readonly gaps: RestorePlan['gaps']
   readonly partitions: readonly LaneEnd[]
+  /** Content that was read back and compared; null: that was not asked for. */
+  readonly verified: readonly VerifiedPartition[] | null
 }
 
 const ATTEMPT_RETRY: RetryPolicy = { firstDelayMs: 200, maxDelayMs: 5_000, giveUpAfterMs: 300_000 }
+const ABANDON_MS = 5_000
 const END_RETRY: RetryPolicy = { firstDelayMs: 100, maxDelayMs: 1_000, giveUpAfterMs: 30_000 }
+
+/** How often a comparison tells how far it is. */
+const PROGRESS_EVERY_RECORDS = 10_000
 
 /**
  * Executes a plan whose preflight passed and whose ledger is open: prepares the target, writes every record that is not there
@@ -57,6 +67,7 @@ export async function runRestore(options: RestoreRunOptions): Promise<RestoreRep
     await begin(options)
     const { ends, recoveries } = await writeAll(options, progress.onWritten)
     await assertEnds(options, ends)
+    const verified = options.isVerifying ? await verify(options) : null
     await releaseTarget(options.cluster, ledger.state.opened.heldSettings)
     const records = ends.reduce((sum, end) => sum + Number(end.position), 0)
     assertAsPlanned(plan, records)
@@ -86,9 +97,10 @@ export async function runRestore(options: RestoreRunOptions): Promise<RestoreRep
       createdTopics: ledger.state.opened.createdTopics,
       gaps: plan.gaps,
       partitions: ends,
+      verified,
     }
   } catch (error) {
-    throw withResumeHint(options.signal.aborted ? options.signal.reason : error)
+    throw withResumeHint(options, options.signal.aborted ? options.signal.reason : error)
   }
 }
 
@@ -142,9 +154,10 @@ async function writeAll(
       try {
         return { ends: await attempt.run(own), recoveries: failures }
       } catch (failure) {
+        own = attempt.identity ?? own
         signal.throwIfAborted()
         const error = toKafkaBackupError(failure)
-        own = await nextIdentity(options, error, attempt.identity ?? own)
+        own = await nextIdentity(options, error, own)
         if (clock.monotonicMs() - lastProgressMs > ATTEMPT_RETRY.giveUpAfterMs) throw error
         failures++
         inARow++
@@ -152,9 +165,18 @@ async function writeAll(
         await clock.sleep(backoffDelayMs(ATTEMPT_RETRY, inARow), signal)
       }
     }
+  } catch (error) {
+    await abandon(identities, own)
+    throw error
   } finally {
     identities.coordinator?.close()
   }
+}
+
+/** What is open is aborted, if that is quick: until it is, readers of committed records wait behind it. */
+async function abandon({ coordinator }: Identities, own: ProducerIdentity | null): Promise<void> {
+  if (!coordinator || own === null) return
+  await coordinator.end(own, false, AbortSignal.timeout(ABANDON_MS)).catch(() => undefined)
 }
 
 /** The identity to go on with after a failure. @throws the failure when it will not pass, or another process goes on */
@@ -236,16 +258,39 @@ function assertAsPlanned(plan: RestorePlan, records: number): void {
 }
 
 /** Whoever reads the failure must neither take the part for the whole nor delete what can be continued. */
-function withResumeHint(failure: unknown): KafkaBackupError {
+function withResumeHint({ plan, ledger }: RestoreRunOptions, failure: unknown): KafkaBackupError {
   const error = toKafkaBackupError(failure)
   const { code, context } = error
-  const isGoingOn =
-    code === 'KB_PRODUCER_FENCED' || code === 'KB_RESTORE_CONFLICT' || code === 'KB_TARGET_CHANGED'
-  if (isGoingOn) return error
-  const hint =
-    code === 'KB_INTERRUPTED' || error.retryable
-      ? 'Go on with the same command and --resume.'
-      : `${error.hint} Then go on with the same command and --resume.`
-  const message = `${error.message}. The target is incomplete`
+  const isFinal = [
+    'KB_PRODUCER_FENCED',
+    'KB_RESTORE_CONFLICT',
+    'KB_TARGET_CHANGED',
+    'KB_VALIDATION_FAILED',
+  ].includes(code)
+  if (isFinal) return error
+  const known = [...ledger.state.progress.values()].reduce((sum, { position }) => sum + position, 0n)
+  const isQuiet = code === 'KB_INTERRUPTED' || error.retryable
+  const goOn = 'o on with the same command and --resume.'
+  const hint = isQuiet ? `G${goOn}` : `${error.hint} Then g${goOn}`
+  const planned = plan.isExact ? `${plan.records}` : `at most ${plan.records}`
+  const message = `${error.message}. The target is incomplete: ${known} of ${planned} records are there for good`
   return new KafkaBackupError(code, message, { context, cause: error.cause ?? error, hint })
+}
+
+async function verify(options: RestoreRunOptions): Promise<VerifiedPartition[]> {
+  const { plan, ledger, observe } = options
+  let records = 0
+  const onVerified = (more: number): void => {
+    records += more
+    if (records % PROGRESS_EVERY_RECORDS !== 0) return
+    const progress = {
+      records,
+      rawBytes: 0,
+      storedBytes: 0,
+      doneOffsets: records,
+      totalOffsets: plan.records,
+    }
+    observe({ type: 'progressed', progress })
+  }
+  return verifyRestore({ ...options, backupId: plan.backupId, restoreId: ledger.state.restoreId, onVerified })
 }
