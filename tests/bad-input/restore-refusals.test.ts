@@ -29,6 +29,7 @@ before(async () => {
     stamped: { partitions: 1, config: { 'message.timestamp.type': 'LogAppendTime' } },
     shortlived: { partitions: 1, config: { 'retention.ms': '86400000' } },
     small: { partitions: 2, config: { 'max.message.bytes': '2000' } },
+    tomorrow: { partitions: 1, config: { 'message.timestamp.after.max.ms': '9223372036854775807' } },
     tiny: { partitions: 2, config: { 'max.message.bytes': '600' } },
     compacted: { partitions: 2, config: { 'cleanup.policy': 'compact' } },
     careful: { partitions: 2, config: { 'min.insync.replicas': '2' } },
