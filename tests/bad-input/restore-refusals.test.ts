@@ -28,7 +28,7 @@ before(async () => {
     narrow: { partitions: 1 },
     stamped: { partitions: 1, config: { 'message.timestamp.type': 'LogAppendTime' } },
     shortlived: { partitions: 1, config: { 'retention.ms': '86400000' } },
-    small: { partitions: 2, config: { 'max.message.bytes': '2000' } },
+    small: { partitions: 1, config: { 'max.message.bytes': '2000' } },
     tomorrow: { partitions: 1, config: { 'message.timestamp.after.max.ms': '9223372036854775807' } },
     tiny: { partitions: 2, config: { 'max.message.bytes': '600' } },
     compacted: { partitions: 2, config: { 'cleanup.policy': 'compact' } },
