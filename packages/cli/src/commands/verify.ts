@@ -4,12 +4,14 @@ import {
   listRestoreIds,
   openCluster,
   planOfLedger,
+  type RestorePlan,
   readLedger,
   requestOfDocument,
   requireBackupId,
   requireCluster,
   restoreSelectionOf,
   type StorageBackend,
+  type VerifiedPartition,
   verifyRestore,
 } from '@kafka-backup/core'
 import { chosenTopics } from '../chosen-topics.ts'
@@ -54,7 +56,7 @@ export const verifyCommand: Command = {
 }
 
 async function compare(context: CommandContext, storage: StorageBackend): Promise<CommandResult> {
-  const { loaded, registry, clock, observe, signal, options } = context
+  const { loaded, registry, clock, signal, options } = context
   const backupId = requireBackupId(loaded.config)
   const target = requireCluster(loaded.config, 'target')
   const security = target.security ? { security: target.security } : {}
@@ -62,23 +64,8 @@ async function compare(context: CommandContext, storage: StorageBackend): Promis
   try {
     const { clusterId } = await cluster.describe([])
     const ledger = await chosenLedger(storage, backupId, clusterId, { wanted: options.restore, signal })
-    const request = requestOfDocument(ledger.opened.request)
-    const patterns = {
-      include: request.includeTopics.length > 0 ? request.includeTopics : ['*'],
-      exclude: request.excludeTopics,
-      includeInternal: true,
-    }
-    const plan = await planOfLedger(
-      storage,
-      ledger,
-      (state, window) => {
-        const topics = chosenTopics(patterns, [...state.topics.keys()], `in backup ${backupId}`)
-        return restoreSelectionOf(request, state, { topics, window })
-      },
-      signal,
-    )
+    const plan = await planAgain(storage, ledger, signal)
     const beganMs = clock.monotonicMs()
-    let records = 0
     const partitions = await verifyRestore({
       storage,
       backupId,
@@ -90,39 +77,62 @@ async function compare(context: CommandContext, storage: StorageBackend): Promis
       signal,
       plan,
       restoreId: ledger.restoreId,
-      onVerified(more) {
-        records += more
-        if (records % PROGRESS_EVERY_RECORDS !== 0) return
-        const progress = {
-          records,
-          rawBytes: 0,
-          storedBytes: 0,
-          doneOffsets: records,
-          totalOffsets: plan.records,
-        }
-        observe({ type: 'progressed', progress })
-      },
+      onVerified: trackProgress(context, plan.records),
     })
-    const durationMs = clock.monotonicMs() - beganMs
-    return {
-      document: {
-        kind: 'verification_report',
-        version: 1,
-        backup_id: backupId,
-        restore_id: ledger.restoreId,
-        cluster_id: clusterId,
-        outcome: 'complete',
-        records,
-        duration_ms: Math.round(durationMs),
-        partitions: partitions.map(({ topic, partition, records: own, sha256 }) => {
-          return { topic, partition, records: own, sha256 }
-        }),
-      },
-      text: `Complete    ${plural(records, 'record')} of restore ${ledger.restoreId} are in the target as they are in the archive · ${formatDuration(durationMs)}`,
-      exitCode: 0,
-    }
+    return resultOf(ledger, partitions, clock.monotonicMs() - beganMs)
   } finally {
     await cluster.close()
+  }
+}
+
+/** What the restore was asked for, against the backup as it was then. */
+function planAgain(storage: StorageBackend, ledger: LedgerState, signal: AbortSignal): Promise<RestorePlan> {
+  const request = requestOfDocument(ledger.opened.request)
+  const { includeTopics: include, excludeTopics: exclude, backupId } = request
+  const patterns = { include: include.length > 0 ? include : ['*'], exclude, includeInternal: true }
+  return planOfLedger(
+    storage,
+    ledger,
+    (state, window) => {
+      const topics = chosenTopics(patterns, [...state.topics.keys()], `in backup ${backupId}`)
+      return restoreSelectionOf(request, state, { topics, window })
+    },
+    signal,
+  )
+}
+
+function trackProgress({ observe }: CommandContext, totalOffsets: number): (records: number) => void {
+  let records = 0
+  return (more) => {
+    records += more
+    if (records % PROGRESS_EVERY_RECORDS !== 0) return
+    const progress = { records, rawBytes: 0, storedBytes: 0, doneOffsets: records, totalOffsets }
+    observe({ type: 'progressed', progress })
+  }
+}
+
+function resultOf(
+  ledger: LedgerState,
+  partitions: readonly VerifiedPartition[],
+  durationMs: number,
+): CommandResult {
+  const records = partitions.reduce((sum, entry) => sum + entry.records, 0)
+  return {
+    document: {
+      kind: 'verification_report',
+      version: 1,
+      backup_id: ledger.opened.backupId,
+      restore_id: ledger.restoreId,
+      cluster_id: ledger.opened.clusterId,
+      outcome: 'complete',
+      records,
+      duration_ms: Math.round(durationMs),
+      partitions: partitions.map(({ topic, partition, records: own, sha256 }) => {
+        return { topic, partition, records: own, sha256 }
+      }),
+    },
+    text: `Complete    ${plural(records, 'record')} of restore ${ledger.restoreId} are in the target as they are in the archive · ${formatDuration(durationMs)}`,
+    exitCode: 0,
   }
 }
 
