@@ -86,6 +86,27 @@ export function defineRestoreKills(version: KafkaVersion): void {
       await expectCopiesEqual(bench.cluster, own)
     })
 
+    test('without transactions kill -9 of it and of the broker leave every record once too', async (t) => {
+      const random = seededRandom(SEED + 2)
+      const names = renamed(ROUND_TOPICS, 'idempotent')
+      const args = ['--mode', 'idempotent']
+      let hits = 0
+      for (let kill = 0; kill < Math.ceil(KILLS / 5); kill++) {
+        const shot = {
+          apiKey: REQUEST.produce,
+          number: 4 + random.below(20),
+          fate: FATES[kill % 3] ?? 'break after',
+        }
+        const end = await killAt(bench, names, shot, kill % 2 === 1, args)
+        if (end.signal === 'SIGKILL') hits++
+      }
+      const end = await expectExit(0, [...roundArgs(bench, names), ...args, '--verify'])
+      assert.equal(end.json<{ mode: string }>().mode, 'idempotent')
+      t.diagnostic(`${hits} kills`)
+      assert.ok(hits > 0, 'it was killed while it wrote')
+      await expectCopiesEqual(bench.cluster, [names])
+    })
+
     test('a restore that has finished is reported by --resume, and nothing is written', async () => {
       const names = renamed(ROUND_TOPICS, 'finished')
       await expectExit(0, roundArgs(bench, names))

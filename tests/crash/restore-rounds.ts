@@ -89,6 +89,7 @@ export async function shoot(
   names: ReadonlyMap<string, string>,
   shot: Shot,
   hit: (program: RunningProgram) => Promise<void> | void,
+  more: readonly string[] = [],
 ): Promise<{ readonly program: RunningProgram; readonly wasHit: boolean }> {
   const begin = bench.proxy.count(shot.apiKey)
   let onHit: () => void = () => undefined
@@ -108,7 +109,7 @@ export async function shoot(
       onHit()
     },
   )
-  program = startProgram(roundArgs(bench, names))
+  program = startProgram([...roundArgs(bench, names), ...more])
   await Promise.race([struck, program.ended])
   if (wasHit) await struck
   bench.proxy.setFate(() => 'pass')
@@ -121,12 +122,14 @@ export async function killAt(
   names: ReadonlyMap<string, string>,
   shot: Shot,
   withBroker: boolean,
+  more: readonly string[] = [],
 ): Promise<ProgramEnd> {
   const broker = bench.cluster.broker(1)
-  const { program, wasHit } = await shoot(bench, names, shot, async ({ child }) => {
+  const kill = async ({ child }: RunningProgram): Promise<void> => {
     child.kill('SIGKILL')
     if (withBroker) await broker.kill()
-  })
+  }
+  const { program, wasHit } = await shoot(bench, names, shot, kill, more)
   const end = await program.ended
   if (wasHit && withBroker) await broker.start()
   return end

@@ -7,6 +7,8 @@ export interface RateLimit {
   readonly burstUnits?: number
 }
 
+const ROUNDING_UNITS = 1e-6
+
 /**
  * Holds whoever takes more units than the rate allows (a token bucket). Takers are served in their order; one that needs more than
  * the burst takes a debt, which those behind it wait for.
@@ -40,7 +42,8 @@ export class RateLimiter {
     const gained = ((nowMs - this.#lastMs) / 1000) * unitsPerSec
     this.#available = Math.min(burstUnits, this.#available + gained)
     this.#lastMs = nowMs
-    if (this.#available <= 0) {
+    // What rounding leaves of a debt is none: sleeping for it would not move the clock.
+    if (this.#available < -ROUNDING_UNITS) {
       await this.#clock.sleep((-this.#available / unitsPerSec) * 1000, signal)
       return this.#wait(units, signal)
     }
