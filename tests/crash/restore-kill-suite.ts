@@ -86,6 +86,23 @@ export function defineRestoreKills(version: KafkaVersion): void {
       await expectCopiesEqual(bench.cluster, own)
     })
 
+    test('a process that was suspended before its first record changes nothing when another restore was begun instead', async () => {
+      const names = renamed(ROUND_TOPICS, 'abandoned')
+      const shot: Shot = { apiKey: REQUEST.produce, number: 0, fate: 'hold' }
+      const { program, wasHit } = await shoot(bench, names, shot, ({ child }) => {
+        child.kill('SIGSTOP')
+      })
+      assert.ok(wasHit)
+      await expectExit(
+        0,
+        roundArgs(bench, names).filter((arg) => arg !== '--resume'),
+      )
+      bench.proxy.release()
+      program.child.kill('SIGCONT')
+      assert.equal((await program.ended).exitCode, 5)
+      await expectCopiesEqual(bench.cluster, [names])
+    })
+
     test('without transactions kill -9 of it and of the broker leave every record once too', async (t) => {
       const random = seededRandom(SEED + 2)
       const names = renamed(ROUND_TOPICS, 'idempotent')

@@ -43,7 +43,7 @@ export {
 export { openBackup, openExistingBackup } from './repository/open-backup.ts'
 export { type LedgerState, listRestoreIds, RestoreLedger, readLedger } from './repository/restore-ledger.ts'
 export { beginRestore, type PreparedRestore, planOfLedger } from './restore/begin-restore.ts'
-export { transactionalIdOf } from './restore/producer-identities.ts'
+export { fenceRestore, transactionalIdOf } from './restore/producer-identities.ts'
 export type { RestorePlan } from './restore/restore-plan.ts'
 export { purgedTopics, type TargetPlan } from './restore/restore-preflight.ts'
 export type { RestoreRequest } from './restore/restore-request.ts'

@@ -2,6 +2,7 @@ import {
   beginRestore,
   type Cluster,
   type ClusterSettings,
+  fenceRestore,
   mayUseTransactions,
   openCluster,
   type PreparedRestore,
@@ -123,6 +124,10 @@ function prepare(
           },
           context.signal,
         ),
+    },
+    fence: (ledger) => {
+      const { clock, signal } = context
+      return fenceRestore({ cluster, clientId: CLIENT_ID, clock, signal, ...securityOf(target) }, ledger)
     },
     isResuming: pace.isResuming,
     clock: context.clock,

@@ -48,7 +48,8 @@ export function restoresDocument(backupId: string, ledgers: readonly LedgerState
   }
 }
 
-function stateOf({ finished }: LedgerState): string {
+function stateOf({ finished, isAbandoned }: LedgerState): string {
+  if (isAbandoned) return 'abandoned'
   return finished ? finished.outcome : 'unfinished'
 }
 

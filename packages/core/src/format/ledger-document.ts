@@ -14,7 +14,14 @@ import {
   topicName,
   writerId,
 } from './document-fields.ts'
-import type { LedgerContent, LedgerEntry, LedgerEntryBase, OffsetRun, TargetPlace } from './restore-ledger.ts'
+import type {
+  LedgerContent,
+  LedgerEntry,
+  LedgerEntryBase,
+  OffsetRun,
+  OpenedEntry,
+  TargetPlace,
+} from './restore-ledger.ts'
 
 const FORMAT = 'kafka-backup-restore'
 const RUN_PARTS = 4
@@ -96,12 +103,14 @@ const finishedSchema = z.object({
   records: count,
   partitions: listOf(z.object({ ...place, position: offsetString, next_offset: offsetString })),
 })
+const abandonedSchema = z.object({ ...base, type: z.literal('abandoned') })
 const SCHEMAS = {
   opened: openedSchema,
   begun: begunSchema,
   claimed: claimedSchema,
   progress: progressSchema,
   finished: finishedSchema,
+  abandoned: abandonedSchema,
 } as const
 
 /** The bytes of an entry and their digest, which the next entry names. */
@@ -174,6 +183,8 @@ function contentFields(entry: LedgerContent): { readonly [key: string]: JsonValu
       }
     case 'finished':
       return { outcome: entry.outcome, records: entry.records, partitions: entry.partitions.map(reached) }
+    case 'abandoned':
+      return {}
   }
 }
 
@@ -213,7 +224,7 @@ export function decodeLedgerEntry(bytes: Buffer): LedgerEntry {
 }
 
 function decodeFields(parsed: Record<string, unknown>): LedgerEntry {
-  const type = z.enum(['opened', 'begun', 'claimed', 'progress', 'finished']).parse(parsed.type)
+  const type = z.enum(['opened', 'begun', 'claimed', 'progress', 'finished', 'abandoned']).parse(parsed.type)
   const fields = SCHEMAS[type].strict().parse(parsed)
   const own: LedgerEntryBase = {
     number: fields.number,
@@ -229,23 +240,7 @@ type Fields = z.output<(typeof SCHEMAS)[keyof typeof SCHEMAS]>
 function contentOf(fields: Fields): LedgerContent {
   switch (fields.type) {
     case 'opened':
-      return {
-        type: 'opened',
-        backupId: fields.backup_id,
-        restoreId: fields.restore_id,
-        request: fields.request as JsonValue,
-        requestSha256: fields.request_sha256,
-        commit: fields.commit,
-        commitSha256: fields.commit_sha256,
-        fromMs: fields.from,
-        toMs: fields.to,
-        planSha256: fields.plan_sha256,
-        clusterId: fields.cluster_id,
-        mode: fields.mode,
-        sources: fields.sources,
-        createdTopics: fields.created_topics,
-        heldSettings: fields.held_settings,
-      }
+      return openedOf(fields)
     case 'begun':
       return {
         type: 'begun',
@@ -284,5 +279,27 @@ function contentOf(fields: Fields): LedgerContent {
           nextOffset: own.next_offset,
         })),
       }
+    case 'abandoned':
+      return { type: 'abandoned' }
+  }
+}
+
+function openedOf(fields: z.output<typeof openedSchema>): OpenedEntry {
+  return {
+    type: 'opened',
+    backupId: fields.backup_id,
+    restoreId: fields.restore_id,
+    request: fields.request as JsonValue,
+    requestSha256: fields.request_sha256,
+    commit: fields.commit,
+    commitSha256: fields.commit_sha256,
+    fromMs: fields.from,
+    toMs: fields.to,
+    planSha256: fields.plan_sha256,
+    clusterId: fields.cluster_id,
+    mode: fields.mode,
+    sources: fields.sources,
+    createdTopics: fields.created_topics,
+    heldSettings: fields.held_settings,
   }
 }

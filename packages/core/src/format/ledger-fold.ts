@@ -22,6 +22,8 @@ export interface LedgerFold {
   /** By `topic/partition` of the target. */
   readonly progress: ReadonlyMap<string, LaneProgress>
   readonly finished: FinishedEntry | null
+  /** Nobody goes on with it. */
+  readonly isAbandoned: boolean
 }
 
 /**
@@ -31,9 +33,9 @@ export interface LedgerFold {
 export function foldLedger(state: LedgerFold | null, entry: LedgerEntry): LedgerFold {
   if (state === null) {
     require(entry.type === 'opened', `the first entry is "${entry.type}"`)
-    return { opened: entry, begun: null, claims: [], progress: new Map(), finished: null }
+    return { opened: entry, begun: null, claims: [], progress: new Map(), finished: null, isAbandoned: false }
   }
-  require(state.finished === null, 'an entry follows the end')
+  require(state.finished === null && !state.isAbandoned, 'an entry follows the end')
   switch (entry.type) {
     case 'opened':
       throw new Error('it is opened twice')
@@ -50,6 +52,8 @@ export function foldLedger(state: LedgerFold | null, entry: LedgerEntry): Ledger
     case 'finished':
       require(state.claims.length > 0, 'it is finished before it is claimed')
       return { ...state, finished: entry }
+    case 'abandoned':
+      return { ...state, isAbandoned: true }
   }
 }
 

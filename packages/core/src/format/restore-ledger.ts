@@ -109,8 +109,19 @@ export interface FinishedEntry {
   readonly partitions: readonly (TargetPlace & { readonly position: bigint; readonly nextOffset: bigint })[]
 }
 
+/** The last entry of a restore that nobody goes on with: another one of the same request was begun instead. */
+export interface AbandonedEntry {
+  readonly type: 'abandoned'
+}
+
 /** What an entry says, without its place in the ledger. */
-export type LedgerContent = OpenedEntry | BegunEntry | ClaimedEntry | ProgressEntry | FinishedEntry
+export type LedgerContent =
+  | OpenedEntry
+  | BegunEntry
+  | ClaimedEntry
+  | ProgressEntry
+  | FinishedEntry
+  | AbandonedEntry
 
 /** One object `restores/{restore}/{number}.json`; see docs/format/restore.md. */
 export type LedgerEntry = LedgerEntryBase & LedgerContent

@@ -21,6 +21,8 @@ export interface BeginRestoreOptions {
   /** What the request means for a backup; its patterns are looked up there. @throws KB_TOPIC_NOT_FOUND, KB_USAGE */
   readonly select: (state: BackupState, window: TimeWindow | null) => RestoreSelection
   readonly target: Omit<TargetOptions, 'unfinished' | 'isResuming' | 'storage' | 'nowMs' | 'signal'>
+  /** Makes every request of a restore that is abandoned fail; where it used no transactions there is nothing to do. */
+  readonly fence: (ledger: LedgerState) => Promise<void>
   /** Go on with an unfinished restore of the same request. */
   readonly isResuming: boolean
   readonly clock: Clock
@@ -51,7 +53,9 @@ export async function beginRestore(options: BeginRestoreOptions): Promise<Prepar
   const { clusterId } = await cluster.describe([])
   const key = { requestSha256: requestSha256(request), clusterId }
   const last = await RestoreLedger.find(storage, backupId, key, { signal, writer, clock })
-  const known = last && options.isResuming && (await isStillThere(cluster, last.state)) ? last : undefined
+  const isLeft = last !== undefined && last.state.finished === null && !last.state.isAbandoned
+  const isKnown = options.isResuming && last !== undefined && !last.state.isAbandoned
+  const known = isKnown && (await isStillThere(cluster, last.state)) ? last : undefined
   const window = known ? windowBefore(known.state) : resolveWindow(request, clock.nowMs())
   const state = await openExistingBackup(storage, backupId, {
     signal,
@@ -61,7 +65,7 @@ export async function beginRestore(options: BeginRestoreOptions): Promise<Prepar
   if (known) assertSamePlan(known.state, plan)
   const target = await preflightRestore(cluster, plan, {
     ...options.target,
-    unfinished: known?.state ?? (last?.state.finished ? undefined : last?.state),
+    unfinished: known?.state ?? (isLeft ? last.state : undefined),
     isResuming: known !== undefined,
     storage,
     nowMs: clock.nowMs(),
@@ -73,6 +77,11 @@ export async function beginRestore(options: BeginRestoreOptions): Promise<Prepar
     known,
     async openLedger() {
       if (known) return known
+      // Whoever slept through this finds the end of its ledger, and its transactions fenced.
+      if (isLeft) {
+        await last.append({ type: 'abandoned' }, signal)
+        await options.fence(last.state)
+      }
       const generation = (last?.state.generation ?? 0) + 1
       const opened = openedEntry({ plan, target, request, clusterId })
       return RestoreLedger.open(storage, opened, generation, { writer, clock, signal })

@@ -62,3 +62,14 @@ function newProducerId({ cluster, clientId, security, clock, signal }: IdentityO
     { policy: TRANSIENT_RETRY, clock, signal },
   )
 }
+
+/** Takes the producer of a restore away from whoever may still have it. */
+export async function fenceRestore(options: IdentityOptions, ledger: LedgerState): Promise<void> {
+  const { coordinator } = producerIdentities(options, ledger)
+  if (!coordinator) return
+  try {
+    await coordinator.init(null, options.signal)
+  } finally {
+    coordinator.close()
+  }
+}

@@ -127,6 +127,7 @@ describe('the ledger of a restore', () => {
     ['progress before a claim', [BEGUN, PROGRESS]],
     ['a second begin', [BEGUN, BEGUN]],
     ['anything behind the end', [BEGUN, CLAIMED, FINISHED, CLAIMED]],
+    ['anything behind its giving up', [{ type: 'abandoned' }, BEGUN]],
     ['the same progress again', [BEGUN, CLAIMED, PROGRESS, PROGRESS]],
   ] as const) {
     it(`does not take ${what}`, async () => {
