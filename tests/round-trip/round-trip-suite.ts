@@ -27,7 +27,7 @@ interface BackupDocument {
 
 interface RestoreDocument {
   readonly records: number
-  readonly partitions: readonly { readonly source_topic: string; readonly reencoded_batches: number }[]
+  readonly partitions: readonly { readonly topic: string; readonly reencoded_batches: number }[]
 }
 
 const TOPICS = KINDS.map(({ topic }) => topic)
@@ -77,7 +77,7 @@ export function describeRoundTrip(version: KafkaVersion, options: RoundTripOptio
       )
       // Without these the topics were not what they are meant to be.
       for (const topic of ['compacted', 'append-time', 'shortened']) {
-        const own = report.partitions.filter((entry) => entry.source_topic === topic)
+        const own = report.partitions.filter((entry) => entry.topic === `${topic}-daily`)
         assert.ok(
           own.some((entry) => entry.reencoded_batches > 0),
           `${topic} was encoded again`,

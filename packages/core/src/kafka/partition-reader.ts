@@ -137,8 +137,13 @@ class LeaderLink {
     const response = await fetchBatches(link.connection, version, request)
     try {
       const [answer] = response.partitions
-      if (!answer)
-        throw new KafkaBackupError('KB_BROKER_ERROR', `Fetch: no answer for ${partitionName(this.#range)}`)
+      if (!answer) {
+        // A broker that has just started may not know the topic's id yet.
+        throw new KafkaBackupError(
+          'KB_BROKER_TRANSIENT',
+          `Fetch: no answer for ${partitionName(this.#range)}`,
+        )
+      }
       if (answer.errorCode !== 0) {
         throw brokerError(
           answer.errorCode,
