@@ -9,6 +9,8 @@ export interface StoredBatch {
   readonly baseOffset: bigint
   readonly lastOffset: bigint
   readonly recordCount: number
+  /** A marker of a transaction. */
+  readonly isControl: boolean
   readonly segment: string
 }
 
@@ -24,6 +26,8 @@ export interface CommitDocument {
 const BATCH_LENGTH_AT = 8
 const BATCH_OVERHEAD_BYTES = 12
 const MAGIC_AT = 16
+const ATTRIBUTES_AT = 21
+const CONTROL_BIT = 0x20
 const LAST_OFFSET_DELTA_AT = 23
 const RECORD_COUNT_AT = 57
 
@@ -102,7 +106,9 @@ export function parseBatches(bytes: Buffer, segment: string): StoredBatch[] {
     assert.equal(bytes[at + MAGIC_AT], 2, `${segment}: a record batch begins at ${at}`)
     const baseOffset = bytes.readBigInt64BE(at)
     const lastOffset = baseOffset + BigInt(bytes.readInt32BE(at + LAST_OFFSET_DELTA_AT))
-    batches.push({ baseOffset, lastOffset, recordCount: bytes.readInt32BE(at + RECORD_COUNT_AT), segment })
+    const isControl = (bytes.readInt16BE(at + ATTRIBUTES_AT) & CONTROL_BIT) !== 0
+    const recordCount = bytes.readInt32BE(at + RECORD_COUNT_AT)
+    batches.push({ baseOffset, lastOffset, recordCount, isControl, segment })
     at += BATCH_OVERHEAD_BYTES + bytes.readInt32BE(at + BATCH_LENGTH_AT)
   }
   assert.equal(at, bytes.length, `${segment} ends with a whole batch`)
