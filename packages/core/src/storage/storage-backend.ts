@@ -25,6 +25,16 @@ export interface ByteRange {
   readonly end: number
 }
 
+/** What a store says of the bucket or container that the repository is in; 'unknown' where it cannot be asked or may not be. */
+export interface PlaceFacts {
+  /** Whether replaced and deleted objects are kept as versions. */
+  readonly versioning: 'on' | 'off' | 'unknown'
+  /** Whether objects can be locked against deletion for a time. */
+  readonly objectLock: 'on' | 'off' | 'unknown'
+  /** The retention that every new object gets, for people, such as `COMPLIANCE, 30 days`; null: none, or not known. */
+  readonly defaultRetention: string | null
+}
+
 /** Options of a single call. */
 export interface CallOptions {
   readonly signal?: AbortSignal
@@ -89,6 +99,9 @@ export interface StorageBackend {
 
   /** Removes an object; an absent one is no error. */
   delete(key: ObjectKey, options?: CallOptions): Promise<void>
+
+  /** What the store says of its place; absent: it has nothing to say. Never fails for lack of rights: 'unknown' then. */
+  inspectPlace?(options?: CallOptions): Promise<PlaceFacts>
 
   /** Releases connections; the backend is unusable afterwards. */
   close(): Promise<void>
