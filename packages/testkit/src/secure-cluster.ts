@@ -14,8 +14,10 @@ export interface SecureCluster extends AsyncDisposable {
   readonly tokens: TokenServer
   /** `host:port` of a listener. */
   address(listener: SecureListenerName): string
-  /** Adds an ACL, such as `Read`, for a topic. */
-  allow(user: ClusterUser, operation: string, topic: string): Promise<void>
+  /** Adds ACLs, such as `Read`, for a topic. */
+  allow(user: ClusterUser, operations: string | readonly string[], topic: string): Promise<void>
+  /** Lets the account use the transactional ids that begin like this. */
+  allowTransactions(user: ClusterUser, idPrefix: string): Promise<void>
 }
 
 /** May do everything. */
@@ -55,7 +57,13 @@ export async function startSecureCluster(options: KafkaClusterOptions = {}): Pro
       clientCertificate: authority.issue({ commonName: 'client' }),
       tokens,
       address: (listener) => cluster.listener(listener)[0] ?? '',
-      allow: (user, operation, topic) => addAcl(cluster, user, { operation, topic }),
+      allow: (user, operations, topic) =>
+        addAcls(cluster, user, { operations: [operations].flat(), resource: ['--topic', topic] }),
+      allowTransactions: (user, idPrefix) =>
+        addAcls(cluster, user, {
+          operations: ['Write', 'Describe'],
+          resource: ['--transactional-id', idPrefix, '--resource-pattern-type', 'prefixed'],
+        }),
       async [Symbol.asyncDispose]() {
         await cluster.close()
         await tokens[Symbol.asyncDispose]()
@@ -67,17 +75,18 @@ export async function startSecureCluster(options: KafkaClusterOptions = {}): Pro
   }
 }
 
-async function addAcl(
+async function addAcls(
   cluster: KafkaCluster,
   user: ClusterUser,
-  { operation, topic }: { operation: string; topic: string },
+  { operations, resource }: { readonly operations: readonly string[]; readonly resource: readonly string[] },
 ): Promise<void> {
   // The class moved in 4.0.
   const className = `${cluster.version.startsWith('3.') ? 'kafka.admin' : 'org.apache.kafka.tools'}.AclCommand`
-  const who = ['--allow-principal', `User:${user.name}`, '--operation', operation, '--topic', topic]
+  const what = operations.flatMap((operation) => ['--operation', operation])
+  const who = ['--allow-principal', `User:${user.name}`, ...what, ...resource]
   const args = ['--bootstrap-server', cluster.bootstrap, '--add', ...who]
   const run = await cluster.tools.run(className, args)
-  if (run.exitCode !== 0) throw new Error(`could not add an ACL:\n${run.stdout}${run.stderr}`)
+  if (run.exitCode !== 0) throw new Error(`could not add ACLs:\n${run.stdout}${run.stderr}`)
 }
 
 function listenersOf(
