@@ -7,17 +7,20 @@ import { missingPrerequisites, skipReasons } from './test-prerequisites.ts'
 import { type FileResult, runTestFile, signalRunning } from './test-process.ts'
 import { addTallies, summaryLine } from './test-tally.ts'
 
-const USAGE = `Usage: npm test -- [part of a path …] [--concurrency=2] [--brokers=2] [--timeout-s=600] [--root=folder]
+const USAGE = `Usage: npm test -- [part of a path …] [--concurrency=2] [--brokers=2] [--timeout-s=…] [--root=folder]
 Runs the test files whose path holds one of the parts; without one all but the proofs, which npm run proof runs. --brokers says how many of those that start brokers run at
-a time: they wait more than they compute.`
+a time: they wait more than they compute. --timeout-s is for each file: 600, or four hours where parts are named, since variables such as KILLS make a file long.`
+const TIMEOUT_S = 600
+const NAMED_TIMEOUT_S = 4 * 3600
 const SLOWEST = 10
+const NOTE_INDENT = 18
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     concurrency: { type: 'string', default: '2' },
     brokers: { type: 'string', default: '2' },
-    'timeout-s': { type: 'string', default: '600' },
+    'timeout-s': { type: 'string' },
     root: { type: 'string', default: join(import.meta.dirname, '..') },
     help: { type: 'boolean', default: false },
   },
@@ -49,16 +52,18 @@ async function runAll(): Promise<number> {
 }
 
 function runnerOf(root: string, folder: string): (file: string) => Promise<FileResult> {
+  const timeoutS = Number(values['timeout-s'] ?? (positionals.length > 0 ? NAMED_TIMEOUT_S : TIMEOUT_S))
   let count = 0
   return async (file) => {
     const eventsPath = join(folder, `${++count}.jsonl`)
     const result = await runTestFile(file, {
       root,
       eventsPath,
-      timeoutMs: Number(values['timeout-s']) * 1000,
+      timeoutMs: timeoutS * 1000,
     })
     const mark = result.failures.length > 0 ? 'FAILED' : 'ok'
     console.log(`${mark.padEnd(6)} ${seconds(result)}  ${file} (${summaryLine(result)})`)
+    for (const note of result.notes) console.log(`${' '.repeat(NOTE_INDENT)}${note}`)
     return result
   }
 }

@@ -1,9 +1,15 @@
 // A reporter of node:test has to be what a module exports by default; CommonJS is the way to give one without saying so.
 const { inspect } = require('node:util')
 
-/** One line of JSON for each finished test or suite. Read by scripts/test-tally.ts. */
+// What node:test says of each file by itself.
+const OWN_DIAGNOSTIC = /^(?:tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) /
+
+/** One line of JSON for each finished test or suite, and for each thing that a test said. Read by scripts/test-tally.ts. */
 module.exports = async function* testEvents(source) {
   for await (const { type, data } of source) {
+    if (type === 'test:diagnostic' && !OWN_DIAGNOSTIC.test(data.message)) {
+      yield `${JSON.stringify({ note: data.message })}\n`
+    }
     if (type !== 'test:pass' && type !== 'test:fail') continue
     const { name, nesting, skip, todo, details } = data
     const error = details.error

@@ -14,7 +14,12 @@ const TESTKIT_NAME = '@kafka-backup/testkit'
 const BROKER_SOURCE = 'packages/testkit/src/kafka-distribution.ts'
 
 /** The proofs: whole stories on real brokers, of minutes. They run by `npm run proof`, or when they are named. */
-export const PROOF_FOLDERS = ['tests/fidelity/', 'tests/lineage/', 'tests/crash/restore-kill-'] as const
+export const PROOF_FOLDERS = [
+  'tests/fidelity/',
+  'tests/lineage/',
+  'tests/leaders/',
+  'tests/crash/restore-kill-',
+] as const
 
 /** All test files whose path holds one of the filters; without one, all but the proofs. Long runs are left out. */
 export function findTestFiles(root: string, filters: readonly string[]): TestFiles {

@@ -9,6 +9,8 @@ export interface FileResult extends Tally {
   readonly file: string
   readonly durationMs: number
   readonly output: string
+  /** What the tests said with `t.diagnostic`. */
+  readonly notes: readonly string[]
 }
 
 /** Where a file runs, and how long it may. */
@@ -53,10 +55,11 @@ export async function runTestFile(
   child.stderr.on('data', collect)
   const ending = await waitFor(child, timeoutMs)
   running.delete(child)
-  const counted = tally(parseEvents(readEvents(eventsPath)))
+  const { events, notes } = parseEvents(readEvents(eventsPath))
+  const counted = tally(events)
   const trouble = troubleOf(ending, counted)
   const failures = trouble ? [...counted.failures, { name: '(the file)', error: trouble }] : counted.failures
-  return { ...counted, failures, file, output, durationMs: performance.now() - beganMs }
+  return { ...counted, failures, file, output, notes, durationMs: performance.now() - beganMs }
 }
 
 /** How a process ended: by itself with a code, by a signal, or because its time was up. */

@@ -23,15 +23,25 @@ export interface Tally {
   readonly failures: readonly TestFailure[]
 }
 
+/** What the reporter wrote of one file: its tests, and what they said (figures, mostly). */
+export interface ReportedFile {
+  readonly events: readonly TestEvent[]
+  readonly notes: readonly string[]
+}
+
 /** Reads the lines of one file; a line that was cut off by the end of the process is passed over. */
-export function parseEvents(lines: string): readonly TestEvent[] {
-  return lines.split('\n').flatMap((line) => {
+export function parseEvents(lines: string): ReportedFile {
+  const parsed = lines.split('\n').flatMap((line) => {
     try {
-      return [JSON.parse(line) as TestEvent]
+      return [JSON.parse(line) as TestEvent | { readonly note: string }]
     } catch {
       return []
     }
   })
+  return {
+    events: parsed.flatMap((entry) => ('note' in entry ? [] : [entry])),
+    notes: parsed.flatMap((entry) => ('note' in entry ? [entry.note] : [])),
+  }
 }
 
 /**

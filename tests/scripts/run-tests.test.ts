@@ -33,6 +33,13 @@ describe('run-tests', () => {
     assert.equal(lastLine(result), '8 passed, 0 failed')
   })
 
+  test('prints what tests say, and not what the runner of Node says by itself', () => {
+    const said = `${IMPORTS}test('one', (t) => t.diagnostic('20 kills, 0 lost'))`
+    const { output } = run({ 'packages/a/test/a.test.ts': said })
+    assert.match(output, /^ +20 kills, 0 lost$/m)
+    assert.doesNotMatch(output, /duration_ms|suites 0/)
+  })
+
   test('prints the counts on exactly one line of their own', () => {
     const { output } = run({ 'packages/a/test/a.test.ts': GOOD })
     assert.equal(output.match(/^\d+ passed, \d+ failed(?:, \d+ skipped)?$/gm)?.length, 1)
