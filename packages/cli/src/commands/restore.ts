@@ -184,6 +184,7 @@ async function run(
     produceTimeoutMs: restore.produceTimeoutMs,
     connectionsPerBroker: target.connectionsPerBroker,
     concurrentPartitions: restore.pace.concurrentPartitions,
+    concurrentPartitionsPerTopic: restore.pace.concurrentPartitionsPerTopic,
     transactionMaxBytes: restore.pace.transactionMaxBytes,
     progressIntervalMs: restore.pace.progressIntervalMs,
     isVerifying: restore.manner.isVerifying,

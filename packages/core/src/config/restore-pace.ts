@@ -5,6 +5,8 @@ export interface RestorePace {
   /** Go on with the unfinished restore of the same plan. */
   readonly isResuming: boolean
   readonly concurrentPartitions: number
+  /** undefined: no limit of its own. */
+  readonly concurrentPartitionsPerTopic: number | undefined
   /** undefined: no limit. */
   readonly recordsPerSec: number | undefined
   readonly bytesPerSec: number | undefined
@@ -17,6 +19,9 @@ export function restorePace(values: CheckedValues): RestorePace {
   return Object.freeze({
     isResuming: values.get('restore.resume') as boolean,
     concurrentPartitions: values.get('restore.max_concurrent_partitions') as number,
+    concurrentPartitionsPerTopic: values.get('restore.max_concurrent_partitions_per_topic') as
+      | number
+      | undefined,
     recordsPerSec: values.get('restore.rate_limit_records_per_sec') as number | undefined,
     bytesPerSec: values.get('restore.rate_limit_bytes_per_sec') as number | undefined,
     transactionMaxBytes: values.get('restore.transaction_max_bytes') as number,

@@ -249,6 +249,11 @@ function paceSettings(): readonly Setting[] {
       'Partitions that are written at a time.',
       { default: 4 },
     ),
+    effective(
+      'restore.max_concurrent_partitions_per_topic',
+      integer(1, 1_000),
+      'Of them, partitions of one topic of the target; without it there is no other limit. A topic that is spread by key counts as one.',
+    ),
     accepted(['restore.produce_batch_size', COUNT, 'Records in one request.'], PACE),
     effective(
       'restore.rate_limit_records_per_sec',

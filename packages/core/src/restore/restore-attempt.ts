@@ -5,7 +5,7 @@ import type { ClusterSecurity } from '../kafka/security.ts'
 import type { RestoreLedger } from '../repository/restore-ledger.ts'
 import type { TransformsById } from '../repository/segment-reader.ts'
 import type { Clock } from '../runtime/clock.ts'
-import { runConcurrently } from '../runtime/run-concurrently.ts'
+import { type ConcurrencyLimits, runConcurrently } from '../runtime/run-concurrently.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { FreeGate } from './free-gate.ts'
 import { LeaderQueues } from './leader-queues.ts'
@@ -31,6 +31,8 @@ export interface AttemptOptions {
   readonly produceTimeoutMs: number
   readonly connectionsPerBroker: number
   readonly concurrentPartitions: number
+  /** Of one target topic; undefined: as many as of all. */
+  readonly concurrentPartitionsPerTopic?: number | undefined
   readonly transactionMaxBytes: number
   readonly progressIntervalMs: number
   /** False: others may write to the target too, so offsets follow no rule. */
@@ -138,7 +140,7 @@ export class RestoreAttempt {
     }
     const lanes: WriteLane[] = []
     let firstFailure: { readonly error: unknown } | undefined
-    await runConcurrently(plan.works, this.#options.concurrentPartitions, async (work) => {
+    await runConcurrently(plan.works, this.#concurrency(), async (work) => {
       try {
         lanes.push(...(await this.#writeWork(work, claim, context, keeper)))
       } catch (error) {
@@ -162,6 +164,12 @@ export class RestoreAttempt {
         reencodedBatches,
       }
     })
+  }
+
+  #concurrency(): ConcurrencyLimits<RestoreWork> {
+    const { concurrentPartitions: total, concurrentPartitionsPerTopic: max } = this.#options
+    if (max === undefined) return { total }
+    return { total, ofGroup: { max, groupOf: (work) => work.targets[0]?.topic ?? '' } }
   }
 
   #openGate(claim: Claim, onDurable: () => void): WriteGate {

@@ -133,6 +133,7 @@ describe('the example of the product requirements', () => {
         pace: {
           isResuming: false,
           concurrentPartitions: 4,
+          concurrentPartitionsPerTopic: undefined,
           recordsPerSec: undefined,
           bytesPerSec: undefined,
           transactionMaxBytes: 134_217_728,
