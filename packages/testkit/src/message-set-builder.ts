@@ -8,8 +8,8 @@ export interface MessageInput {
   readonly magic: 0 | 1
   /** Absolute, or relative inside a v1 wrapper. */
   readonly offset: bigint
-  readonly key: Buffer | null
-  readonly value: Buffer | null
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
   /** Milliseconds; v1 only, -1 when absent. */
   readonly timestamp?: bigint
   /** `log_append_time` sets bit 3 of the attributes: v1 only. `create_time` when absent. */
@@ -125,11 +125,11 @@ function chunksOf(raw: Buffer, maxBytes: number): Buffer[] {
   return Array.from({ length: count }, (_, index) => raw.subarray(index * maxBytes, (index + 1) * maxBytes))
 }
 
-function byteString(bytes: Buffer | null): Buffer[] {
+function byteString(bytes: Uint8Array | null): Uint8Array[] {
   return bytes === null ? [Buffer.alloc(4, 0xff)] : lengthAndBytes(bytes)
 }
 
-function lengthAndBytes(bytes: Buffer): Buffer[] {
+function lengthAndBytes(bytes: Uint8Array): Uint8Array[] {
   const length = Buffer.alloc(4)
   length.writeInt32BE(bytes.length)
   return [length, bytes]

@@ -145,6 +145,7 @@ test('a restore says which history it writes, and when its count is a bound', ()
 const PACE: RestoreSettings['pace'] = {
   isResuming: false,
   concurrentPartitions: 4,
+  concurrentPartitionsPerTopic: undefined,
   recordsPerSec: undefined,
   bytesPerSec: undefined,
   transactionMaxBytes: 1,

@@ -46,6 +46,7 @@ const REPORT: BackupReport = {
   checkpointP50Ms: 1,
   checkpointP99Ms: 1,
   isolation: 'read_committed',
+  isSingleWriterVouched: false,
   gaps: [
     { topic: 'orders', partition: 3, lineage: 2, firstOffset: 5n, endOffset: 7n, reason: 'missing_in_log' },
   ],
