@@ -111,7 +111,7 @@ export function expectError(end: ProgramEnd, refusal: Refusal): ErrorDocument {
   assertExit(end, refusal.exitCode)
   const document = end.json<ErrorDocument>()
   assert.equal(document.kind, 'error')
-  assert.equal(document.error.code, refusal.code)
+  assert.equal(document.error.code, refusal.code, document.error.message)
   assert.equal(document.error.exit_code, refusal.exitCode)
   const said = `${document.error.message}\n${document.error.hint}`
   for (const text of refusal.says) {

@@ -10,6 +10,8 @@ export interface ProgramOptions {
   readonly cwd?: string
   /** Patience: after it the program is killed and the promise rejects with what it had printed. */
   readonly timeoutMs?: number
+  /** Path of another program than the one that users run: one that is composed of other parts. */
+  readonly program?: string
 }
 
 /** How a run ended and everything it printed. Exactly one of `exitCode` and `signal` is not null. */
@@ -38,7 +40,7 @@ export function runProgram(args: readonly string[], options: ProgramOptions = {}
 
 /** Starts kafka-backup; it never outlives this process. */
 export function startProgram(args: readonly string[], options: ProgramOptions = {}): RunningProgram {
-  const child = spawn(process.execPath, [PROGRAM, ...args], {
+  const child = spawn(process.execPath, [options.program ?? PROGRAM, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...options.env },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { fillTopics, type KafkaCluster, startKafkaCluster } from '@kafka-backup/testkit'
+import { type Archive, archivePath, backupArgs, expectExit, restoreArgs } from '../harness/archive.ts'
+import { SHORT_QUOTA_WINDOWS, throttleProgram } from '../harness/client-quota.ts'
+import { createTopics } from '../harness/new-topics.ts'
+import { startProgram } from '../harness/run-program.ts'
+import { expectCopiesEqual } from '../harness/same-content.ts'
+import { until } from '../harness/until.ts'
+import { expectRefused, type Refusal } from './evidence.ts'
+
+const WITHOUT_LZ4 = fileURLToPath(new URL('./children/without-lz4.ts', import.meta.url))
+
+let cluster: KafkaCluster
+let archive: Archive
+
+before(async () => {
+  cluster = await startKafkaCluster({ properties: SHORT_QUOTA_WINDOWS })
+  archive = { folder: join(cluster.folder, 'archive'), backupId: 'daily' }
+  await createTopics(cluster, { orders: { partitions: 2 } })
+  await fillTopics(cluster, [{ topic: 'orders', records: 4_000, batchBytes: 16_384 }])
+  await expectExit(0, backupArgs(cluster, archive, ['orders']))
+})
+
+after(() => cluster?.close())
+
+test('refuses an archive whose segments this program cannot read', async () => {
+  const other = { ...archive, backupId: 'other' }
+  await expectExit(0, [...backupArgs(cluster, other, ['orders']), '--compression', 'lz4'])
+  await expectRefused(
+    restoreArgs(cluster, other, new Map([['orders', 'orders-other']])),
+    {
+      exitCode: 4,
+      code: 'KB_TRANSFORM_UNAVAILABLE',
+      says: [/segment-\S+\.lz4: this program cannot read \.lz4/],
+    },
+    { folders: [archive.folder], clusters: [cluster] },
+    { program: WITHOUT_LZ4 },
+  )
+})
+
+test('knows its own unfinished restore, and goes on with it only by the same request', async () => {
+  const names = new Map([['orders', 'orders-half']])
+  const args = restoreArgs(cluster, archive, names)
+  const small = ['--transaction-max-bytes', '65536', '--checkpoint-interval-secs', '0']
+  const lift = await throttleProgram(cluster, { writeBytesPerSec: 200_000 })
+  const program = startProgram([...args, ...small])
+  const ledgers = archivePath(archive, 'restores')
+  // Opened, begun, and some progress.
+  await until('there is progress', async () => (await ledgerEntries(ledgers)) > 3)
+  program.child.kill('SIGKILL')
+  await program.ended
+  await lift()
+  await refused(args, {
+    exitCode: 5,
+    code: 'KB_TARGET_NOT_EMPTY',
+    says: [
+      /topic orders-half is not empty: it holds \d[\d,]* offsets? of restore \S+, which was not finished/,
+      '--resume',
+    ],
+  })
+  await refused([...args, '--resume', '--partitions', '0'], {
+    exitCode: 5,
+    code: 'KB_TARGET_NOT_EMPTY',
+    says: ['topic orders-half is not empty'],
+  })
+  const end = await expectExit(0, [...args, '--resume'])
+  assert.equal(end.json<{ resumed: boolean }>().resumed, true)
+  await expectCopiesEqual(cluster, [names])
+})
+
+async function ledgerEntries(folder: string): Promise<number> {
+  const names = await readdir(folder, { recursive: true }).catch(() => [])
+  return names.filter((name) => name.endsWith('.json')).length
+}
+
+function refused(args: readonly string[], refusal: Refusal) {
+  return expectRefused(args, refusal, { folders: [archive.folder], clusters: [cluster] })
+}
