@@ -1,4 +1,4 @@
-import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { ObjectKey } from './storage-backend.ts'
 
 /** Bytes of UTF-8 in a key; the limit of S3, the tightest of the supported stores. */
@@ -53,6 +53,17 @@ export function checkFolderPrefix(prefix: string): string[] {
  */
 export function isReservedFolder(name: string): boolean {
   return name.startsWith('.') || name === 'lost+found'
+}
+
+/** False for names that a store lists and that no key can be, such as the marker of a folder. */
+export function isPossibleKey(key: string): boolean {
+  try {
+    checkObjectKey(key)
+    return true
+  } catch (error) {
+    if (!isKafkaBackupError(error, 'KB_INTERNAL')) throw error
+    return false
+  }
 }
 
 /** Orders keys by their UTF-8 bytes, as object stores do. JavaScript's own order differs beyond U+FFFF. */

@@ -4,9 +4,11 @@ import { Budget } from '../../runtime/budget.ts'
 import { type Clock, systemClock } from '../../runtime/clock.ts'
 import { invariant } from '../../runtime/invariant.ts'
 import { type Random, systemRandom } from '../../runtime/random.ts'
+import { readBody } from '../answer-body.ts'
 import { checkByteRange, checkRangeWithin } from '../byte-range.ts'
 import { objectNotFound, objectTooLarge } from '../object-errors.ts'
 import { checkFolderPrefix, checkObjectKey, checkPrefix } from '../object-key.ts'
+import { PartWriter } from '../parts/part-writer.ts'
 import type {
   ByteRange,
   CallOptions,
@@ -19,8 +21,8 @@ import type {
 import type { S3Connection } from './connection.ts'
 import { brokenBody, strangeStore } from './errors.ts'
 import { listFolders, listObjects } from './listing.ts'
-import { discardBody, readBody, S3Objects } from './object-requests.ts'
-import { S3ObjectWriter } from './object-writer.ts'
+import { bodyOf, discardBody, S3Objects } from './object-requests.ts'
+import { partStoreOf } from './part-store.ts'
 import type { S3Place } from './place.ts'
 
 /** Parts of a {@link S3Backend} that have defaults. */
@@ -74,9 +76,9 @@ export class S3Backend implements StorageBackend {
   async openWrite(key: ObjectKey, options?: CallOptions): Promise<ObjectWriter> {
     this.#begin(options)
     checkObjectKey(key)
-    return new S3ObjectWriter({
+    return new PartWriter({
       key,
-      objects: this.#objects,
+      store: partStoreOf(this.#objects),
       signal: options?.signal,
       budget: this.#budget,
       clock: this.#clock,
@@ -179,7 +181,7 @@ export class S3Backend implements StorageBackend {
   }
 
   async #whole(key: ObjectKey, answer: GetObjectCommandOutput, byteCount: number): Promise<Buffer> {
-    const bytes = await readBody(answer, byteCount)
+    const bytes = await readBody(bodyOf(answer), byteCount)
     if (!bytes) throw brokenBody(this.#reading(key))
     return bytes
   }

@@ -1,5 +1,14 @@
-import type { ErrorCode } from '../../errors/error-codes.ts'
 import { isKafkaBackupError, KafkaBackupError } from '../../errors/kafka-backup-error.ts'
+import {
+  denied,
+  FOREIGN_HINT,
+  impossible,
+  type Meaning,
+  misplaced,
+  NETWORK_MEANINGS,
+  NO_CONDITION_HINT,
+  passing,
+} from '../error-meaning.ts'
 import { objectExists, objectNotFound } from '../object-errors.ts'
 
 /** What was tried, for the sentence "cannot write orders/x: access is denied (AccessDenied)". */
@@ -10,12 +19,6 @@ export interface S3Attempt {
   readonly bucket: string
 }
 
-interface Meaning {
-  readonly code: ErrorCode
-  readonly reason: string
-  readonly hint?: string
-}
-
 const KEY_HINT =
   'Check storage.access_key and storage.secret_key, or the profile and variables of AWS that are in force.'
 const RIGHTS_HINT =
@@ -24,20 +27,6 @@ const BUCKET_HINT =
   'Create the bucket, or correct its name, the region and the endpoint; kafka-backup makes none.'
 const REGION_HINT = 'Add region=… to the location, or set storage.region, to the region of the bucket.'
 const EXPIRED_HINT = 'Sign in again, or give credentials that can be renewed, such as a role.'
-const TLS_HINT = 'Trust the authority of the server: NODE_EXTRA_CA_CERTS=ca.pem, or correct the endpoint.'
-
-const denied = (reason: string, hint: string): Meaning => ({ code: 'KB_STORAGE_PERMISSION', reason, hint })
-const passing = (reason: string): Meaning => ({ code: 'KB_STORAGE_UNAVAILABLE', reason })
-const misplaced = (reason: string, hint: string): Meaning => ({ code: 'KB_LOCATION_INVALID', reason, hint })
-const impossible = (reason: string, hint: string): Meaning => ({
-  code: 'KB_STORAGE_UNSUPPORTED',
-  reason,
-  hint,
-})
-
-const FOREIGN_HINT = 'Move away what is in the way; the prefix must belong to kafka-backup alone.'
-const NO_CONDITION_HINT = 'If only one run at a time writes, say so: storage.single_writer: true.'
-
 /** THE table: names of errors of S3, of its SDK and of the network. What is not here is judged by its status. */
 const MEANINGS: Readonly<Record<string, Meaning>> = {
   NoSuchBucket: misplaced('there is no such bucket', BUCKET_HINT),
@@ -93,24 +82,9 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   QuotaExceeded: { code: 'KB_STORAGE_FULL', reason: 'the quota is used up' },
   XMinioStorageFull: { code: 'KB_STORAGE_FULL', reason: 'the store is full' },
   InvalidObjectState: impossible('the object is archived', 'Restore the object to a class that can be read.'),
-  // Of the client and the network.
+  ...NETWORK_MEANINGS,
+  // Of the client.
   TimeoutError: passing('the store does not answer'),
-  ETIMEDOUT: passing('the store does not answer'),
-  ECONNREFUSED: passing('nothing answers at this address'),
-  ECONNRESET: passing('the connection broke'),
-  EPIPE: passing('the connection broke'),
-  ENOTFOUND: passing('the name of the server is not known'),
-  EAI_AGAIN: passing('the name of the server cannot be looked up now'),
-  EHOSTUNREACH: passing('the server cannot be reached'),
-  ENETUNREACH: passing('the network cannot be reached'),
-  ERR_STREAM_PREMATURE_CLOSE: passing('the connection broke'),
-  UND_ERR_SOCKET: passing('the connection broke'),
-  DEPTH_ZERO_SELF_SIGNED_CERT: denied('the certificate of the server is not trusted', TLS_HINT),
-  SELF_SIGNED_CERT_IN_CHAIN: denied('the certificate of the server is not trusted', TLS_HINT),
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: denied('the certificate of the server is not trusted', TLS_HINT),
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: denied('the certificate of the server is not trusted', TLS_HINT),
-  CERT_HAS_EXPIRED: denied('the certificate of the server has expired', TLS_HINT),
-  ERR_TLS_CERT_ALTNAME_INVALID: denied('the certificate is for another server', TLS_HINT),
 }
 
 const NOT_FOUND_NAMES = ['NoSuchKey', 'NotFound', 'NoSuchVersion']
@@ -163,11 +137,6 @@ export function strangeStore({ action, subject, bucket }: S3Attempt, reason: str
 export function isExpired(error: unknown): boolean {
   const answer = answerOf(error)
   return answer !== undefined && (EXPIRED_NAMES.includes(answer.name) || isNamelessRefusal(answer))
-}
-
-/** True when the request may have been carried out although it failed: no clear refusal came back. */
-export function isAmbiguous(error: unknown): boolean {
-  return isKafkaBackupError(error, 'KB_STORAGE_UNAVAILABLE')
 }
 
 function meaningOfStatus({ name, status }: Answer): Meaning {

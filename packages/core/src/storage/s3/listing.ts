@@ -1,6 +1,5 @@
 import type { ListObjectsV2CommandOutput } from '@aws-sdk/client-s3'
-import { isKafkaBackupError } from '../../errors/kafka-backup-error.ts'
-import { checkObjectKey, compareKeys, isReservedFolder } from '../object-key.ts'
+import { compareKeys, isPossibleKey } from '../object-key.ts'
 import type { ObjectEntry } from '../storage-backend.ts'
 import { strangeStore } from './errors.ts'
 import type { S3Objects } from './object-requests.ts'
@@ -39,7 +38,7 @@ export async function listFolders(
     for (const { Prefix: folder = '' } of page.CommonPrefixes ?? []) {
       const name = folder.slice(begin, -1)
       // What could not be part of a key was not written by this program.
-      if (name !== '' && isOwn(`${prefix}${name}/x`)) folders.push(name)
+      if (name !== '' && isPossibleKey(`${prefix}${name}/x`)) folders.push(name)
     }
   }
   return folders.sort(compareKeys)
@@ -78,15 +77,5 @@ async function* pages(
 /** Undefined for markers of folders and other objects that this program cannot have written. */
 function ownKey(objects: S3Objects, fullKey: string): string | undefined {
   const key = fullKey.slice(objects.fullKey('').length)
-  return isOwn(key) ? key : undefined
-}
-
-function isOwn(key: string): boolean {
-  try {
-    const [first = '', ...rest] = checkObjectKey(key)
-    return rest.length === 0 || !isReservedFolder(first)
-  } catch (error) {
-    if (!isKafkaBackupError(error, 'KB_INTERNAL')) throw error
-    return false
-  }
+  return isPossibleKey(key) ? key : undefined
 }

@@ -1,10 +1,13 @@
 import type { CompletedPart } from '@aws-sdk/client-s3'
 import { isKafkaBackupError } from '../../errors/kafka-backup-error.ts'
 import type { Random } from '../../runtime/random.ts'
+import { md5Of } from '../answer-body.ts'
 import { objectExists } from '../object-errors.ts'
+import type { PartUpload, UploadPart } from '../parts/part-upload.ts'
+import { isAmbiguous } from '../settled-create.ts'
 import type { ObjectKey } from '../storage-backend.ts'
-import { isAmbiguous, strangeStore } from './errors.ts'
-import { md5Of, type S3Objects } from './object-requests.ts'
+import { strangeStore } from './errors.ts'
+import type { S3Objects } from './object-requests.ts'
 
 /** Metadata of an object: which upload made it. */
 const TOKEN_NAME = 'kafka-backup-upload'
@@ -16,10 +19,11 @@ interface UploadIdentity {
 }
 
 /** One multipart upload: single requests, each without a second attempt. */
-export class MultipartUpload {
+export class MultipartUpload implements PartUpload {
   readonly #objects: S3Objects
   readonly #key: ObjectKey
   readonly #identity: UploadIdentity
+  readonly #parts: CompletedPart[] = []
   #byteCount = 0
 
   private constructor(objects: S3Objects, key: ObjectKey, identity: UploadIdentity) {
@@ -48,13 +52,13 @@ export class MultipartUpload {
     return new MultipartUpload(objects, key, { uploadId, token })
   }
 
-  async sendPart(number: number, bytes: Uint8Array, signal: AbortSignal): Promise<CompletedPart> {
+  async sendPart({ number, bytes }: UploadPart, signal: AbortSignal): Promise<void> {
     const input = {
       ...this.#target(),
       PartNumber: number,
       Body: bytes,
       ContentLength: bytes.byteLength,
-      ContentMD5: md5Of(bytes),
+      ContentMD5: md5Of(bytes).toString('base64'),
     }
     const { ETag: etag } = await this.#objects.connection.request(
       { action: 'write', subject: this.#key },
@@ -66,7 +70,7 @@ export class MultipartUpload {
       throw strangeStore(attempt, 'the store gives a part no tag')
     }
     this.#byteCount += bytes.byteLength
-    return { PartNumber: number, ETag: etag }
+    this.#parts.push({ PartNumber: number, ETag: etag })
   }
 
   /**
@@ -75,17 +79,20 @@ export class MultipartUpload {
    * name of the upload. A token that is ours and the length that we sent therefore prove that our request was carried out.
    * @throws KB_OBJECT_EXISTS
    */
-  async complete(
-    parts: readonly CompletedPart[],
-    { isFirst, signal }: { readonly isFirst: boolean; readonly signal: AbortSignal },
-  ): Promise<void> {
+  async complete({
+    isFirst,
+    signal,
+  }: {
+    readonly isFirst: boolean
+    readonly signal: AbortSignal
+  }): Promise<void> {
     const { isSingleWriter } = this.#objects.place
     if (isSingleWriter && isFirst && (await this.#objects.head(this.#key, signal))) {
       throw objectExists(this.#key)
     }
     const input = {
       ...this.#target(),
-      MultipartUpload: { Parts: [...parts] },
+      MultipartUpload: { Parts: this.#parts.toSorted((a, b) => (a.PartNumber ?? 0) - (b.PartNumber ?? 0)) },
       ...(isSingleWriter ? {} : { IfNoneMatch: '*' }),
     }
     try {

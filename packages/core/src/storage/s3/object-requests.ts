@@ -1,10 +1,16 @@
-import { createHash } from 'node:crypto'
 import type { GetObjectCommandOutput, HeadObjectCommandOutput } from '@aws-sdk/client-s3'
 import { isKafkaBackupError } from '../../errors/kafka-backup-error.ts'
+import { md5Of, readBody } from '../answer-body.ts'
 import { objectExists } from '../object-errors.ts'
+import {
+  type Comparison,
+  createSettled,
+  createSettledAgain,
+  type ExclusiveCreate,
+} from '../settled-create.ts'
 import type { ObjectKey } from '../storage-backend.ts'
 import type { S3Connection } from './connection.ts'
-import { brokenBody, isAmbiguous } from './errors.ts'
+import { brokenBody } from './errors.ts'
 import type { S3Place } from './place.ts'
 
 /** A body to be stored under a key. */
@@ -85,7 +91,7 @@ export class S3Objects {
       ...this.target(key),
       Body: bytes,
       ContentLength: bytes.byteLength,
-      ContentMD5: md5Of(bytes),
+      ContentMD5: md5Of(bytes).toString('base64'),
       ...(isExclusive && !this.place.isSingleWriter ? { IfNoneMatch: '*' } : {}),
     }
     if (isExclusive && this.place.isSingleWriter && (await this.head(key, signal))) throw objectExists(key)
@@ -98,48 +104,32 @@ export class S3Objects {
     )
   }
 
-  /**
-   * Creates an object exclusively. When the answer is lost, the object itself is the answer: its bytes are ours or not.
-   * Two writers never put the same bytes under one key, unless they mean the same: a commit names its run. An object that
-   * is absent says nothing, since the request may still arrive; the error goes on then, and the next attempt settles it.
-   * @throws KB_OBJECT_EXISTS
-   */
-  async create(key: ObjectKey, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
-    try {
-      await this.put({ key, bytes, isExclusive: true }, signal)
-    } catch (error) {
-      if (!isAmbiguous(error)) throw error
-      const found = await this.#compare(key, bytes, signal)
-      if (found === 'absent') throw error
-      if (found === 'other') throw objectExists(key)
+  /** Creates an object exclusively and settles a lost answer. @throws KB_OBJECT_EXISTS */
+  create(key: ObjectKey, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
+    return createSettled(this.#creation(key, bytes, signal))
+  }
+
+  /** The same after a failed attempt. @throws KB_OBJECT_EXISTS */
+  createAgain(key: ObjectKey, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
+    return createSettledAgain(this.#creation(key, bytes, signal))
+  }
+
+  #creation(key: ObjectKey, bytes: Uint8Array, signal: AbortSignal | undefined): ExclusiveCreate {
+    return {
+      key,
+      put: () => this.put({ key, bytes, isExclusive: true }, signal),
+      compare: () => this.#compare(key, bytes, signal),
     }
   }
 
-  /**
-   * The same for a caller that has a failed attempt behind it: a taken key may be that attempt's work.
-   * @throws KB_OBJECT_EXISTS
-   */
-  async createAgain(key: ObjectKey, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
-    try {
-      await this.create(key, bytes, signal)
-    } catch (error) {
-      const isTaken = isKafkaBackupError(error, 'KB_OBJECT_EXISTS')
-      if (!isTaken || (await this.#compare(key, bytes, signal)) !== 'same') throw error
-    }
-  }
-
-  async #compare(
-    key: ObjectKey,
-    bytes: Uint8Array,
-    signal: AbortSignal | undefined,
-  ): Promise<'absent' | 'same' | 'other'> {
+  async #compare(key: ObjectKey, bytes: Uint8Array, signal: AbortSignal | undefined): Promise<Comparison> {
     try {
       return await this.get(key, undefined, signal, async (answer) => {
         if (answer.ContentLength !== bytes.byteLength) {
           discardBody(answer)
           return 'other'
         }
-        const found = await readBody(answer, bytes.byteLength)
+        const found = await readBody(bodyOf(answer), bytes.byteLength)
         if (found === undefined) {
           throw brokenBody({ action: 'read', subject: key, bucket: this.place.bucket })
         }
@@ -152,34 +142,14 @@ export class S3Objects {
   }
 }
 
-/** A body of exactly so many bytes; undefined when it has fewer or more. */
-export async function readBody(
-  answer: GetObjectCommandOutput,
-  byteCount: number,
-): Promise<Buffer | undefined> {
-  const bytes = Buffer.allocUnsafeSlow(byteCount)
-  let filled = 0
-  for await (const chunk of bodyOf(answer)) {
-    // Left in the middle, the loop destroys the stream and its connection.
-    if (filled + chunk.length > byteCount) return undefined
-    bytes.set(chunk, filled)
-    filled += chunk.length
-  }
-  return filled === byteCount ? bytes : undefined
-}
-
 /** Gives up a body that nobody wants, and its connection. */
 export function discardBody(answer: GetObjectCommandOutput): void {
   const body = answer.Body as { destroy?: () => void } | undefined
   body?.destroy?.()
 }
 
-/** Base64, as the header wants it. */
-export function md5Of(bytes: Uint8Array): string {
-  return createHash('md5').update(bytes).digest('base64')
-}
-
-async function* bodyOf(answer: GetObjectCommandOutput): AsyncGenerator<Uint8Array> {
-  // In Node the body is a stream; an empty object may have none.
+/** What an answer holds; in Node it is a stream. */
+export async function* bodyOf(answer: GetObjectCommandOutput): AsyncGenerator<Uint8Array> {
+  // An empty object may have none.
   if (answer.Body !== undefined) yield* answer.Body as unknown as AsyncIterable<Uint8Array>
 }

@@ -1,4 +1,3 @@
-import type { CompletedPart } from '@aws-sdk/client-s3'
 import { isKafkaBackupError } from '../../errors/kafka-backup-error.ts'
 import type { Budget } from '../../runtime/budget.ts'
 import type { Clock } from '../../runtime/clock.ts'
@@ -6,15 +5,13 @@ import { invariant } from '../../runtime/invariant.ts'
 import type { Random } from '../../runtime/random.ts'
 import { retry } from '../../runtime/retry.ts'
 import type { ObjectKey, ObjectWriter } from '../storage-backend.ts'
-import { MultipartUpload } from './multipart-upload.ts'
-import type { S3Objects } from './object-requests.ts'
 import { PartBuffer } from './part-buffer.ts'
-import { PARTS_MAX, partBytesOf } from './part-size.ts'
+import type { PartStore, PartUpload, UploadPart } from './part-upload.ts'
 
-/** What surrounds a {@link S3ObjectWriter}. */
-export interface S3WriterContext {
+/** What surrounds a {@link PartWriter}. */
+export interface PartWriterContext {
   readonly key: ObjectKey
-  readonly objects: S3Objects
+  readonly store: PartStore
   readonly signal: AbortSignal | undefined
   /** Bytes of parts under way, shared by all writers of a backend. */
   readonly budget: Budget
@@ -22,24 +19,21 @@ export interface S3WriterContext {
   readonly random: Random
 }
 
-/** Parts of one object that travel while the next one is filled. */
-const PARTS_UNDER_WAY_MAX = 2
 // A stream cannot be written again from its begin, so what carries it is sent again here.
 const WRITE_RETRY = { firstDelayMs: 200, maxDelayMs: 5_000, giveUpAfterMs: 60_000 }
 
 /**
- * Streams an object: what fits into one part is put at `commit`, more becomes a multipart upload. In memory are the part
- * that is filled (up to 8 MiB, see `part-size.ts`, and no more than the object has so far) and at most two that are sent;
- * those of all writers of a backend share one budget. Any failure is final, as in every store.
+ * Streams an object: what fits into one part is put at `commit`, more becomes an upload of parts. In memory are the part
+ * that is filled (no more than the object has so far) and those that are sent, as many as the store takes at a time; those
+ * of all writers of a backend share one budget. Any failure is final, as in every store.
  */
-export class S3ObjectWriter implements ObjectWriter {
-  readonly #context: S3WriterContext
+export class PartWriter implements ObjectWriter {
+  readonly #context: PartWriterContext
   readonly #buffer = new PartBuffer()
   readonly #stopping = new AbortController()
   readonly #signal: AbortSignal
-  readonly #parts: CompletedPart[] = []
   readonly #underWay = new Set<Promise<void>>()
-  #upload: MultipartUpload | undefined
+  #upload: PartUpload | undefined
   #partFailure: { readonly error: unknown } | undefined
   #nextPart = 1
   #state: 'open' | 'committed' | 'aborted' | 'failed' = 'open'
@@ -47,7 +41,7 @@ export class S3ObjectWriter implements ObjectWriter {
   #isBusy = false
   #lastCall: Promise<void> = Promise.resolve()
 
-  constructor(context: S3WriterContext) {
+  constructor(context: PartWriterContext) {
     this.#context = context
     const { signal } = context
     this.#signal = signal ? AbortSignal.any([signal, this.#stopping.signal]) : this.#stopping.signal
@@ -102,65 +96,60 @@ export class S3ObjectWriter implements ObjectWriter {
   }
 
   async #append(chunks: readonly Uint8Array[]): Promise<void> {
+    const { store } = this.#context
     for (const chunk of chunks) {
       let rest = chunk
       while (rest.byteLength > 0) {
-        rest = this.#buffer.fill(rest, partBytesOf(this.#nextPart))
-        if (this.#buffer.length === partBytesOf(this.#nextPart)) await this.#sendPart()
+        rest = this.#buffer.fill(rest, store.partBytesOf(this.#nextPart))
+        if (this.#buffer.length === store.partBytesOf(this.#nextPart)) await this.#sendPart(false)
       }
     }
     this.#throwPartFailure()
   }
 
-  async #sendPart(): Promise<void> {
-    const { key, objects, budget, random } = this.#context
-    invariant(this.#nextPart <= PARTS_MAX, `the object ${key} has more than ${PARTS_MAX} parts`)
+  async #sendPart(isLast: boolean): Promise<void> {
+    const { key, store, budget, random } = this.#context
+    invariant(this.#nextPart <= store.partsMax, `the object ${key} has more than ${store.partsMax} parts`)
     const bytes = this.#buffer.take()
     await budget.acquire(bytes.length, this.#signal)
     try {
-      this.#upload ??= await this.#retrying(() => MultipartUpload.begin(objects, key, random, this.#signal))
+      this.#upload ??= await this.#retrying(() => store.beginUpload(key, random, this.#signal))
     } catch (error) {
       budget.release(bytes.length)
       throw error
     }
-    const task = this.#sendBytes(this.#upload, this.#nextPart++, bytes)
+    const task = this.#sendBytes(this.#upload, { number: this.#nextPart++, bytes, isLast })
     this.#underWay.add(task)
     void task.then(() => this.#underWay.delete(task))
-    if (this.#underWay.size >= PARTS_UNDER_WAY_MAX) await Promise.race(this.#underWay)
+    if (this.#underWay.size >= store.partsUnderWayMax) await Promise.race(this.#underWay)
     this.#throwPartFailure()
   }
 
   /** Never rejects: a failure waits for the next call. */
-  async #sendBytes(upload: MultipartUpload, number: number, bytes: Buffer): Promise<void> {
+  async #sendBytes(upload: PartUpload, part: UploadPart): Promise<void> {
     try {
       // The same part under the same number is what it was before: sending it again is always safe.
-      const part = await this.#retrying(() => upload.sendPart(number, bytes, this.#signal))
-      this.#parts.push(part)
+      await this.#retrying(() => upload.sendPart(part, this.#signal))
     } catch (error) {
       this.#partFailure ??= { error }
     } finally {
-      this.#context.budget.release(bytes.length)
+      this.#context.budget.release(part.bytes.length)
     }
   }
 
   async #putWhole(): Promise<void> {
-    const { key, objects } = this.#context
+    const { key, store } = this.#context
     const bytes = this.#buffer.take()
     await this.#retrying((attempt) =>
-      attempt === 1
-        ? objects.create(key, bytes, this.#signal)
-        : objects.createAgain(key, bytes, this.#signal),
+      attempt === 1 ? store.create(key, bytes, this.#signal) : store.createAgain(key, bytes, this.#signal),
     )
   }
 
-  async #completeUpload(upload: MultipartUpload): Promise<void> {
-    if (this.#buffer.length > 0) await this.#sendPart()
+  async #completeUpload(upload: PartUpload): Promise<void> {
+    if (this.#buffer.length > 0) await this.#sendPart(true)
     await Promise.all(this.#underWay)
     this.#throwPartFailure()
-    const parts = this.#parts.toSorted((a, b) => (a.PartNumber ?? 0) - (b.PartNumber ?? 0))
-    await this.#retrying((attempt) =>
-      upload.complete(parts, { isFirst: attempt === 1, signal: this.#signal }),
-    )
+    await this.#retrying((attempt) => upload.complete({ isFirst: attempt === 1, signal: this.#signal }))
   }
 
   #throwPartFailure(): void {
@@ -174,7 +163,7 @@ export class S3ObjectWriter implements ObjectWriter {
     try {
       await this.#upload?.abort()
     } catch (error) {
-      // The error that brought us here counts. Parts that stay are invisible, and a rule of the bucket removes them.
+      // The error that brought us here counts. Parts that stay are invisible, and the store or a rule removes them.
       if (!isKafkaBackupError(error)) throw error
     }
   }

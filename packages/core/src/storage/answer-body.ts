@@ -1,0 +1,22 @@
+import { createHash } from 'node:crypto'
+
+/** A body of exactly so many bytes; undefined when it has fewer or more. */
+export async function readBody(
+  body: AsyncIterable<Uint8Array>,
+  byteCount: number,
+): Promise<Buffer | undefined> {
+  const bytes = Buffer.allocUnsafeSlow(byteCount)
+  let filled = 0
+  for await (const chunk of body) {
+    // Left in the middle, the loop destroys the stream and its connection.
+    if (filled + chunk.length > byteCount) return undefined
+    bytes.set(chunk, filled)
+    filled += chunk.length
+  }
+  return filled === byteCount ? bytes : undefined
+}
+
+/** The digest that stores compare with what arrived, 16 bytes. */
+export function md5Of(bytes: Uint8Array): Buffer {
+  return createHash('md5').update(bytes).digest()
+}

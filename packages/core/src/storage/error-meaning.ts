@@ -1,0 +1,52 @@
+import type { ErrorCode } from '../errors/error-codes.ts'
+
+/** What an answer of a store, or a failure of the network, means to us. */
+export interface Meaning {
+  readonly code: ErrorCode
+  readonly reason: string
+  readonly hint?: string
+}
+
+export const denied = (reason: string, hint: string): Meaning => ({
+  code: 'KB_STORAGE_PERMISSION',
+  reason,
+  hint,
+})
+export const passing = (reason: string): Meaning => ({ code: 'KB_STORAGE_UNAVAILABLE', reason })
+export const misplaced = (reason: string, hint: string): Meaning => ({
+  code: 'KB_LOCATION_INVALID',
+  reason,
+  hint,
+})
+export const impossible = (reason: string, hint: string): Meaning => ({
+  code: 'KB_STORAGE_UNSUPPORTED',
+  reason,
+  hint,
+})
+
+const TLS_HINT = 'Trust the authority of the server: NODE_EXTRA_CA_CERTS=ca.pem, or correct the endpoint.'
+
+/** Codes of sockets, names and certificates, the same for every store that is spoken to over HTTP. */
+export const NETWORK_MEANINGS: Readonly<Record<string, Meaning>> = {
+  ETIMEDOUT: passing('the store does not answer'),
+  ECONNREFUSED: passing('nothing answers at this address'),
+  ECONNRESET: passing('the connection broke'),
+  EPIPE: passing('the connection broke'),
+  ENOTFOUND: passing('the name of the server is not known'),
+  EAI_AGAIN: passing('the name of the server cannot be looked up now'),
+  EHOSTUNREACH: passing('the server cannot be reached'),
+  ENETUNREACH: passing('the network cannot be reached'),
+  ERR_STREAM_PREMATURE_CLOSE: passing('the connection broke'),
+  UND_ERR_SOCKET: passing('the connection broke'),
+  DEPTH_ZERO_SELF_SIGNED_CERT: denied('the certificate of the server is not trusted', TLS_HINT),
+  SELF_SIGNED_CERT_IN_CHAIN: denied('the certificate of the server is not trusted', TLS_HINT),
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: denied('the certificate of the server is not trusted', TLS_HINT),
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: denied('the certificate of the server is not trusted', TLS_HINT),
+  CERT_HAS_EXPIRED: denied('the certificate of the server has expired', TLS_HINT),
+  ERR_TLS_CERT_ALTNAME_INVALID: denied('the certificate is for another server', TLS_HINT),
+}
+
+/** What an object is in the way of. */
+export const FOREIGN_HINT = 'Move away what is in the way; the prefix must belong to kafka-backup alone.'
+/** For a store that refuses the condition of an exclusive creation. */
+export const NO_CONDITION_HINT = 'If only one run at a time writes, say so: storage.single_writer: true.'
