@@ -1,5 +1,6 @@
 import { lz4Transform } from '../format/lz4-transform.ts'
 import { zstdTransform } from '../format/zstd-transform.ts'
+import { openAzure } from '../storage/azure/location.ts'
 import { openFilesystem } from '../storage/filesystem/location.ts'
 import { openS3 } from '../storage/s3/location.ts'
 import type { Plugin } from './registry.ts'
@@ -12,6 +13,7 @@ export const openParts: Plugin = {
   register(registry) {
     registry.addStorage('file', openFilesystem)
     registry.addStorage('s3', openS3)
+    registry.addStorage('azure', openAzure)
     registry.addTransform('zstd', zstdTransform)
     registry.addTransform('lz4', lz4Transform)
   },

@@ -1,0 +1,111 @@
+import type { Agent } from 'node:http'
+import type { ContainerClient, RequestPolicyFactory } from '@azure/storage-blob'
+import { md5Of } from '../answer-body.ts'
+import { guardedAgent } from '../guarded-agent.ts'
+import type { StorageCredentials } from '../storage-credentials.ts'
+import { type AzureAttempt, translateAzureError } from './errors.ts'
+import { openIdentity } from './identity.ts'
+import type { AzurePlace } from './place.ts'
+
+/** What a request is made with. */
+export interface AzureSession {
+  readonly container: ContainerClient
+  /** For the options of every call. */
+  readonly options: { readonly abortSignal?: AbortSignal }
+}
+
+/** Without a byte in either direction for so long a connection is dead. */
+const LIMITS = { silenceMs: 120_000, socketsMax: 64 }
+
+/** The client of one container: loaded and made at the first request. Tokens that were fetched renew themselves. */
+export class AzureConnection {
+  readonly #place: AzurePlace
+  readonly #credentials: StorageCredentials
+  readonly #agent: Agent
+  #container: Promise<ContainerClient> | undefined
+
+  constructor(place: AzurePlace, credentials: StorageCredentials) {
+    this.#place = place
+    this.#credentials = credentials
+    this.#agent = guardedAgent(!accountUrl(place).startsWith('http:'), LIMITS)
+  }
+
+  /** Runs one request and translates what it throws. @throws the reason of `signal` when that is aborted */
+  async request<T>(
+    attempt: Omit<AzureAttempt, 'container'>,
+    signal: AbortSignal | undefined,
+    step: (session: AzureSession) => Promise<T>,
+  ): Promise<T> {
+    const options = signal === undefined ? {} : { abortSignal: signal }
+    try {
+      return await step({ container: await this.#open(), options })
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw translateAzureError(error, { ...attempt, container: this.#place.container })
+    }
+  }
+
+  /** Closes idle connections. */
+  close(): void {
+    this.#agent.destroy()
+  }
+
+  async #open(): Promise<ContainerClient> {
+    this.#container ??= this.#make()
+    try {
+      return await this.#container
+    } catch (error) {
+      // What was missing, such as a file with a token, may be there the next time.
+      this.#container = undefined
+      throw error
+    }
+  }
+
+  async #make(): Promise<ContainerClient> {
+    // The SDK takes half a second and 40 MB; only who uses it pays.
+    const sdk = await import('@azure/storage-blob')
+    const address = `${accountUrl(this.#place)}/${this.#place.container}`
+    const key = this.#credentials.get('account_key')
+    const token = this.#credentials.get('sas_token')
+    const pipeline = (credential?: Parameters<typeof sdk.newPipeline>[0]) => {
+      const made = sdk.newPipeline(credential ?? new sdk.AnonymousCredential(), {
+        // Who calls knows what may be sent again; the SDK does not know our conditional requests.
+        retryOptions: { maxTries: 1 },
+        userAgentOptions: { userAgentPrefix: 'kafka-backup' },
+      })
+      made.factories.push(everyRequest(this.#agent))
+      return made
+    }
+    if (key) {
+      const shared = new sdk.StorageSharedKeyCredential(this.#place.account, key.reveal())
+      return new sdk.ContainerClient(address, pipeline(shared))
+    }
+    if (token) {
+      return new sdk.ContainerClient(`${address}?${token.reveal().replace(/^\?/, '')}`, pipeline())
+    }
+    const identity = await openIdentity(this.#place.identity, this.#credentials.get('client_secret'))
+    return new sdk.ContainerClient(address, pipeline(identity))
+  }
+}
+
+function accountUrl({ account, endpoint }: AzurePlace): string {
+  return endpoint ?? `https://${account}.blob.core.windows.net`
+}
+
+/**
+ * Gives each request our connections, unless the environment asks for a proxy, and each body its MD5, which the service
+ * compares with what arrived.
+ */
+function everyRequest(agent: Agent): RequestPolicyFactory {
+  return {
+    create: (next) => ({
+      sendRequest(request) {
+        request.agent ??= agent
+        const { body } = request
+        const bytes = typeof body === 'string' ? Buffer.from(body) : body
+        if (bytes instanceof Uint8Array) request.headers.set('content-md5', md5Of(bytes).toString('base64'))
+        return next.sendRequest(request)
+      },
+    }),
+  }
+}

@@ -1,0 +1,60 @@
+import type { TokenCredential } from '@azure/identity'
+import type { Secret } from '../../runtime/secret.ts'
+import type { AzureIdentity } from './place.ts'
+
+/** Names of the kinds of credentials that {@link identityKind} chooses from. */
+export type IdentityKind = 'secret' | 'workload' | 'chain' | 'chain-without-workload'
+
+/** Which credential signs in. */
+export function identityKind({ usesWorkload }: AzureIdentity, hasSecret: boolean): IdentityKind {
+  if (hasSecret) return 'secret'
+  if (usesWorkload === undefined) return 'chain'
+  return usesWorkload ? 'workload' : 'chain-without-workload'
+}
+
+/** Signs in without a key: loads the SDK of identities. @throws errors of that SDK, for `errors.ts` */
+export async function openIdentity(
+  identity: AzureIdentity,
+  secret: Secret | undefined,
+): Promise<TokenCredential> {
+  const sdk = await import('@azure/identity')
+  const { clientId, tenantId } = identity
+  const ids = {
+    ...(clientId === undefined ? {} : { clientId }),
+    ...(tenantId === undefined ? {} : { tenantId }),
+  }
+  // Whoever repeats is above.
+  const common = { retryOptions: { maxRetries: 0 }, ...authorityOptions() }
+  switch (identityKind(identity, secret !== undefined)) {
+    case 'secret':
+      return new sdk.ClientSecretCredential(tenantId ?? '', clientId ?? '', secret?.reveal() ?? '', common)
+    case 'workload':
+      return new sdk.WorkloadIdentityCredential({ ...ids, ...common })
+    case 'chain-without-workload':
+      return new sdk.ChainedTokenCredential(
+        new sdk.EnvironmentCredential(common),
+        // It repeats by itself: the service of a machine is known to be late after the start.
+        clientId === undefined
+          ? new sdk.ManagedIdentityCredential()
+          : new sdk.ManagedIdentityCredential(clientId),
+        new sdk.AzureCliCredential(tenantId === undefined ? {} : { tenantId }),
+      )
+    case 'chain':
+      return new sdk.DefaultAzureCredential({
+        ...authorityOptions(),
+        ...(tenantId === undefined ? {} : { tenantId }),
+        ...(clientId === undefined
+          ? {}
+          : { managedIdentityClientId: clientId, workloadIdentityClientId: clientId }),
+      })
+  }
+}
+
+const PUBLIC_AUTHORITY =
+  /^https:\/\/login\.(microsoftonline\.(com|us)|chinacloudapi\.cn|partner\.microsoftonline\.cn)\/*$/
+
+/** An authority of one's own, as in private clouds, is not known to the public one, which would be asked about it. */
+function authorityOptions(): { readonly disableInstanceDiscovery?: boolean } {
+  const host = process.env.AZURE_AUTHORITY_HOST
+  return host === undefined || PUBLIC_AUTHORITY.test(host) ? {} : { disableInstanceDiscovery: true }
+}

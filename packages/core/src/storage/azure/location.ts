@@ -1,0 +1,153 @@
+import { isIP } from 'node:net'
+import { invalidLocation } from '../location-errors.ts'
+import {
+  booleanParameter,
+  encodedPath,
+  encodedQuery,
+  prefixOfPath,
+  readLocationQuery,
+} from '../location-query.ts'
+import type { StorageBackend } from '../storage-backend.ts'
+import type { StorageCredentials } from '../storage-credentials.ts'
+import { AzureBackend } from './backend.ts'
+import { AzureConnection } from './connection.ts'
+import type { AzurePlace } from './place.ts'
+
+/** The parameters of a location `azure://account/container/prefix?…`. */
+export const AZURE_PARAMETERS = [
+  'endpoint',
+  'use_workload_identity',
+  'client_id',
+  'tenant_id',
+  'single_writer',
+]
+
+const ACCOUNT = /^[a-z0-9]{3,24}$/
+const CONTAINER = /^(?=.{3,63}$)[a-z0-9]+(?:-[a-z0-9]+)*$/
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$|^[A-Za-z0-9+/]{2,3}={1,2}$/
+
+/**
+ * Opens `azure://account/container/prefix?endpoint=…`; it does no I/O. An endpoint is the address of the account; that of
+ * an emulator, an IP address or localhost, gets the account as its path. @throws KB_LOCATION_INVALID
+ */
+export function openAzure(url: URL, credentials: StorageCredentials): StorageBackend {
+  const place = placeOf(url)
+  checkSecrets(url, credentials)
+  checkIdentity(url, place, credentials)
+  return new AzureBackend(place, canonicalLocation(place), new AzureConnection(place, credentials))
+}
+
+function placeOf(url: URL): AzurePlace {
+  const parameters = readLocationQuery(url, AZURE_PARAMETERS)
+  if (url.port !== '') {
+    const hint = 'Write azure://ACCOUNT/CONTAINER/PREFIX?endpoint=http://HOST:PORT/ACCOUNT.'
+    throw invalidLocation(url.href, 'it has a port', hint)
+  }
+  if (!ACCOUNT.test(url.hostname)) {
+    const hint =
+      'Write azure://ACCOUNT/CONTAINER/PREFIX; the account is its short name, 3 to 24 small letters and digits.'
+    throw invalidLocation(url.href, 'it names no account', hint)
+  }
+  const [container = '', ...folders] = prefixOfPath(url).split('/')
+  if (!CONTAINER.test(container)) {
+    const hint =
+      'Write azure://ACCOUNT/CONTAINER/PREFIX; a container has 3 to 63 small letters, digits and hyphens.'
+    throw invalidLocation(url.href, 'it names no container', hint)
+  }
+  return {
+    account: url.hostname,
+    container,
+    prefix: folders.join('/'),
+    endpoint: endpointOf(url, parameters),
+    identity: {
+      usesWorkload: booleanParameter(url, parameters, 'use_workload_identity'),
+      clientId: parameters.get('client_id'),
+      tenantId: parameters.get('tenant_id'),
+    },
+    isSingleWriter: booleanParameter(url, parameters, 'single_writer') ?? false,
+  }
+}
+
+function endpointOf(url: URL, parameters: ReadonlyMap<string, string>): string | undefined {
+  const text = parameters.get('endpoint')
+  if (text === undefined) return undefined
+  const endpoint = URL.canParse(text) ? new URL(text) : undefined
+  const isPlace = endpoint !== undefined && /^https?:$/.test(endpoint.protocol) && endpoint.hostname !== ''
+  const hasMore = endpoint && (endpoint.username || endpoint.password || endpoint.search || endpoint.hash)
+  if (!isPlace || hasMore) {
+    const hint =
+      'Write it like endpoint=https://ACCOUNT.blob.core.usgovcloudapi.net, without an account before an @ and without a token.'
+    throw invalidLocation(url.href, 'its endpoint is not the address of a server', hint)
+  }
+  // A name of the account cannot stand before an IP address, so that it can only be the path.
+  const isEmulator =
+    endpoint.hostname === 'localhost' || isIP(endpoint.hostname.replace(/^\[|\]$/g, '')) !== 0
+  if (isEmulator && endpoint.pathname === '/') endpoint.pathname = `/${url.hostname}`
+  return endpoint.href.replace(/\/+$/, '')
+}
+
+function checkSecrets(url: URL, credentials: StorageCredentials): void {
+  const key = credentials.get('account_key')
+  const token = credentials.get('sas_token')
+  if (key && token) {
+    const hint = 'Set one of storage.account_key and storage.sas_token.'
+    throw invalidLocation(url.href, 'a key and a SAS token are given', hint)
+  }
+  if (key && !BASE64.test(key.reveal())) {
+    const hint = 'Set storage.account_key to the key as Azure shows it.'
+    throw invalidLocation(url.href, 'its account key is not base64', hint)
+  }
+  if (token && !/(^|[?&])sig=[^&]/.test(token.reveal())) {
+    const hint =
+      'Set storage.sas_token to the part of a SAS address behind the question mark; it has sv=… and sig=….'
+    throw invalidLocation(url.href, 'its SAS token has no signature', hint)
+  }
+}
+
+function checkIdentity(url: URL, { identity, endpoint }: AzurePlace, credentials: StorageCredentials): void {
+  const { usesWorkload, clientId, tenantId } = identity
+  const hasSecret = credentials.has('client_secret')
+  if (credentials.has('account_key') || credentials.has('sas_token')) {
+    if (usesWorkload !== undefined || clientId !== undefined || tenantId !== undefined || hasSecret) {
+      const hint = 'Remove storage.account_key or storage.sas_token, or client_id, tenant_id and the like.'
+      throw invalidLocation(url.href, 'a key or a SAS token, and an identity, are given', hint)
+    }
+    return
+  }
+  if (hasSecret && (clientId === undefined || tenantId === undefined)) {
+    const hint = 'Set client_id and tenant_id beside storage.client_secret.'
+    throw invalidLocation(url.href, 'its client secret has no client or no tenant', hint)
+  }
+  if (hasSecret && usesWorkload) {
+    const hint = 'Remove storage.client_secret, or use_workload_identity.'
+    throw invalidLocation(url.href, 'a client secret and a workload identity are given', hint)
+  }
+  if (tenantId !== undefined && clientId === undefined) {
+    const hint = 'Set client_id too, or remove tenant_id.'
+    throw invalidLocation(url.href, 'it has a tenant_id without a client_id', hint)
+  }
+  if (endpoint?.startsWith('http:')) {
+    const hint = 'Write https:// in the endpoint, or set storage.account_key or storage.sas_token.'
+    throw invalidLocation(url.href, 'its endpoint is not encrypted, which an identity needs', hint)
+  }
+}
+
+function canonicalLocation({
+  account,
+  container,
+  prefix,
+  endpoint,
+  identity,
+  isSingleWriter,
+}: AzurePlace): string {
+  const parameters = new Map<string, string>()
+  if (endpoint !== undefined) parameters.set('endpoint', endpoint)
+  if (identity.usesWorkload !== undefined) {
+    parameters.set('use_workload_identity', String(identity.usesWorkload))
+  }
+  if (identity.clientId !== undefined) parameters.set('client_id', identity.clientId)
+  if (identity.tenantId !== undefined) parameters.set('tenant_id', identity.tenantId)
+  if (isSingleWriter) parameters.set('single_writer', 'true')
+  const path = prefix === '' ? container : `${container}/${encodedPath(prefix)}`
+  return `azure://${account}/${path}${encodedQuery(parameters)}`
+}

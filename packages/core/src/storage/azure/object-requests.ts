@@ -1,0 +1,173 @@
+import type { BlobDownloadResponseParsed, BlobGetPropertiesResponse } from '@azure/storage-blob'
+import { isKafkaBackupError } from '../../errors/kafka-backup-error.ts'
+import { readBody } from '../answer-body.ts'
+import { objectExists } from '../object-errors.ts'
+import {
+  type Comparison,
+  createSettled,
+  createSettledAgain,
+  type ExclusiveCreate,
+} from '../settled-create.ts'
+import type { ObjectKey } from '../storage-backend.ts'
+import type { AzureConnection } from './connection.ts'
+import { type AzureAttempt, brokenBody, strangeStore } from './errors.ts'
+import type { AzurePlace } from './place.ts'
+
+/** A body on its way, and how long it will be. */
+export interface AzureAnswer {
+  readonly byteCount: number
+  readonly body: NodeJS.ReadableStream
+  /** The answer says which bytes of the object these are. */
+  readonly isPart: boolean
+}
+
+/** Single requests about objects of one place, by our keys. */
+export class AzureObjects {
+  readonly place: AzurePlace
+  readonly connection: AzureConnection
+
+  constructor(place: AzurePlace, connection: AzureConnection) {
+    this.place = place
+    this.connection = connection
+  }
+
+  /** The name that the container knows. */
+  fullKey(key: string): string {
+    return this.place.prefix === '' ? key : `${this.place.prefix}/${key}`
+  }
+
+  attempt(action: AzureAttempt['action'], subject: string): AzureAttempt {
+    return { action, subject, container: this.place.container }
+  }
+
+  /** One object, which need not exist: undefined then. */
+  async head(key: ObjectKey, signal?: AbortSignal): Promise<BlobGetPropertiesResponse | undefined> {
+    try {
+      return await this.connection.request(
+        { action: 'read', subject: key },
+        signal,
+        ({ container, options }) => container.getBlobClient(this.fullKey(key)).getProperties(options),
+      )
+    } catch (error) {
+      if (isKafkaBackupError(error, 'KB_OBJECT_NOT_FOUND')) return undefined
+      throw error
+    }
+  }
+
+  /** Asks for an object, or for `byteCount` bytes of it from `begin`, and lets `take` have the answer while it arrives. */
+  get<T>(
+    key: ObjectKey,
+    range: { readonly begin: number; readonly byteCount: number } | undefined,
+    signal: AbortSignal | undefined,
+    take: (answer: AzureAnswer) => Promise<T>,
+  ): Promise<T> {
+    return this.connection.request(
+      { action: 'read', subject: key },
+      signal,
+      async ({ container, options }) => {
+        const blob = container.getBlobClient(this.fullKey(key))
+        // The SDK would ask again for the rest of a body that breaks off, without anybody knowing.
+        const answer = this.#answerOf(
+          key,
+          await blob.download(range?.begin ?? 0, range?.byteCount, { ...options, maxRetryRequests: 0 }),
+        )
+        const stop = () => discardBody(answer)
+        signal?.addEventListener('abort', stop, { once: true })
+        try {
+          signal?.throwIfAborted()
+          return await take(answer)
+        } finally {
+          signal?.removeEventListener('abort', stop)
+        }
+      },
+    )
+  }
+
+  /** All bytes of an answer. @throws KB_STORAGE_UNAVAILABLE when it breaks off */
+  async whole(key: ObjectKey, answer: AzureAnswer, byteCount: number): Promise<Buffer> {
+    let bytes: Buffer | undefined
+    try {
+      bytes = await readBody(answer.body as AsyncIterable<Buffer>, byteCount)
+    } catch {
+      // The SDK has errors without a code for it, and the connection has many.
+    }
+    if (!bytes) throw brokenBody(this.attempt('read', key))
+    return bytes
+  }
+
+  /** Creates or replaces an object by one request. */
+  async replace(key: ObjectKey, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
+    await this.#upload('write', key, bytes, signal)
+  }
+
+  /** Creates an object exclusively and settles a lost answer. @throws KB_OBJECT_EXISTS */
+  create(key: ObjectKey, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
+    return createSettled(this.#creation(key, bytes, signal))
+  }
+
+  /** The same after a failed attempt. @throws KB_OBJECT_EXISTS */
+  createAgain(key: ObjectKey, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
+    return createSettledAgain(this.#creation(key, bytes, signal))
+  }
+
+  #creation(key: ObjectKey, bytes: Uint8Array, signal: AbortSignal | undefined): ExclusiveCreate {
+    return {
+      key,
+      put: async () => {
+        const { isSingleWriter } = this.place
+        if (isSingleWriter && (await this.head(key, signal))) throw objectExists(key)
+        await this.#upload('create', key, bytes, signal)
+      },
+      compare: () => this.#compare(key, bytes, signal),
+    }
+  }
+
+  async #upload(
+    action: 'create' | 'write',
+    key: ObjectKey,
+    bytes: Uint8Array,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const isConditional = action === 'create' && !this.place.isSingleWriter
+    // A buffer of the caller's is not touched before the request has ended.
+    const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    await this.connection.request({ action, subject: key }, signal, ({ container, options }) =>
+      container.getBlockBlobClient(this.fullKey(key)).upload(body, body.length, {
+        ...options,
+        ...(isConditional ? { conditions: { ifNoneMatch: '*' } } : {}),
+      }),
+    )
+  }
+
+  async #compare(key: ObjectKey, bytes: Uint8Array, signal: AbortSignal | undefined): Promise<Comparison> {
+    try {
+      return await this.get(key, undefined, signal, async (answer) => {
+        if (answer.byteCount !== bytes.byteLength) {
+          discardBody(answer)
+          return 'other'
+        }
+        const found = await this.whole(key, answer, bytes.byteLength)
+        return Buffer.compare(found, bytes) === 0 ? 'same' : 'other'
+      })
+    } catch (error) {
+      if (isKafkaBackupError(error, 'KB_OBJECT_NOT_FOUND')) return 'absent'
+      throw error
+    }
+  }
+
+  #answerOf(key: ObjectKey, answer: BlobDownloadResponseParsed): AzureAnswer {
+    const { contentLength: byteCount, readableStreamBody: body, contentRange } = answer
+    if (byteCount === undefined || body === undefined) {
+      throw strangeStore(this.attempt('read', key), 'the store does not say how long the object is')
+    }
+    return { byteCount, body, isPart: contentRange !== undefined }
+  }
+}
+
+/** Gives up a body that nobody wants, and its connection. */
+export function discardBody({ body }: AzureAnswer): void {
+  const stream = body as unknown as NodeJS.EventEmitter & { destroy(): void }
+  // It may still tell that it was broken off.
+  stream.on('error', () => {})
+  stream.destroy()
+}
