@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers'
 
 /**
  * What becomes of a request: `pass` it on; `lose` its answer after the server has carried it out; `drop` the connection
- * before the server hears of it; `cut` the body of the answer in the middle; or answer with this status and body in place of the server, which hears nothing
+ * before the server hears of it; `damage` a byte of its body; `cut` the body of the answer in the middle; or answer with this status and body in place of the server, which hears nothing
  * (`refuse`) or has carried it out (`garble`).
  */
 export type Fate =
@@ -13,6 +13,7 @@ export type Fate =
   | 'lose'
   | 'drop'
   | 'cut'
+  | 'damage'
   | { readonly refuse: number; readonly body: string }
   | { readonly garble: number; readonly body: string }
 
@@ -64,6 +65,7 @@ async function serve({
   const body = await buffer(incoming)
   if (fate === 'drop') return void outgoing.destroy()
   if (typeof fate === 'object' && 'refuse' in fate) return answer(outgoing, fate.refuse, fate.body)
+  if (fate === 'damage') body[body.length >> 1] = (body[body.length >> 1] ?? 0) ^ 1
   // The body is here already, so nobody waits for leave to send it.
   const { expect: _, ...headers } = incoming.headers
   const forwarded = request(new URL(incoming.url ?? '/', target), {
