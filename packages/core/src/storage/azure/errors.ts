@@ -9,6 +9,7 @@ import {
   passing,
 } from '../error-meaning.ts'
 import { objectExists, objectNotFound } from '../object-errors.ts'
+import { identityAnswerOf } from './identity-errors.ts'
 
 /** What was tried, for the sentence "cannot write orders/x: access is denied (AuthorizationFailure)". */
 export interface AzureAttempt {
@@ -20,9 +21,9 @@ export interface AzureAttempt {
 }
 
 const KEY_HINT =
-  'Check storage.account_key or storage.sas_token, or the identity that is in force; also that the clock of this machine is right and that the token has not expired.'
+  'Check storage.account_key or storage.sas_token, that the token has not expired, and the clock of this machine.'
 const RIGHTS_HINT =
-  'The identity needs the role Storage Blob Data Contributor here, a SAS token the permissions rcwl; see docs/providers.md.'
+  'Check the key or the token. An identity needs the role Storage Blob Data Contributor here, a SAS token the permissions rcwl, this machine a way through the firewall of the account; see docs/providers.md.'
 const CONTAINER_HINT =
   'Create the container, or correct its name, the account and the endpoint; kafka-backup makes none.'
 const IDENTITY_HINT =
@@ -33,62 +34,64 @@ const POLICY_HINT =
 const LEASE_HINT = 'End the lease; nothing else may use the prefix of kafka-backup.'
 
 /** THE table: codes of Azure and of its SDKs. What is not here is judged by its status. */
-const MEANINGS: Readonly<Record<string, Meaning>> = {
-  ContainerNotFound: misplaced('there is no such container', CONTAINER_HINT),
-  ContainerBeingDeleted: misplaced('the container is being deleted', CONTAINER_HINT),
-  ContainerDisabled: misplaced('the container is disabled', CONTAINER_HINT),
-  InvalidResourceName: misplaced('the name of the container is not valid', CONTAINER_HINT),
-  InvalidUri: misplaced('the address is not valid', CONTAINER_HINT),
-  AccountIsDisabled: denied('the account is disabled', RIGHTS_HINT),
-  AuthenticationFailed: denied('the store refuses the key or the token', KEY_HINT),
-  InvalidAuthenticationInfo: denied('the store refuses the key or the token', KEY_HINT),
-  NoAuthenticationInformation: denied('the store wants a key or a token', KEY_HINT),
-  AuthorizationFailure: denied('access is denied', RIGHTS_HINT),
-  AuthorizationPermissionMismatch: denied('access is denied', RIGHTS_HINT),
-  AuthorizationProtocolMismatch: denied('the token is for another protocol', KEY_HINT),
-  AuthorizationResourceTypeMismatch: denied('the token is for another kind of resource', RIGHTS_HINT),
-  AuthorizationServiceMismatch: denied('the token is for another service', RIGHTS_HINT),
-  AuthorizationSourceIPMismatch: denied('this machine may not use the token', NETWORK_HINT),
-  InsufficientAccountPermissions: denied('access is denied', RIGHTS_HINT),
-  KeyBasedAuthenticationNotPermitted: denied('the account takes no keys', IDENTITY_HINT),
-  PublicAccessNotPermitted: denied('the store wants a key or a token', KEY_HINT),
-  InvalidTenantId: denied('the identity is of another tenant', IDENTITY_HINT),
-  UnauthorizedBlobOverwrite: denied('the token does not allow to replace', RIGHTS_HINT),
-  BlobImmutableDueToPolicy: denied('a retention policy protects the object', POLICY_HINT),
-  LeaseIdMissing: denied('somebody holds a lease', LEASE_HINT),
-  LeaseIdMismatchWithBlobOperation: denied('somebody holds a lease', LEASE_HINT),
-  CredentialUnavailableError: denied('no credentials were found', IDENTITY_HINT),
-  AggregateAuthenticationError: denied('no credentials were found', IDENTITY_HINT),
-  AuthenticationRequiredError: denied('the identity was refused', IDENTITY_HINT),
-  AuthenticationError: denied('the identity was refused', IDENTITY_HINT),
-  // The store has not stored what it got: a checksum differs on the way. Sending it again helps.
-  Md5Mismatch: passing('the bytes were damaged on the way'),
-  InvalidMd5: passing('the bytes were damaged on the way'),
-  IncompleteBody: passing('the connection broke in the middle'),
-  ServerBusy: passing('the store asks to slow down'),
-  InternalError: passing('the store has an internal error'),
-  OperationTimedOut: passing('the store took too long'),
-  PARSE_ERROR: passing('the answer broke off'),
-  REQUEST_SEND_ERROR: passing('the connection broke'),
-  InvalidBlockList: impossible(
-    'the blocks were removed in the middle',
-    'An upload has to end within a week after its first block; run again.',
-  ),
-  BlockCountExceedsLimit: impossible(
-    'too many unfinished blocks are there',
-    'They expire after a week; or delete the object.',
-  ),
-  RequestBodyTooLarge: impossible(
-    'the object is larger than the store takes',
-    'Lower backup.segment_max_bytes.',
-  ),
-  BlobArchived: impossible('the object is archived', 'Move the object to a tier that can be read.'),
-  InvalidBlobType: impossible('an object of another kind is there', 'Move away what is in the way.'),
-  ConditionHeadersNotSupported: impossible('the store cannot do this', NO_CONDITION_HINT),
-  UnsupportedHeader: impossible('the store cannot do this', NO_CONDITION_HINT),
-  FeatureNotSupported: impossible('the store cannot do this', NO_CONDITION_HINT),
-  ...NETWORK_MEANINGS,
-}
+const MEANINGS: ReadonlyMap<string, Meaning> = new Map(
+  Object.entries({
+    ContainerNotFound: misplaced('there is no such container', CONTAINER_HINT),
+    ContainerBeingDeleted: misplaced('the container is being deleted', CONTAINER_HINT),
+    ContainerDisabled: misplaced('the container is disabled', CONTAINER_HINT),
+    InvalidResourceName: misplaced('the name of the container is not valid', CONTAINER_HINT),
+    InvalidUri: misplaced('the address is not valid', CONTAINER_HINT),
+    AccountIsDisabled: denied('the account is disabled', RIGHTS_HINT),
+    AuthenticationFailed: denied('the store refuses the key or the token', KEY_HINT),
+    InvalidAuthenticationInfo: denied('the store refuses the key or the token', KEY_HINT),
+    NoAuthenticationInformation: denied('the store wants a key or a token', KEY_HINT),
+    AuthorizationFailure: denied('access is denied', RIGHTS_HINT),
+    AuthorizationPermissionMismatch: denied('access is denied', RIGHTS_HINT),
+    AuthorizationProtocolMismatch: denied('the token is for another protocol', KEY_HINT),
+    AuthorizationResourceTypeMismatch: denied('the token is for another kind of resource', RIGHTS_HINT),
+    AuthorizationServiceMismatch: denied('the token is for another service', RIGHTS_HINT),
+    AuthorizationSourceIPMismatch: denied('this machine may not use the token', NETWORK_HINT),
+    InsufficientAccountPermissions: denied('access is denied', RIGHTS_HINT),
+    KeyBasedAuthenticationNotPermitted: denied('the account takes no keys', IDENTITY_HINT),
+    PublicAccessNotPermitted: denied('the store wants a key or a token', KEY_HINT),
+    InvalidTenantId: denied('the identity is of another tenant', IDENTITY_HINT),
+    UnauthorizedBlobOverwrite: denied('the token does not allow to replace', RIGHTS_HINT),
+    BlobImmutableDueToPolicy: denied('a retention policy protects the object', POLICY_HINT),
+    LeaseIdMissing: denied('somebody holds a lease', LEASE_HINT),
+    LeaseIdMismatchWithBlobOperation: denied('somebody holds a lease', LEASE_HINT),
+    NoIdentity: denied('no credentials were found', IDENTITY_HINT),
+    IdentityRefused: denied('the identity was refused', IDENTITY_HINT),
+    AuthorityUnavailable: passing('the service that issues tokens does not answer'),
+    // The store has not stored what it got: a checksum differs on the way. Sending it again helps.
+    Md5Mismatch: passing('the bytes were damaged on the way'),
+    InvalidMd5: passing('the bytes were damaged on the way'),
+    IncompleteBody: passing('the connection broke in the middle'),
+    ServerBusy: passing('the store asks to slow down'),
+    InternalError: passing('the store has an internal error'),
+    OperationTimedOut: passing('the store took too long'),
+    PARSE_ERROR: passing('the answer broke off'),
+    REQUEST_SEND_ERROR: passing('the connection broke'),
+    InvalidBlockList: impossible(
+      'the blocks were removed in the middle',
+      'An upload has to end within a week after its first block; run again.',
+    ),
+    BlockCountExceedsLimit: impossible(
+      'too many unfinished blocks are there',
+      'They expire after a week; or delete the object.',
+    ),
+    RequestBodyTooLarge: impossible(
+      'the object is larger than the store takes',
+      'Lower backup.segment_max_bytes.',
+    ),
+    BlobArchived: impossible('the object is archived', 'Move the object to a tier that can be read.'),
+    InvalidBlobType: impossible('an object of another kind is there', 'Move away what is in the way.'),
+    ConditionHeadersNotSupported: impossible('the store cannot do this', NO_CONDITION_HINT),
+    UnsupportedHeader: impossible('the store cannot do this', NO_CONDITION_HINT),
+    FeatureNotSupported: impossible('the store cannot do this', NO_CONDITION_HINT),
+    AbortError: passing('the connection broke'),
+    ...NETWORK_MEANINGS,
+  }),
+)
 
 const NOT_FOUND = ['BlobNotFound', 'ResourceNotFound']
 /** What an exclusive creation gets for a taken key. Some only come where overwriting would be forbidden anyway. */
@@ -105,6 +108,8 @@ const NAMELESS = 'Unknown'
 interface Answer {
   readonly name: string
   readonly status: number | undefined
+  /** Of a refusal by the service that issues tokens. */
+  readonly number?: string | undefined
 }
 
 /**
@@ -122,8 +127,9 @@ export function translateAzureError(error: unknown, attempt: AzureAttempt): unkn
   if (action === 'create' && (TAKEN.includes(name) || (name === NAMELESS && status === 412))) {
     return objectExists(subject)
   }
-  const meaning = MEANINGS[name] ?? meaningOfStatus(status)
-  const code = status === undefined ? name : `${name === NAMELESS ? 'HTTP' : `${name},`} ${status}`
+  const meaning = MEANINGS.get(name) ?? meaningOfStatus(status)
+  const text = answer.number ?? name
+  const code = status === undefined ? text : `${name === NAMELESS ? 'HTTP' : `${text},`} ${status}`
   const message = `cannot ${verbOf(action)} ${placeOf(attempt)}: ${meaning.reason} (${code})`
   return new KafkaBackupError(meaning.code, message, {
     context: { key: subject },
@@ -164,6 +170,8 @@ function meaningOfStatus(status: number | undefined): Meaning {
 /** What answered, by name and status; undefined for what comes neither from the store nor from the network. */
 function answerOf(error: unknown): Answer | undefined {
   if (!(error instanceof Error) || isKafkaBackupError(error)) return undefined
+  const identity = identityAnswerOf(error)
+  if (identity) return { ...identity, status: undefined }
   const { name, code, statusCode, response, details } = error as Error & {
     readonly code?: unknown
     readonly statusCode?: unknown
@@ -175,18 +183,15 @@ function answerOf(error: unknown): Answer | undefined {
   const names = [header, details?.errorCode, code, name].filter(
     (text): text is string => typeof text === 'string' && NAME.test(text),
   )
-  // A refusal by the authority that issues tokens can also be one that passes.
   if (status !== undefined && (status >= 500 || status === 429)) {
     return {
-      name: names.find((text) => MEANINGS[text]?.code === 'KB_STORAGE_UNAVAILABLE') ?? NAMELESS,
+      name: names.find((text) => MEANINGS.get(text)?.code === 'KB_STORAGE_UNAVAILABLE') ?? NAMELESS,
       status,
     }
   }
-  const known = names.find(
-    (text) => MEANINGS[text] !== undefined || NOT_FOUND.includes(text) || TAKEN.includes(text),
-  )
+  const known = names.find((text) => MEANINGS.has(text) || NOT_FOUND.includes(text) || TAKEN.includes(text))
   if (known !== undefined) return { name: known, status }
-  if (status !== undefined) {
+  if (status !== undefined || name === 'RestError') {
     return { name: names.find((text) => text !== 'Error' && text !== 'RestError') ?? NAMELESS, status }
   }
   // Errors of sockets and of TLS have a code in capitals; what else is thrown here is a defect of ours.

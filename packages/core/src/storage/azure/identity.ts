@@ -18,6 +18,19 @@ export async function openIdentity(
   secret: Secret | undefined,
 ): Promise<TokenCredential> {
   const sdk = await import('@azure/identity')
+  try {
+    return credentialOf(sdk, identity, secret)
+  } catch {
+    // It checks names and variables here, and repeats them in errors without a name.
+    throw new sdk.CredentialUnavailableError('the identity cannot be used')
+  }
+}
+
+function credentialOf(
+  sdk: typeof import('@azure/identity'),
+  identity: AzureIdentity,
+  secret: Secret | undefined,
+): TokenCredential {
   const { clientId, tenantId } = identity
   const ids = {
     ...(clientId === undefined ? {} : { clientId }),

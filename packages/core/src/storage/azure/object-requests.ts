@@ -66,10 +66,9 @@ export class AzureObjects {
       signal,
       async ({ container, options }) => {
         const blob = container.getBlobClient(this.fullKey(key))
-        // The SDK would ask again for the rest of a body that breaks off, without anybody knowing.
-        const answer = this.#answerOf(
-          key,
-          await blob.download(range?.begin ?? 0, range?.byteCount, { ...options, maxRetryRequests: 0 }),
+        const answer = await this.#download(key, () =>
+          // The SDK would ask again for the rest of a body that breaks off, without anybody knowing.
+          blob.download(range?.begin ?? 0, range?.byteCount, { ...options, maxRetryRequests: 0 }),
         )
         const stop = () => discardBody(answer)
         signal?.addEventListener('abort', stop, { once: true })
@@ -155,12 +154,16 @@ export class AzureObjects {
     }
   }
 
-  #answerOf(key: ObjectKey, answer: BlobDownloadResponseParsed): AzureAnswer {
-    const { contentLength: byteCount, readableStreamBody: body, contentRange } = answer
-    if (byteCount === undefined || body === undefined) {
+  async #download(key: ObjectKey, send: () => Promise<BlobDownloadResponseParsed>): Promise<AzureAnswer> {
+    try {
+      const { contentLength: byteCount, readableStreamBody: body, contentRange } = await send()
+      if (byteCount === undefined || body === undefined) throw new RangeError('no length')
+      return { byteCount, body, isPart: contentRange !== undefined }
+    } catch (error) {
+      // This is how the SDK refuses an answer without a length or a tag.
+      if (!(error instanceof RangeError)) throw error
       throw strangeStore(this.attempt('read', key), 'the store does not say how long the object is')
     }
-    return { byteCount, body, isPart: contentRange !== undefined }
   }
 }
 
