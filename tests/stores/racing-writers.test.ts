@@ -4,10 +4,13 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { ContainerClient, StorageSharedKeyCredential } from '@azure/storage-blob'
 import {
+  type AzureServer,
   missingS3Server,
   openTempFolder,
   type S3Server,
+  startAzureServer,
   startS3Server,
   type TempFolder,
 } from '@kafka-backup/testkit'
@@ -16,6 +19,7 @@ import { appendCommit } from '../../packages/core/src/repository/commit-log.ts'
 import { commitPrefix } from '../../packages/core/src/repository/key-layout.ts'
 import { openBackup } from '../../packages/core/src/repository/open-backup.ts'
 import { Secret } from '../../packages/core/src/runtime/secret.ts'
+import { openAzure } from '../../packages/core/src/storage/azure/location.ts'
 import { openFilesystem } from '../../packages/core/src/storage/filesystem/location.ts'
 import { openS3 } from '../../packages/core/src/storage/s3/location.ts'
 import type { StorageBackend } from '../../packages/core/src/storage/storage-backend.ts'
@@ -125,13 +129,16 @@ class RacingWriter {
 describe('racing writers', () => {
   let folder: TempFolder
   let server: S3Server | undefined
+  let azure: AzureServer | undefined
   const skip = missingS3Server()
 
   before(async () => {
     folder = await openTempFolder('kb-race-')
     if (skip === false) server = await startS3Server()
+    azure = await startAzureServer()
   })
   after(async () => {
+    await azure?.close()
     await server?.close()
     await folder?.close()
   })
@@ -139,6 +146,20 @@ describe('racing writers', () => {
   describeRace('a filesystem', async () => {
     const location = pathToFileURL(folder.path).href
     return { location, env: {}, open: () => openFilesystem(new URL(location)) }
+  })
+
+  describeRace('Azure', async () => {
+    assert.ok(azure)
+    const { account, accountKey, endpoint } = azure
+    const credential = new StorageSharedKeyCredential(account, accountKey)
+    await new ContainerClient(`${endpoint}/races`, credential).create()
+    const location = `azure://${account}/races/here?endpoint=${endpoint}`
+    const key = new Map([['account_key', new Secret(accountKey)]] as const)
+    return {
+      location,
+      env: { RACE_ACCOUNT_KEY: accountKey },
+      open: () => openAzure(new URL(location), key),
+    }
   })
 
   describe('on S3', { skip }, () => {

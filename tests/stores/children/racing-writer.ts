@@ -6,6 +6,7 @@ import { openParts } from '../../../packages/core/src/plugin/open-parts.ts'
 import { Registry } from '../../../packages/core/src/plugin/registry.ts'
 import { appendCommit } from '../../../packages/core/src/repository/commit-log.ts'
 import { openBackup } from '../../../packages/core/src/repository/open-backup.ts'
+import { Secret } from '../../../packages/core/src/runtime/secret.ts'
 import { openLocation } from '../../../packages/core/src/storage/backend-registry.ts'
 import { draft } from '../../../packages/core/test/verify/archive-writer.ts'
 
@@ -18,7 +19,10 @@ export type CommitOutcome =
 const PARTITIONS = 4
 
 const [location = '', backupId = '', name = ''] = process.argv.slice(2)
-const storage = openLocation(location, new Registry().use(openParts).freeze().storages)
+// Azure has no variable of its own for a key.
+const key = process.env.RACE_ACCOUNT_KEY
+const credentials = new Map(key === undefined ? [] : [['account_key', new Secret(key)] as const])
+const storage = openLocation(location, new Registry().use(openParts).freeze().storages, credentials)
 const partition = Number(name) % PARTITIONS
 let state = await openBackup(storage, backupId)
 writeSync(1, 'ready\n')
