@@ -41,7 +41,7 @@ export {
   type SourceOffset,
 } from './repository/offset-map.ts'
 export { openBackup, openExistingBackup } from './repository/open-backup.ts'
-export { type LedgerState, listRestoreIds, RestoreLedger, readLedger } from './repository/restore-ledger.ts'
+export { type LedgerState, RestoreLedger, readLedgers } from './repository/restore-ledger.ts'
 export { beginRestore, type PreparedRestore, planOfLedger } from './restore/begin-restore.ts'
 export { fenceRestore, transactionalIdOf } from './restore/producer-identities.ts'
 export type { RestorePlan } from './restore/restore-plan.ts'

@@ -2,10 +2,9 @@ import {
   findSource,
   findTarget,
   KafkaBackupError,
-  listRestoreIds,
   type MappedRun,
   mappedRuns,
-  readLedger,
+  readLedgers,
   requireBackupId,
   type StorageBackend,
 } from '@kafka-backup/core'
@@ -62,10 +61,7 @@ async function show(
   storage: StorageBackend,
   backupId: string,
 ): Promise<CommandResult> {
-  const ledgers = await Promise.all(
-    (await listRestoreIds(storage, backupId, signal)).map((id) => readLedger(storage, backupId, id, signal)),
-  )
-  const byAge = ledgers.sort((a, b) => a.openedAtMs - b.openedAtMs)
+  const byAge = await readLedgers(storage, backupId, signal)
   if (options.list === true) {
     return { document: restoresDocument(backupId, byAge), text: restoresText(byAge), exitCode: 0 }
   }

@@ -1,11 +1,10 @@
 import {
   KafkaBackupError,
   type LedgerState,
-  listRestoreIds,
   openCluster,
   planOfLedger,
   type RestorePlan,
-  readLedger,
+  readLedgers,
   requestOfDocument,
   requireBackupId,
   requireCluster,
@@ -143,12 +142,10 @@ async function chosenLedger(
   clusterId: string,
   { wanted, signal }: { readonly wanted: unknown; readonly signal: AbortSignal },
 ): Promise<LedgerState> {
-  const ids = await listRestoreIds(storage, backupId, signal)
-  const ledgers = await Promise.all(ids.map((id) => readLedger(storage, backupId, id, signal)))
-  const fitting = ledgers
+  const byAge = await readLedgers(storage, backupId, signal)
+  const fitting = byAge
     .filter(({ opened }) => opened.clusterId === clusterId)
     .filter(({ restoreId, finished }) => (wanted === undefined ? finished !== null : restoreId === wanted))
-    .sort((a, b) => a.openedAtMs - b.openedAtMs)
   const ledger = fitting.at(-1)
   if (ledger) return ledger
   const what = wanted === undefined ? 'has no finished restore' : `knows no restore ${String(wanted)}`

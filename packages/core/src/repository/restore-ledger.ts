@@ -161,6 +161,17 @@ export async function readLedger(
   return (await foldEntries(storage, backupId, restoreId, signal)).state
 }
 
+/** Every ledger of a backup, in the order in which they were begun. @throws KB_LEDGER_CORRUPT */
+export async function readLedgers(
+  storage: StorageBackend,
+  backupId: string,
+  signal?: AbortSignal,
+): Promise<LedgerState[]> {
+  const ids = await listRestoreIds(storage, backupId, signal)
+  const ledgers = await Promise.all(ids.map((id) => readLedger(storage, backupId, id, signal)))
+  return ledgers.sort((a, b) => a.openedAtMs - b.openedAtMs)
+}
+
 async function foldEntries(
   storage: StorageBackend,
   backupId: string,
