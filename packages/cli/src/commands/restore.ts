@@ -12,13 +12,11 @@ import {
   requireBackupId,
   requireCluster,
   restoreRequestOf,
-  restoreSelectionOf,
   runRestore,
   type StorageBackend,
   transactionalIdOf,
 } from '@kafka-backup/core'
 import { beforeWriting } from '../before-writing.ts'
-import { chosenTopics } from '../chosen-topics.ts'
 import type { Command, CommandContext, CommandResult } from '../command.ts'
 import { confirmNames } from '../confirm.ts'
 import { openStorage } from '../open-storage.ts'
@@ -31,6 +29,7 @@ import {
   restoreHeadline,
   restoreReportText,
 } from '../render/restore-text.ts'
+import { restoreSelectorOf } from '../restore-selector.ts'
 
 /** `kafka-backup restore` */
 export const restoreCommand: Command = {
@@ -96,16 +95,12 @@ function prepare(
   const { manner, pace } = config.restore
   const backupId = requireBackupId(config)
   const request = restoreRequestOf(config)
-  const patterns = patternsOf(target)
   return beginRestore({
     storage,
     backupId,
     cluster,
     request,
-    select: (state, window) => {
-      const topics = chosenTopics(patterns, [...state.topics.keys()], `in backup ${backupId}`)
-      return restoreSelectionOf(request, state, { topics, window })
-    },
+    select: restoreSelectorOf(request),
     target: {
       isCreatingTopics: config.restore.createTopics,
       replicationFactor: config.restore.defaultReplicationFactor,
@@ -134,11 +129,6 @@ function prepare(
     random: context.random,
     signal: context.signal,
   })
-}
-
-/** Without a choice everything that was backed up is restored, internal topics that were asked for included. */
-function patternsOf({ topics: { include, exclude } }: ClusterSettings) {
-  return { include: include.length > 0 ? include : ['*'], exclude, includeInternal: true }
 }
 
 async function confirmPurge(context: CommandContext, { target }: PreparedRestore): Promise<void> {

@@ -8,16 +8,15 @@ import {
   requestOfDocument,
   requireBackupId,
   requireCluster,
-  restoreSelectionOf,
   type StorageBackend,
   type VerifiedPartition,
   verifyRestore,
 } from '@kafka-backup/core'
-import { chosenTopics } from '../chosen-topics.ts'
 import type { Command, CommandContext, CommandResult } from '../command.ts'
 import { openStorage } from '../open-storage.ts'
 import { CLIENT_ID } from '../program-name.ts'
 import { formatDuration, plural } from '../render/units.ts'
+import { restoreSelectorOf } from '../restore-selector.ts'
 
 const PROGRESS_EVERY_RECORDS = 10_000
 
@@ -87,17 +86,7 @@ async function compare(context: CommandContext, storage: StorageBackend): Promis
 /** What the restore was asked for, against the backup as it was then. */
 function planAgain(storage: StorageBackend, ledger: LedgerState, signal: AbortSignal): Promise<RestorePlan> {
   const request = requestOfDocument(ledger.opened.request)
-  const { includeTopics: include, excludeTopics: exclude, backupId } = request
-  const patterns = { include: include.length > 0 ? include : ['*'], exclude, includeInternal: true }
-  return planOfLedger(
-    storage,
-    ledger,
-    (state, window) => {
-      const topics = chosenTopics(patterns, [...state.topics.keys()], `in backup ${backupId}`)
-      return restoreSelectionOf(request, state, { topics, window })
-    },
-    signal,
-  )
+  return planOfLedger(storage, ledger, restoreSelectorOf(request), signal)
 }
 
 function trackProgress({ observe }: CommandContext, totalOffsets: number): (records: number) => void {
