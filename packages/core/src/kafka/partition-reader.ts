@@ -16,8 +16,6 @@ export interface PartitionReaderOptions {
   readonly security?: ClusterSecurity
   readonly clock: Clock
   readonly signal: AbortSignal
-  /** Bytes of one answer; a batch that is larger comes alone. */
-  readonly fetchMaxBytes?: number
 }
 
 /** Whole batches of one answer, in a buffer of their own, and what the leader said beside them. */
@@ -27,6 +25,8 @@ export interface ReadChunk {
   readonly highWatermark: bigint
   readonly lastStableOffset: bigint
   readonly logStartOffset: bigint
+  /** Behind the last batch, or where it was asked for when there is none. */
+  readonly nextOffset: bigint
 }
 
 /** Offsets [beginOffset, endOffset) of one partition. */
@@ -35,6 +35,7 @@ export interface PartitionRange extends TopicPartition {
   readonly endOffset: bigint
 }
 
+/** Of one answer; a batch that is larger comes alone. */
 const FETCH_MAX_BYTES = 8 * 1024 * 1024
 const MAX_WAIT_MS = 500
 const RETRY: RetryPolicy = { firstDelayMs: 100, maxDelayMs: 1_000, giveUpAfterMs: 60_000 }
@@ -60,19 +61,11 @@ export async function* readPartition(
         signal: options.signal,
       })
       if (chunk.bytes.length > 0) yield chunk
-      position = nextOffsetOf(chunk, from)
+      position = chunk.nextOffset
     }
   } finally {
     leader.close()
   }
-}
-
-/** Behind the last batch. A compacted log may have nothing left up to its end: then there is nothing to wait for. */
-function nextOffsetOf(chunk: ReadChunk, from: bigint): bigint {
-  let next = from
-  const cursor = new BatchCursor(chunk.bytes)
-  while (cursor.next()) next = cursor.lastOffset + 1n
-  return next > from ? next : from
 }
 
 /** The leader of one partition, found again when it has moved. */
@@ -115,7 +108,6 @@ class LeaderLink {
 
   async #ask(link: BrokerLink, topicId: string | null, fetchOffset: bigint): Promise<ReadChunk> {
     const { topic, partition } = this.#range
-    const maxBytes = this.#options.fetchMaxBytes ?? FETCH_MAX_BYTES
     const wanted = {
       topic,
       topicId,
@@ -123,13 +115,13 @@ class LeaderLink {
       fetchOffset,
       leaderEpoch: -1,
       lastFetchedEpoch: -1,
-      partitionMaxBytes: maxBytes,
+      partitionMaxBytes: FETCH_MAX_BYTES,
     }
     const version = fetchVersion(link.versions, [wanted], link.connection.broker)
     const request = {
       maxWaitMs: MAX_WAIT_MS,
       minBytes: 1,
-      maxBytes,
+      maxBytes: FETCH_MAX_BYTES,
       isReadCommitted: false,
       rackId: '',
       partitions: [wanted],
@@ -153,9 +145,10 @@ class LeaderLink {
       }
       const { aborted, highWatermark, lastStableOffset, logStartOffset } = answer
       const cursor = new BatchCursor(response.buffer, answer.begin, answer.end)
-      while (cursor.next());
+      let nextOffset = fetchOffset
+      while (cursor.next()) if (cursor.lastOffset >= nextOffset) nextOffset = cursor.lastOffset + 1n
       const bytes = Buffer.from(response.buffer.subarray(answer.begin, cursor.position))
-      return { bytes, aborted, highWatermark, lastStableOffset, logStartOffset }
+      return { bytes, aborted, highWatermark, lastStableOffset, logStartOffset, nextOffset }
     } finally {
       response.release()
     }
