@@ -94,6 +94,11 @@ export const ERROR_TABLE = {
     'Check security_protocol, the certificates on both sides and the ssl settings of the security section.',
   ),
   KB_OFFSET_OUT_OF_RANGE: row('failed', false, 'The broker no longer has these offsets.'),
+  KB_LOG_ENDS_EARLY: row(
+    'failed',
+    true,
+    'Records were lost, or the topic was created again; look at its log.',
+  ),
   KB_WRONG_CLUSTER: row('conflict', false, 'Use another --backup-id for another cluster.'),
   KB_SOURCE_REPLACED: row('conflict', false, 'Use another --backup-id for what this partition holds now.'),
   KB_TARGET_NOT_EMPTY: row('conflict', false, 'Restore beside it with --topic-mapping old=new.'),

@@ -16,17 +16,22 @@ export interface PartitionReaderOptions {
   readonly security?: ClusterSecurity
   readonly clock: Clock
   readonly signal: AbortSignal
+  /** Ends at the last stable offset, and has the aborted transactions listed; false when absent. */
+  readonly isReadCommitted?: boolean
 }
 
 /** Whole batches of one answer, in a buffer of their own, and what the leader said beside them. */
 export interface ReadChunk {
   readonly bytes: Buffer
+  /** Empty unless only committed records are read. */
   readonly aborted: readonly AbortedTransaction[]
   readonly highWatermark: bigint
   readonly lastStableOffset: bigint
   readonly logStartOffset: bigint
   /** Behind the last batch, or where it was asked for when there is none. */
   readonly nextOffset: bigint
+  /** How long the broker holds the connection back because of a quota; 0: not at all. */
+  readonly throttleMs: number
 }
 
 /** Offsets [beginOffset, endOffset) of one partition. */
@@ -38,34 +43,65 @@ export interface PartitionRange extends TopicPartition {
 /** Of one answer; a batch that is larger comes alone. */
 const FETCH_MAX_BYTES = 8 * 1024 * 1024
 const MAX_WAIT_MS = 500
+/** A leader that was just elected may show an older end for a moment; what it shows after this time is the end. */
+const SILENCE_MS = 10_000
 const RETRY: RetryPolicy = { firstDelayMs: 100, maxDelayMs: 1_000, giveUpAfterMs: 60_000 }
 
 /**
  * Everything that the leader has from the batch that holds `beginOffset` up to `endOffset`, committed or not; batches at both
- * ends may reach beyond. Moved leaders and lost connections are followed; nothing is skipped. Whoever reads up to an end that
- * the leader has not confirmed waits for it.
- * @throws KB_OFFSET_OUT_OF_RANGE when the log no longer has the offsets
+ * ends may reach beyond. Moved leaders and lost connections are followed; nothing is skipped. When nothing comes for {@link SILENCE_MS},
+ * the log has no more: that ends the reading where its end is not below `endOffset` (compaction took the last records).
+ * @throws KB_OFFSET_OUT_OF_RANGE when the log no longer has the offsets, or ends below `beginOffset`; KB_LOG_ENDS_EARLY when it ends
+ * below `endOffset`
  */
 export async function* readPartition(
   options: PartitionReaderOptions,
   range: PartitionRange,
 ): AsyncGenerator<ReadChunk, void, undefined> {
   const leader = new LeaderLink(options, range)
+  const { clock } = options
   let position = range.beginOffset
+  let silentSinceMs: number | null = null
   try {
     while (position < range.endOffset) {
       const from = position
       const chunk = await retry(() => leader.fetch(from), {
         policy: RETRY,
-        clock: options.clock,
+        clock,
         signal: options.signal,
+        onRetry: () => {
+          silentSinceMs = null
+        },
       })
-      if (chunk.bytes.length > 0) yield chunk
       position = chunk.nextOffset
+      if (chunk.bytes.length > 0) yield chunk
+      // What a quota delays comes later.
+      const isSilent = chunk.bytes.length === 0 && chunk.throttleMs === 0
+      const nowMs = clock.monotonicMs()
+      silentSinceMs = isSilent ? (silentSinceMs ?? nowMs) : null
+      if (silentSinceMs !== null && nowMs - silentSinceMs >= SILENCE_MS) {
+        assertReached(options, range, chunk)
+        return
+      }
     }
   } finally {
     leader.close()
   }
+}
+
+function assertReached(
+  { isReadCommitted = false }: PartitionReaderOptions,
+  range: PartitionRange,
+  { highWatermark, lastStableOffset }: ReadChunk,
+): void {
+  const end = isReadCommitted ? lastStableOffset : highWatermark
+  if (end >= range.endOffset) return
+  const whose = isReadCommitted ? ' for readers of committed records' : ''
+  throw new KafkaBackupError(
+    'KB_LOG_ENDS_EARLY',
+    `${partitionName(range)} ends at offset ${end}${whose}, expected ${range.endOffset}`,
+    { context: { topic: range.topic, partition: range.partition, offset: end.toString() } },
+  )
 }
 
 /** The leader of one partition, found again when it has moved. */
@@ -122,7 +158,7 @@ class LeaderLink {
       maxWaitMs: MAX_WAIT_MS,
       minBytes: 1,
       maxBytes: FETCH_MAX_BYTES,
-      isReadCommitted: false,
+      isReadCommitted: this.#options.isReadCommitted ?? false,
       rackId: '',
       partitions: [wanted],
     }
@@ -147,8 +183,9 @@ class LeaderLink {
       const cursor = new BatchCursor(response.buffer, answer.begin, answer.end)
       let nextOffset = fetchOffset
       while (cursor.next()) if (cursor.lastOffset >= nextOffset) nextOffset = cursor.lastOffset + 1n
+      const { throttleMs } = response
       const bytes = Buffer.from(response.buffer.subarray(answer.begin, cursor.position))
-      return { bytes, aborted, highWatermark, lastStableOffset, logStartOffset, nextOffset }
+      return { bytes, aborted, highWatermark, lastStableOffset, logStartOffset, nextOffset, throttleMs }
     } finally {
       response.release()
     }
