@@ -3,8 +3,8 @@ import type { BackupState, PartitionState } from '../format/backup-state.ts'
 import type { DivergenceRecord, IsolationLevel, TopicRecord } from '../format/commit.ts'
 import type { LastBatch } from '../format/segment-record.ts'
 import { type ClusterDescription, partitionName, type TopicDescription } from '../kafka/cluster.ts'
+import { type EpochHistory, epochHistoryOf, isUnderNewEpoch } from '../repository/epoch-history.ts'
 import { parseKey } from '../repository/key-layout.ts'
-import { type EpochHistory, epochHistoryOf, isUnderNewEpoch } from './epoch-history.ts'
 
 /** What will be read of one partition: [beginOffset, targetOffset). */
 export interface PartitionPlan {

@@ -8,8 +8,8 @@ import {
 } from '../protocol/aborted-transaction-tracker.ts'
 import { readRecords } from '../protocol/record.ts'
 import { assertBatch, BatchCursor, verifyCrc } from '../protocol/record-batch.ts'
+import { type EpochHistory, lastEpochOf } from '../repository/epoch-history.ts'
 import type { AnchorBatch } from './backup-plan.ts'
-import { type EpochHistory, lastEpochOf } from './epoch-history.ts'
 
 /** A frame holds at least this much, unless a checkpoint is due, the data ends, or thousands of partitions wait at once. */
 export const FRAME_MIN_BYTES = 1024 * 1024

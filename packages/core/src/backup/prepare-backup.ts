@@ -2,11 +2,17 @@ import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { BackupState } from '../format/backup-state.ts'
 import type { IsolationLevel } from '../format/commit.ts'
 import { type Cluster, partitionName, type TopicDescription, type TopicPartition } from '../kafka/cluster.ts'
+import { askEpochEnd } from '../repository/ask-epoch-end.ts'
+import {
+  confirms,
+  type EpochHistory,
+  epochHistoryOf,
+  findCommonEnd,
+  lastEpochOf,
+} from '../repository/epoch-history.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { retry } from '../runtime/retry.ts'
-import { askEpochEnd } from './ask-epoch-end.ts'
 import { type BackupPlan, planBackup } from './backup-plan.ts'
-import { confirms, type EpochHistory, epochHistoryOf, findCommonEnd, lastEpochOf } from './epoch-history.ts'
 
 /** What a backup is to read. */
 export interface BackupChoice {

@@ -1,9 +1,9 @@
 import type { DivergenceRecord } from '../format/commit.ts'
 import { type Cluster, partitionName, type TopicDescription } from '../kafka/cluster.ts'
-import { askEpochEnd } from './ask-epoch-end.ts'
+import { askEpochEnd } from '../repository/ask-epoch-end.ts'
+import { findCommonEnd, isUnderNewEpoch } from '../repository/epoch-history.ts'
 import { beginOfHistory, type LogExtent } from './backup-plan.ts'
 import { describedPartition } from './described-partition.ts'
-import { findCommonEnd, isUnderNewEpoch } from './epoch-history.ts'
 import type { Symptom } from './fetch-loop.ts'
 import type { PartitionWriter } from './partition-writer.ts'
 

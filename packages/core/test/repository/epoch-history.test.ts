@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { confirms, type EpochHistory, findCommonEnd, lastEpochOf } from '../../src/backup/epoch-history.ts'
 import type { EpochEnd } from '../../src/kafka/cluster.ts'
+import {
+  confirms,
+  type EpochHistory,
+  findCommonEnd,
+  lastEpochOf,
+} from '../../src/repository/epoch-history.ts'
 import { type Prng, prng } from '../protocol/prng.ts'
 
 const CASES = Number(process.env.PROPERTY_CASES ?? 2_000)
