@@ -1,48 +1,70 @@
 import {
+  type Cluster,
   KafkaBackupError,
   type LedgerState,
   openCluster,
+  openExistingBackup,
   planOfLedger,
-  type RestorePlan,
+  planRestore,
+  type RestoreRequest,
   readLedgers,
   requestOfDocument,
   requireBackupId,
   requireCluster,
+  restoreRequestOf,
   type StorageBackend,
-  type VerifiedPartition,
+  type Verdict,
   verifyRestore,
+  verifySource,
+  worstVerdict,
 } from '@kafka-backup/core'
 import type { Command, CommandContext, CommandResult } from '../command.ts'
 import { openStorage } from '../open-storage.ts'
 import { CLIENT_ID } from '../program-name.ts'
-import { formatDuration, plural } from '../render/units.ts'
+import {
+  restoreVerificationDocument,
+  restoreVerificationText,
+  sourceVerificationDocument,
+  sourceVerificationText,
+} from '../render/verification-text.ts'
 import { restoreSelectorOf } from '../restore-selector.ts'
 
-const PROGRESS_EVERY_RECORDS = 10_000
+const EXIT_CODE: Readonly<Record<Verdict, number>> = { equal: 0, incomplete: 3, differs: 4 }
 
 /** `kafka-backup verify` */
 export const verifyCommand: Command = {
   name: 'verify',
-  summary: 'Compare a restored copy with the archive, record by record',
+  summary: 'Compare the archive with a restored copy or with its source, record by record',
   description:
-    'Reads what an earlier restore wrote back from the cluster and compares every record with the archive: key, value, headers, timestamp, and the offset that the offset map gives. The first record that differs is named with both offsets. Checking the archive against itself is what validate does.',
+    'Reads a cluster as a reader of committed records does and compares every record with the archive: key, value, headers, timestamp, and offset. The cluster is one that the backup was restored into, or else the source that it was taken from. Every partition gets its verdict, and the first record that differs is named. Checking the archive against itself is what validate does.',
   verb: 'restore',
   options: [
     { flags: '--against-cluster', description: 'compare with the cluster (the only comparison there is)' },
     {
       flags: '--restore <id>',
-      description: 'the restore; without it, the newest finished one into this cluster',
+      description: 'with this restore; without it, with the newest finished one into this cluster',
+    },
+    {
+      flags: '--source',
+      description:
+        'with the source of the backup, also when the backup was restored into the same cluster; of what chooses records, only topics, partitions and --as-of-commit count',
     },
   ],
   examples: [
     'kafka-backup verify --against-cluster --repo file:///var/backups \\',
     '    --backup-id daily --bootstrap-servers dr:9092',
+    'kafka-backup verify --against-cluster --source --repo file:///var/backups \\',
+    '    --backup-id daily --bootstrap-servers prod:9092 --topics orders',
   ],
   async run(context) {
-    if (context.options.againstCluster !== true) {
+    const { againstCluster, source, restore } = context.options
+    if (againstCluster !== true) {
       throw new KafkaBackupError('KB_USAGE', 'say what the archive is compared with: --against-cluster', {
         hint: 'To check the archive against its own digests: kafka-backup validate --deep',
       })
+    }
+    if (source === true && restore !== undefined) {
+      throw new KafkaBackupError('KB_USAGE', '--source and --restore are two different comparisons')
     }
     const storage = openStorage(context)
     try {
@@ -54,89 +76,134 @@ export const verifyCommand: Command = {
 }
 
 async function compare(context: CommandContext, storage: StorageBackend): Promise<CommandResult> {
-  const { loaded, registry, clock, signal, options } = context
-  const backupId = requireBackupId(loaded.config)
-  const target = requireCluster(loaded.config, 'target')
+  const target = requireCluster(context.loaded.config, 'target')
   const security = target.security ? { security: target.security } : {}
   const cluster = openCluster({ bootstrapServers: target.bootstrapServers, clientId: CLIENT_ID, ...security })
   try {
     const { clusterId } = await cluster.describe([])
-    const ledger = await chosenLedger(storage, backupId, clusterId, { wanted: options.restore, signal })
-    const plan = await planAgain(storage, ledger, signal)
-    const beganMs = clock.monotonicMs()
-    const partitions = await verifyRestore({
-      storage,
-      backupId,
-      transforms: registry.transformsById(),
-      cluster,
-      clientId: CLIENT_ID,
-      ...security,
-      clock,
-      signal,
-      plan,
-      restoreId: ledger.restoreId,
-      onVerified: trackProgress(context, plan.records),
-    })
-    return resultOf(ledger, partitions, clock.monotonicMs() - beganMs)
+    const compared = { storage, cluster, clusterId }
+    const ledger = context.options.source === true ? null : await chosenLedger(context, compared)
+    return ledger
+      ? await compareWithRestore(context, compared, ledger)
+      : await compareWithSource(context, compared)
   } finally {
     await cluster.close()
   }
 }
 
-/** What the restore was asked for, against the backup as it was then. */
-function planAgain(storage: StorageBackend, ledger: LedgerState, signal: AbortSignal): Promise<RestorePlan> {
-  const request = requestOfDocument(ledger.opened.request)
-  return planOfLedger(storage, ledger, restoreSelectorOf(request), signal)
+interface Compared {
+  readonly storage: StorageBackend
+  readonly cluster: Cluster
+  readonly clusterId: string
 }
 
-function trackProgress({ observe }: CommandContext, totalOffsets: number): (records: number) => void {
-  let records = 0
-  return (more) => {
-    records += more
-    if (records % PROGRESS_EVERY_RECORDS !== 0) return
-    const progress = { records, rawBytes: 0, storedBytes: 0, doneOffsets: records, totalOffsets }
-    observe({ type: 'progressed', progress })
-  }
-}
-
-function resultOf(
-  ledger: LedgerState,
-  partitions: readonly VerifiedPartition[],
-  durationMs: number,
-): CommandResult {
-  const records = partitions.reduce((sum, entry) => sum + entry.records, 0)
+function readingOptions(context: CommandContext, { storage, cluster }: Compared) {
+  const { loaded, registry, clock, signal, observe } = context
+  const { security } = requireCluster(loaded.config, 'target')
   return {
-    document: {
-      kind: 'verification_report',
-      version: 1,
-      backup_id: ledger.opened.backupId,
-      restore_id: ledger.restoreId,
-      cluster_id: ledger.opened.clusterId,
-      outcome: 'complete',
-      records,
-      duration_ms: Math.round(durationMs),
-      partitions: partitions.map(({ topic, partition, records: own, sha256 }) => {
-        return { topic, partition, records: own, sha256 }
-      }),
-    },
-    text: `Complete    ${plural(records, 'record')} of restore ${ledger.restoreId} are in the target as they are in the archive · ${formatDuration(durationMs)}`,
-    exitCode: 0,
+    storage,
+    backupId: requireBackupId(loaded.config),
+    transforms: registry.transformsById(),
+    cluster,
+    clientId: CLIENT_ID,
+    ...(security ? { security } : {}),
+    clock,
+    signal,
+    observe,
   }
 }
 
-/** An unfinished restore can be named, but is not chosen by itself: what it lacks is no difference. */
+async function compareWithRestore(
+  context: CommandContext,
+  compared: Compared,
+  ledger: LedgerState,
+): Promise<CommandResult> {
+  const { clock, signal } = context
+  const request = requestOfDocument(ledger.opened.request)
+  // What the restore was asked for, against the backup as it was then.
+  const plan = await planOfLedger(compared.storage, ledger, restoreSelectorOf(request), signal)
+  context.say(`Comparing the archive with restore ${ledger.restoreId} in cluster ${compared.clusterId}`)
+  const beganMs = clock.monotonicMs()
+  const verdicts = await verifyRestore({
+    ...readingOptions(context, compared),
+    plan,
+    restoreId: ledger.restoreId,
+    isWritten: ledger.finished !== null,
+  })
+  const worst = worstVerdict(verdicts)
+  const outcome = worst === 'equal' && plan.gaps.length > 0 ? 'incomplete' : worst
+  const durationMs = clock.monotonicMs() - beganMs
+  const verification = { ledger, outcome, verdicts, gaps: plan.gaps, durationMs }
+  return {
+    document: restoreVerificationDocument(verification),
+    text: restoreVerificationText(verification),
+    exitCode: EXIT_CODE[outcome],
+  }
+}
+
+async function compareWithSource(context: CommandContext, compared: Compared): Promise<CommandResult> {
+  const { loaded, clock, signal } = context
+  const request = restoreRequestOf(loaded.config)
+  assertComparable(request)
+  const state = await openExistingBackup(compared.storage, request.backupId, {
+    signal,
+    asOfCommit: request.asOfCommit ?? undefined,
+  })
+  const { clusterId } = compared
+  const sourceId = state.source?.clusterId
+  if (sourceId !== clusterId) {
+    const message = `backup ${request.backupId} was taken from cluster ${sourceId}, this is ${clusterId}`
+    throw new KafkaBackupError('KB_WRONG_CLUSTER', message, {
+      hint: 'Give the bootstrap servers of the source.',
+    })
+  }
+  const plan = planRestore(state, restoreSelectorOf(request)(state, null))
+  context.say(`Comparing the archive (commit ${plan.commit}) with its source, cluster ${clusterId}`)
+  const beganMs = clock.monotonicMs()
+  const verdicts = await verifySource({ ...readingOptions(context, compared), state, plan })
+  const outcome = worstVerdict(verdicts)
+  const verification = { plan, clusterId, outcome, verdicts, durationMs: clock.monotonicMs() - beganMs }
+  return {
+    document: sourceVerificationDocument(verification),
+    text: sourceVerificationText(verification),
+    exitCode: EXIT_CODE[outcome],
+  }
+}
+
+/** A choice that would be passed over must not look as if it had been heard. */
+function assertComparable(request: RestoreRequest): void {
+  const isChosen = request.from !== null || request.to !== null || request.offsetRanges.length > 0
+  const isMapped =
+    request.topicMapping.size > 0 || request.partitionMapping.size > 0 || request.repartitioning.size > 0
+  if (!isChosen && !isMapped) return
+  const what = isChosen ? 'times and offsets' : 'other names and numbers of partitions'
+  throw new KafkaBackupError(
+    'KB_USAGE',
+    `a comparison with the source takes topics, partitions and --as-of-commit; ${what} are for restores`,
+  )
+}
+
+/** null: the backup was never restored into this cluster, and it is its source. */
 async function chosenLedger(
-  storage: StorageBackend,
-  backupId: string,
-  clusterId: string,
-  { wanted, signal }: { readonly wanted: unknown; readonly signal: AbortSignal },
-): Promise<LedgerState> {
-  const byAge = await readLedgers(storage, backupId, signal)
-  const fitting = byAge
-    .filter(({ opened }) => opened.clusterId === clusterId)
-    .filter(({ restoreId, finished }) => (wanted === undefined ? finished !== null : restoreId === wanted))
-  const ledger = fitting.at(-1)
+  context: CommandContext,
+  { storage, clusterId }: Compared,
+): Promise<LedgerState | null> {
+  const backupId = requireBackupId(context.loaded.config)
+  const { signal, options } = context
+  const own = (await readLedgers(storage, backupId, signal)).filter(
+    ({ opened }) => opened.clusterId === clusterId,
+  )
+  // An unfinished one can be named, but is not chosen by itself: what it lacks is no difference.
+  const ledger =
+    options.restore === undefined
+      ? own.findLast(({ finished }) => finished !== null)
+      : own.find(({ restoreId }) => restoreId === options.restore)
   if (ledger) return ledger
-  const what = wanted === undefined ? 'has no finished restore' : `knows no restore ${String(wanted)}`
+  if (options.restore === undefined && own.length === 0) {
+    const state = await openExistingBackup(storage, backupId, { signal })
+    if (state.source?.clusterId === clusterId) return null
+  }
+  const what =
+    options.restore === undefined ? 'has no finished restore' : `knows no restore ${options.restore}`
   throw new KafkaBackupError('KB_RESTORE_NOT_FOUND', `backup ${backupId} ${what} into cluster ${clusterId}`)
 }

@@ -3,13 +3,14 @@ import type { RestoreMode } from '../format/restore-ledger.ts'
 import { partitionName } from '../kafka/cluster.ts'
 import type { ProducerIdentity } from '../kafka/producer-id-api.ts'
 import { backoffDelayMs, type RetryPolicy, retry } from '../runtime/retry.ts'
+import type { PartitionVerdict } from './comparison.ts'
 import { prepareTarget, releaseTarget } from './prepare-target.ts'
 import { producerIdentities } from './producer-identities.ts'
 import { type AttemptOptions, type LaneEnd, RestoreAttempt } from './restore-attempt.ts'
 import type { RestorePlan } from './restore-plan.ts'
 import type { TargetPlan } from './restore-preflight.ts'
 import type { Identities } from './take-over.ts'
-import { type VerifiedPartition, verifyRestore } from './verify-restore.ts'
+import { assertEqual, verifyRestore } from './verify-restore.ts'
 
 /** Everything a restore works with. */
 export interface RestoreRunOptions extends Omit<AttemptOptions, 'identities' | 'onWritten' | 'onDurable'> {
@@ -42,15 +43,12 @@ export interface RestoreReport {
   readonly gaps: RestorePlan['gaps']
   readonly partitions: readonly LaneEnd[]
   /** Content that was read back and compared; null: that was not asked for. */
-  readonly verified: readonly VerifiedPartition[] | null
+  readonly verified: readonly PartitionVerdict[] | null
 }
 
 const ATTEMPT_RETRY: RetryPolicy = { firstDelayMs: 200, maxDelayMs: 5_000, giveUpAfterMs: 300_000 }
 const ABANDON_MS = 5_000
 const END_RETRY: RetryPolicy = { firstDelayMs: 100, maxDelayMs: 1_000, giveUpAfterMs: 30_000 }
-
-/** How often a comparison tells how far it is. */
-const PROGRESS_EVERY_RECORDS = 10_000
 
 /**
  * Executes a plan whose preflight passed and whose ledger is open: prepares the target, writes every record that is not there
@@ -277,20 +275,14 @@ function withResumeHint({ plan, ledger }: RestoreRunOptions, failure: unknown): 
   return new KafkaBackupError(code, message, { context, cause: error.cause ?? error, hint })
 }
 
-async function verify(options: RestoreRunOptions): Promise<VerifiedPartition[]> {
-  const { plan, ledger, observe } = options
-  let records = 0
-  const onVerified = (more: number): void => {
-    records += more
-    if (records % PROGRESS_EVERY_RECORDS !== 0) return
-    const progress = {
-      records,
-      rawBytes: 0,
-      storedBytes: 0,
-      doneOffsets: records,
-      totalOffsets: plan.records,
-    }
-    observe({ type: 'progressed', progress })
-  }
-  return verifyRestore({ ...options, backupId: plan.backupId, restoreId: ledger.state.restoreId, onVerified })
+async function verify(options: RestoreRunOptions): Promise<PartitionVerdict[]> {
+  const { plan, ledger } = options
+  const verdicts = await verifyRestore({
+    ...options,
+    backupId: plan.backupId,
+    restoreId: ledger.state.restoreId,
+    isWritten: true,
+  })
+  assertEqual(verdicts)
+  return verdicts
 }

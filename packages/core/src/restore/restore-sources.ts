@@ -102,6 +102,17 @@ function below(
   return { parts: [...inherited.parts, ...own.parts], gaps: [...inherited.gaps, ...own.gaps] }
 }
 
+/** What a history and those before it hold of the offsets from `first` below `end`, in order. */
+export function partsWithin(
+  state: BackupState,
+  history: PartitionState,
+  first: bigint,
+  end: bigint,
+): readonly ClippedPart[] {
+  const all = below(state.histories(history.topic, history.partition), history, null)
+  return clippedTo(all, { first, end }).parts
+}
+
 /** Offsets from `first` below `end`; null: without end. */
 interface Interval {
   readonly first: bigint
