@@ -16,6 +16,8 @@ import { expectSameRecords, readTopics } from '../harness/same-content.ts'
 
 const TOPICS = ['orders', 'payments'] as const
 const RECORDS = 3_000
+/** Of no record at all. */
+const NOTHING_SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 
 let cluster: KafkaCluster
 let archive: Archive
@@ -61,6 +63,24 @@ interface Verified {
   readonly sha256: string
 }
 
+interface Difference {
+  readonly kind: string
+  readonly source_offset: string | null
+  readonly cluster_offset: string | null
+  readonly detail: string
+}
+
+interface Report {
+  readonly compared_with: string
+  readonly outcome: string
+  readonly partitions: readonly (Verified & {
+    readonly verdict: string
+    readonly cluster_sha256: string
+    readonly differences: number
+    readonly first_difference: Difference | null
+  })[]
+}
+
 test('a restore reads back what it wrote, and a later verification finds the same digests', async () => {
   const names = renamed(TOPICS, 'copy')
   const end = await expectExit(0, [...restoreArgs(cluster, archive, names), '--verify'])
@@ -70,8 +90,13 @@ test('a restore reads back what it wrote, and a later verification finds the sam
     verified.reduce((sum, entry) => sum + entry.records, 0),
     records,
   )
-  const again = await expectExit(0, verifyArgs())
-  assert.deepEqual(again.json<{ partitions: Verified[] }>().partitions, verified)
+  const again = (await expectExit(0, verifyArgs())).json<Report>()
+  assert.deepEqual([again.compared_with, again.outcome], ['restore', 'equal'])
+  const digests = again.partitions.map(({ topic, partition, records: own, sha256 }) => {
+    return { topic, partition, records: own, sha256 }
+  })
+  assert.deepEqual(digests, verified)
+  for (const entry of again.partitions) assert.equal(entry.cluster_sha256, entry.sha256)
   const contents = await readTopics(cluster, [...TOPICS, ...names.values()])
   await expectSameRecords(names, contents, contents)
   await expectComplete(archive)
@@ -84,13 +109,39 @@ test('records that somebody else added behind are passed over', async () => {
 
 test('a record that is gone is named with both offsets, and the exit code is that of damage', async () => {
   await cluster.tools.deleteRecords('payments-copy', 0, 5)
-  const end = await expectExit(4, verifyArgs())
-  const { error } = end.json<{ error: { code: string; message: string } }>()
-  assert.equal(error.code, 'KB_VALIDATION_FAILED')
-  assert.match(
-    error.message,
-    /payments-copy\/0: the first record that differs has source offset \d+, target offset 0/,
+  const report = (await expectExit(4, verifyArgs())).json<Report>()
+  assert.equal(report.outcome, 'differs')
+  const [first, second, wrong] = report.partitions
+  assert.deepEqual([first?.verdict, second?.verdict, wrong?.verdict], ['equal', 'equal', 'differs'])
+  assert.deepEqual([wrong?.topic, wrong?.differences], ['payments-copy', 5])
+  assert.notEqual(wrong?.cluster_sha256, wrong?.sha256)
+  const { kind, source_offset: source, cluster_offset: target, detail } = wrong?.first_difference ?? {}
+  assert.deepEqual([kind, target], ['missing', '0'])
+  assert.match(String(source), /^\d+$/)
+  assert.equal(detail, 'it is not in the target, whose log begins at offset 5')
+})
+
+test('a target that was created again is compared to its end, empty or with fewer records', async () => {
+  await cluster.tools.deleteTopic('payments-copy')
+  await cluster.tools.deleteTopic('orders-copy')
+  const absent = (await expectExit(4, verifyArgs())).json<Report>()
+  assert.deepEqual(
+    absent.partitions.map(({ first_difference: first }) => first?.detail),
+    Array(3).fill('it is not in the target: there is no such topic or partition'),
   )
+  await createTopics(cluster, { 'payments-copy': { partitions: 1 }, 'orders-copy': { partitions: 2 } })
+  await fillTopics(cluster, [{ topic: 'orders-copy', records: 100, seed: 3 }])
+  const report = (await expectExit(4, verifyArgs())).json<Report>()
+  const [first, second, empty] = report.partitions
+  assert.equal(empty?.first_difference?.detail, 'it is not in the target, whose log ends at offset 0')
+  assert.equal(empty?.first_difference?.cluster_offset, '0')
+  assert.equal(empty?.differences, empty?.records)
+  assert.equal(empty?.cluster_sha256, NOTHING_SHA256)
+  for (const shorter of [first, second]) {
+    assert.equal(shorter?.first_difference?.kind, 'content')
+    assert.equal(shorter?.differences, shorter?.records)
+    assert.notEqual(shorter?.cluster_sha256, NOTHING_SHA256)
+  }
 })
 
 test('the offset map answers both ways what Kafka shows', async () => {

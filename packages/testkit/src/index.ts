@@ -39,7 +39,7 @@ export {
 } from './message-set-builder.ts'
 export { type PayloadFileOptions, writePayloadFile } from './payload-file.ts'
 export type { ConsumerPerformance, ProducerPerformance } from './performance-report.ts'
-export { plantLog } from './planted-log.ts'
+export { type PlantedLog, plantLog, plantLogs } from './planted-log.ts'
 export { type GeneratedRecord, type GeneratedRecordLimits, generateRecords } from './record-generator.ts'
 export {
   contentOf,

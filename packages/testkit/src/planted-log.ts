@@ -9,30 +9,53 @@ const DERIVED_FILE = /\.(?:log|index|timeindex|txnindex|snapshot)$|^leader-epoch
 const CLEAN_SHUTDOWN_MARK = '.kafka_cleanshutdown'
 const RECOVERY_POINTS = 'recovery-point-offset-checkpoint'
 
+/** Batches of any format, from offset 0 on, that are to be the whole log of an existing partition. */
+export interface PlantedLog {
+  readonly topic: string
+  readonly partition: number
+  readonly bytes: Buffer
+}
+
 /**
- * Makes `bytes`, batches of any format from offset 0 on, the whole log of an existing partition: for what no producer of
- * today writes. The broker, the only one of its cluster, is stopped for it and started again; it recovers the log as after
- * a crash, which checks every batch.
+ * Replaces the logs of partitions: for what no producer of today writes, or would write twice. The broker, the only one of its cluster, is
+ * stopped for it and started again; it recovers the logs as after a crash, which checks every batch.
  */
+export async function plantLogs(
+  cluster: Pick<KafkaCluster, 'brokers'>,
+  logs: readonly PlantedLog[],
+): Promise<void> {
+  const [broker, ...others] = cluster.brokers
+  if (!broker || others.length > 0) throw new Error('a log is planted into a cluster of one broker')
+  await broker.stop()
+  for (const log of logs) {
+    const folder = folderOf(broker, log)
+    for (const name of await readdir(folder)) {
+      if (DERIVED_FILE.test(name)) await rm(join(folder, name))
+    }
+    await writeFile(join(folder, FIRST_SEGMENT), log.bytes)
+  }
+  await forgetCleanState(broker)
+  await broker.start()
+  for (const log of logs) {
+    const kept = await readFile(join(folderOf(broker, log), FIRST_SEGMENT))
+    if (kept.equals(log.bytes)) continue
+    const name = `${log.topic}/${log.partition}`
+    throw new Error(`broker ${broker.id} kept ${kept.length} of ${log.bytes.length} bytes of ${name}`)
+  }
+}
+
+/** {@link plantLogs} for one partition. */
 export async function plantLog(
   cluster: Pick<KafkaCluster, 'brokers'>,
   topic: string,
   partition: number,
   bytes: Buffer,
 ): Promise<void> {
-  const [broker, ...others] = cluster.brokers
-  if (!broker || others.length > 0) throw new Error('a log is planted into a cluster of one broker')
-  await broker.stop()
-  const folder = join(broker.logDir, `${topic}-${partition}`)
-  for (const name of await readdir(folder)) {
-    if (DERIVED_FILE.test(name)) await rm(join(folder, name))
-  }
-  await writeFile(join(folder, FIRST_SEGMENT), bytes)
-  await forgetCleanState(broker)
-  await broker.start()
-  const kept = await readFile(join(folder, FIRST_SEGMENT))
-  if (kept.equals(bytes)) return
-  throw new Error(`broker ${broker.id} kept ${kept.length} of ${bytes.length} bytes of ${topic}/${partition}`)
+  await plantLogs(cluster, [{ topic, partition, bytes }])
+}
+
+function folderOf({ logDir }: Broker, { topic, partition }: PlantedLog): string {
+  return join(logDir, `${topic}-${partition}`)
 }
 
 /** Without these the broker trusts no log and recovers each from its beginning. */
