@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { type KafkaCluster, plantLogs, startKafkaCluster } from '@kafka-backup/testkit'
+import { ALTERATIONS, ALTERED_AT, logOf, recordsAt } from '../harness/altered-logs.ts'
+import { type Archive, backupArgs, expectExit, renamed, restoreArgs } from '../harness/archive.ts'
+import { createTopics } from '../harness/new-topics.ts'
+
+const TOPIC = 'orders'
+const COPY = 'orders-copy'
+const RECORDS = 20
+const TIME_MS = 1_700_000_000_000n
+/** The source has a hole before the altered record, as compaction leaves them; the copy has none. */
+const SOURCE_OFFSETS = Array.from({ length: RECORDS }, (_, at) => BigInt(at < ALTERED_AT ? at : at + 1))
+const COPY_OFFSETS = SOURCE_OFFSETS.map((_, at) => BigInt(at))
+
+interface Verdict {
+  readonly partition: number
+  readonly verdict: string
+  readonly records: number
+  readonly sha256: string
+  readonly cluster_sha256: string
+  readonly differences: number
+  readonly first_difference: {
+    readonly kind: string
+    readonly source_offset: string | null
+    readonly cluster_offset: string | null
+    readonly fields: readonly string[]
+    readonly detail: string
+  } | null
+  readonly remarks?: readonly { readonly kind: string; readonly offset?: string }[]
+}
+
+interface Report {
+  readonly compared_with: string
+  readonly outcome: string
+  readonly only_in_archive?: number
+  readonly partitions: readonly Verdict[]
+}
+
+let cluster: KafkaCluster
+let archive: Archive
+
+before(async () => {
+  cluster = await startKafkaCluster()
+  archive = { folder: join(cluster.folder, 'repository'), backupId: 'daily' }
+  await createTopics(cluster, {
+    [TOPIC]: { partitions: ALTERATIONS.length, config: { 'retention.ms': '-1' } },
+  })
+  const bytes = logOf(recordsAt(SOURCE_OFFSETS, TIME_MS))
+  await plantLogs(
+    cluster,
+    ALTERATIONS.map((_, partition) => ({ topic: TOPIC, partition, bytes })),
+  )
+  await expectExit(0, backupArgs(cluster, archive, [TOPIC]))
+})
+
+after(() => cluster?.close())
+
+function verifyArgs(...more: string[]): string[] {
+  const place = ['--repo', pathToFileURL(archive.folder).href, '--backup-id', archive.backupId]
+  const where = ['--bootstrap-servers', cluster.bootstrap, ...place]
+  return ['verify', '--against-cluster', ...where, '--output-format', 'json', ...more]
+}
+
+/** `missing at 7 for 8, 1 differ: …`: what is named of a partition, in one line. */
+function lineOf({ verdict, differences, first_difference: first, remarks = [] }: Verdict): string {
+  const kinds = remarks.map(({ kind, offset }) => ` (${kind} ${offset})`).join('')
+  if (!first) return `${verdict}${kinds}`
+  const fields = first.fields.length > 0 ? ` [${first.fields.join(' ')}]` : ''
+  const where = `${first.source_offset} at ${first.cluster_offset}`
+  return `${differences} ${first.kind}, first ${where}${fields}: ${first.detail}${kinds}`
+}
+
+function linesOf({ partitions }: Report): Record<string, string> {
+  return Object.fromEntries(partitions.map((entry) => [ALTERATIONS[entry.partition]?.name, lineOf(entry)]))
+}
+
+test('a backup that was never restored is compared with its source, and both are the same', async () => {
+  const report = (await expectExit(0, verifyArgs())).json<Report>()
+  assert.deepEqual([report.compared_with, report.outcome, report.only_in_archive], ['source', 'equal', 0])
+  for (const entry of report.partitions) {
+    assert.deepEqual([entry.verdict, entry.records], ['equal', RECORDS])
+    assert.equal(entry.cluster_sha256, entry.sha256)
+  }
+})
+
+test('every kind of difference that a restored copy can have is found and named', async () => {
+  await expectExit(0, restoreArgs(cluster, archive, renamed([TOPIC], 'copy')))
+  const equal = (await expectExit(0, verifyArgs())).json<Report>()
+  assert.deepEqual([equal.compared_with, equal.outcome], ['restore', 'equal'])
+  const copied = recordsAt(COPY_OFFSETS, TIME_MS)
+  const sources = recordsAt(SOURCE_OFFSETS, TIME_MS)
+  await plantLogs(
+    cluster,
+    ALTERATIONS.flatMap(({ log }, partition) => [
+      { topic: COPY, partition, bytes: log(copied) },
+      { topic: TOPIC, partition, bytes: log(sources) },
+    ]),
+  )
+  const report = (await expectExit(4, verifyArgs())).json<Report>()
+  const value = 'its value differs (17 bytes, from byte'
+  assert.deepEqual(linesOf(report), {
+    untouched: 'equal',
+    'value byte': `1 content, first 8 at 7 [value]: ${value} 3 on)`,
+    'null key became empty': '1 content, first 8 at 7 [key]: its key differs (0 bytes, expected null)',
+    'header order':
+      '1 content, first 8 at 7 [headers]: the value of its header 1 differs (1 bytes, from byte 0 on)',
+    'null header became empty':
+      '1 content, first 8 at 7 [headers]: the value of its header 2 differs (0 bytes, expected null)',
+    timestamp: `1 content, first 8 at 7 [timestamp]: its timestamp is ${TIME_MS + 8n}, expected ${TIME_MS + 7n}`,
+    'record inserted': '13 content, first 8 at 7 [value]: its value differs (5 bytes, expected 17 bytes)',
+    'record missing': '1 missing, first 8 at 7: it is not in the target',
+    'last record missing': '1 missing, first 20 at 19: it is not in the target, whose log ends at offset 19',
+    'records swapped': `2 content, first 8 at 7 [timestamp key value]: its timestamp is ${TIME_MS + 8n}, expected ${TIME_MS + 7n}; its key differs (5 bytes, expected null); ${value} 16 on)`,
+    'transaction aborted': '20 missing, first 0 at 0: its transaction was aborted',
+    'transaction open':
+      '20 missing, first 0 at 0: readers of committed records do not see it: a transaction is open from offset 0 on',
+    'transaction committed': 'equal',
+  })
+  for (const entry of report.partitions) {
+    assert.equal(entry.cluster_sha256 === entry.sha256, entry.verdict === 'equal')
+  }
+})
+
+test('every kind of difference that the source can have is found and named', async () => {
+  const report = (await expectExit(4, verifyArgs('--source'))).json<Report>()
+  assert.deepEqual([report.compared_with, report.outcome], ['source', 'differs'])
+  const restored = (await expectExit(4, verifyArgs())).json<Report>()
+  const expected: Record<string, string> = {
+    ...linesOf(restored),
+    'record inserted': '1 unexpected, first null at 7: it is not in the archive',
+    'record missing': '1 missing, first 8 at 8: it is not at the source',
+    'last record missing': 'incomplete (log_truncated 20)',
+    'transaction aborted': '20 missing, first 0 at 0: it is not at the source',
+    'transaction open': 'incomplete (open_transaction 0)',
+  }
+  for (const [name, line] of Object.entries(expected)) {
+    expected[name] = line.replace(/^(\d+ content, first 8 at) 7/, '$1 8')
+  }
+  assert.deepEqual(linesOf(report), expected)
+})
