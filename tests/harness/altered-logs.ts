@@ -20,7 +20,7 @@ const MARKER = { abort: 0, commit: 1 } as const
 
 /** Every kind of difference, each in a log of its own. */
 export const ALTERATIONS: readonly Alteration[] = [
-  { name: 'untouched', log: logOf },
+  { name: 'untouched', log: (records) => logOf(records) },
   { name: 'value byte', log: changing((record) => ({ value: flipped(record.value, 3) })) },
   { name: 'null key became empty', log: changing(() => ({ key: Buffer.alloc(0) })) },
   { name: 'header order', log: changing(({ headers }) => ({ headers: headers.toReversed() })) },
@@ -52,8 +52,8 @@ export function recordsAt(offsets: readonly bigint[], timeMs: bigint): LoggedRec
 }
 
 /** One batch, with the holes that the offsets have. */
-export function logOf(records: readonly LoggedRecord[]): Buffer {
-  return buildBatch({ ...batchOf(records), partitionLeaderEpoch: 0 })
+export function logOf(records: readonly LoggedRecord[], partitionLeaderEpoch = 0): Buffer {
+  return buildBatch({ ...batchOf(records), partitionLeaderEpoch })
 }
 
 function batchOf(records: readonly LoggedRecord[]) {
