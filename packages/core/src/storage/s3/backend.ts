@@ -15,6 +15,7 @@ import type {
   ObjectEntry,
   ObjectKey,
   ObjectWriter,
+  PlaceFacts,
   StorageBackend,
   StorageCapabilities,
 } from '../storage-backend.ts'
@@ -24,6 +25,7 @@ import { listFolders, listObjects } from './listing.ts'
 import { bodyOf, discardBody, S3Objects } from './object-requests.ts'
 import { partStoreOf } from './part-store.ts'
 import type { S3Place } from './place.ts'
+import { inspectBucket } from './place-facts.ts'
 
 /** Parts of a {@link S3Backend} that have defaults. */
 export interface S3BackendOptions {
@@ -160,6 +162,11 @@ export class S3Backend implements StorageBackend {
     } catch (error) {
       if (!isKafkaBackupError(error, 'KB_OBJECT_NOT_FOUND')) throw error
     }
+  }
+
+  async inspectPlace(options?: CallOptions): Promise<PlaceFacts> {
+    this.#begin(options)
+    return inspectBucket(this.#connection, this.#objects.place.bucket, options?.signal)
   }
 
   async close(): Promise<void> {
