@@ -17,6 +17,9 @@ export type ParsedKey =
   | { readonly kind: 'restore'; readonly restoreId: string; readonly number: bigint }
   | { readonly kind: 'manifest' }
 
+/** Keys of all probes begin with it. */
+export const PROBE_FOLDER = 'probe=store/'
+
 const BACKUP_ID = /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/
 const SEGMENT =
   /^topics\/([A-Za-z0-9._-]{1,249})\/partition=(0|[1-9][0-9]{0,9})\/segment-([0-9]{10})-([0-9a-f]{8})\.(?:zst|lz4)$/
@@ -87,6 +90,15 @@ export function restoresPrefix(backupId: string): string {
 /** `daily/restores/5f2c9d0a1b3e4f67-0001/0000000003.json` */
 export function restoreEntryKey(backupId: string, restoreId: string, number: bigint): string {
   return `${restoresPrefix(backupId)}${restoreId}/${String(number).padStart(10, '0')}.json`
+}
+
+/**
+ * `probe=store/5f2c9d0a1b3e4f67-range`: what `probe` writes and removes again. No backup id has a '=', so that it can stand
+ * beside backups. `name` may have a folder in front of its last element, which is the same in every run.
+ */
+export function probeKey(probeId: string, name: string): string {
+  const at = name.lastIndexOf('/') + 1
+  return `${PROBE_FOLDER}${name.slice(0, at)}${probeId}-${name.slice(at)}`
 }
 
 /** The key's meaning, or undefined when it is foreign. Inverse of the functions above. */

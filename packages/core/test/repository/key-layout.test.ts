@@ -6,6 +6,7 @@ import {
   commitKey,
   manifestKey,
   parseKey,
+  probeKey,
   segmentKey,
   snapshotKey,
 } from '../../src/repository/key-layout.ts'
@@ -106,4 +107,12 @@ test('an id that could not be one folder is refused', () => {
   for (const id of ['', '.', '..', '.hidden', 'a/b', 'a\\b', 'a b', 'ä', 'a\n', 'a\u0000', 'x'.repeat(129)]) {
     expectCode('KB_USAGE', () => assertBackupId(id), JSON.stringify(id))
   }
+})
+
+test('what a probe writes is no part of any backup', () => {
+  const key = probeKey('5f2c9d0a1b3e4f67', 'list/a')
+  assert.equal(key, 'probe=store/list/5f2c9d0a1b3e4f67-a')
+  const [folder = ''] = key.split('/')
+  assert.equal(parseKey(folder, key), undefined)
+  expectCode('KB_USAGE', () => assertBackupId(folder))
 })

@@ -5,8 +5,8 @@ import { buffer } from 'node:stream/consumers'
 
 /**
  * What becomes of a request: `pass` it on; `lose` its answer after the server has carried it out; `drop` the connection
- * before the server hears of it; `damage` a byte of its body; `cut` the body of the answer in the middle; or answer with this status and body in place of the server, which hears nothing
- * (`refuse`) or has carried it out (`garble`).
+ * before the server hears of it; `damage` a byte of its body; `cut` the body of the answer in the middle; `rewrite` that body; or answer with
+ * this status and body in place of the server, which hears nothing (`refuse`) or has carried it out (`garble`).
  */
 export type Fate =
   | 'pass'
@@ -15,6 +15,7 @@ export type Fate =
   | 'cut'
   | 'damage'
   | { readonly refuse: number; readonly body: string }
+  | { readonly rewrite: (body: string) => string }
   | { readonly garble: number; readonly body: string }
 
 /** A proxy in front of one server that decides the fate of each request. */
@@ -24,6 +25,8 @@ export interface LossyProxy extends AsyncDisposable {
   readonly seen: readonly string[]
   /** Asked for each request; at first everything passes. */
   decide: (method: string, path: string, count: number) => Fate
+  /** Done before a request that passes; its headers cannot be changed, since they are signed. */
+  prepare: (request: IncomingMessage) => Promise<void>
 }
 
 /** Listens on a free port of 127.0.0.1. Signatures stay valid: the host that was signed is passed on. */
@@ -33,12 +36,14 @@ export async function openLossyProxy(target: string): Promise<LossyProxy> {
     const { method = '', url = '' } = incoming
     seen.push(`${method} ${url}`)
     const fate = proxy.decide(method, url, seen.length)
-    void serve({ incoming, outgoing, target, fate }).catch(() => outgoing.destroy())
+    const prepare = () => proxy.prepare(incoming)
+    void serve({ incoming, outgoing, target, fate, prepare }).catch(() => outgoing.destroy())
   })
   const proxy: LossyProxy & { endpoint: string } = {
     endpoint: '',
     seen,
     decide: () => 'pass',
+    prepare: async () => {},
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
       server.close()
@@ -56,16 +61,19 @@ async function serve({
   outgoing,
   target,
   fate,
+  prepare,
 }: {
   readonly incoming: IncomingMessage
   readonly outgoing: ServerResponse
   readonly target: string
   readonly fate: Fate
+  readonly prepare: () => Promise<void>
 }): Promise<void> {
   const body = await buffer(incoming)
   if (fate === 'drop') return void outgoing.destroy()
   if (typeof fate === 'object' && 'refuse' in fate) return answer(outgoing, fate.refuse, fate.body)
   if (fate === 'damage') body[body.length >> 1] = (body[body.length >> 1] ?? 0) ^ 1
+  await prepare()
   // The body is here already, so nobody waits for leave to send it.
   const { expect: _, ...headers } = incoming.headers
   const forwarded = request(new URL(incoming.url ?? '/', target), {
@@ -73,10 +81,15 @@ async function serve({
     headers,
     agent: false,
   })
+  // A server may answer before it has read the body, and close; what comes after the answer changes nothing.
+  forwarded.on('error', () => {})
   forwarded.end(body)
   const [response] = (await once(forwarded, 'response')) as [IncomingMessage]
   const content = await buffer(response)
   if (fate === 'lose') return void outgoing.destroy()
+  if (typeof fate === 'object' && 'rewrite' in fate) {
+    return answer(outgoing, response.statusCode ?? 500, fate.rewrite(content.toString()))
+  }
   if (typeof fate === 'object') return answer(outgoing, fate.garble, fate.body)
   outgoing.writeHead(response.statusCode ?? 500, response.headers)
   if (fate === 'cut') {
