@@ -72,6 +72,7 @@ test('JSON on stdout is one document, and everything else is on stderr', async (
     ['backup_status', 0, ['status', ...place]],
     ['validation_report', 0, ['validate', ...place]],
     ['validation_report', 0, ['validate', ...place, '--deep']],
+    ['probe_report', 0, ['probe', ...place]],
     ['error', 2, ['status', ...place.slice(0, 2), '--backup-id', 'absent']],
   ]
   for (const [kind, exitCode, args] of runs) {

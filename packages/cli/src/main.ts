@@ -4,6 +4,7 @@ import { backupCommand } from './commands/backup.ts'
 import { describeCommand } from './commands/describe.ts'
 import { listCommand } from './commands/list.ts'
 import { offsetMapCommand } from './commands/offset-map.ts'
+import { probeCommand } from './commands/probe.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { statusCommand } from './commands/status.ts'
 import { validateCommand } from './commands/validate.ts'
@@ -23,6 +24,7 @@ export async function main(): Promise<void> {
     validateCommand,
     offsetMapCommand,
     verifyCommand,
+    probeCommand,
   ]
   const exitCode = await runCli(registry, commands, process.argv.slice(2))
   // A result that could not be printed has set it already.
