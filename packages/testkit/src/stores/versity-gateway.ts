@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { findFreePorts } from '../free-port.ts'
 import { OwnedProcess } from '../owned-process.ts'
 import { openTempFolder, type TempFolder } from '../temp-folder.ts'
@@ -16,6 +18,8 @@ export interface S3Server extends AsyncDisposable {
   readonly rootFolder: string
   /** Makes an empty bucket, directly in the folder of the server. */
   createBucket(name: string): Promise<void>
+  /** Makes an account without any right; policies of buckets give it some. */
+  createUser(accessKey: string, secretKey: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -69,6 +73,12 @@ async function startIn(folder: TempFolder, binary: string): Promise<S3Server> {
         secretKey,
         rootFolder,
         createBucket: (name) => mkdir(join(rootFolder, name)),
+        createUser: async (user, secret) => {
+          const keys = { ADMIN_ACCESS_KEY_ID: accessKey, ADMIN_SECRET_ACCESS_KEY: secretKey }
+          const env = { ...process.env, ...keys, ADMIN_ENDPOINT_URL: endpoint }
+          const args = ['admin', 'create-user', '--access', user, '--secret', secret, '--role', 'user']
+          await promisify(execFile)(binary, args, { env })
+        },
         close,
         [Symbol.asyncDispose]: close,
       }
