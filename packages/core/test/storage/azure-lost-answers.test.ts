@@ -153,6 +153,13 @@ describe('Azure when answers are lost', () => {
     await expectCode(alone.commit(), 'KB_STORAGE_UNSUPPORTED')
   })
 
+  it('does not replace an object by blocks that were sent after it was made', async () => {
+    await direct.put(KEY, Buffer.from('them'))
+    const writer = await stream(patternBytes(9 * MIB, 18))
+    await expectCode(writer.commit(), 'KB_OBJECT_EXISTS')
+    assert.equal((await direct.read(KEY, 100)).toString(), 'them')
+  })
+
   it('keeps the blocks of two writers of one key apart', async () => {
     const first = await stream(patternBytes(9 * MIB, 10))
     const second = await direct.openWrite(KEY)

@@ -9,7 +9,7 @@ import { guardedAgent } from '../../src/storage/guarded-agent.ts'
 
 const SILENCE_MS = 300
 
-describe('connections that are guarded', () => {
+describe('connections that are guarded', { timeout: 30_000 }, () => {
   let server: Server
   let port: number
   let connections = 0
