@@ -62,7 +62,7 @@ export class AzureConnection {
   }
 
   async #make(): Promise<ContainerClient> {
-    // The SDK takes half a second and 40 MB; only who uses it pays.
+    // The SDK takes a third of a second and 40 MB, that of identities as much again; only who uses them pays.
     const sdk = await import('@azure/storage-blob')
     const address = `${accountUrl(this.#place)}/${this.#place.container}`
     const key = this.#credentials.get('account_key')
