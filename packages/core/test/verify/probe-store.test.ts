@@ -98,6 +98,26 @@ describe('a probe of a folder', () => {
     await storage.close()
   })
 
+  it('notices one wrong byte of a range, and a key that is not listed', async () => {
+    const storage = openFilesystem(new URL(pathToFileURL(`${folder.path}/wrong`).href))
+    const readRange = storage.readRange.bind(storage)
+    storage.readRange = async (key, range, options) => {
+      const bytes = await readRange(key, range, options)
+      if (range.begin === 1) bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1
+      return bytes
+    }
+    const list = storage.list.bind(storage)
+    storage.list = async function* (prefix, options) {
+      for await (const entry of list(prefix, options)) if (!entry.key.includes('list.a/')) yield entry
+    }
+    const report = await probe(storage)
+    expectOnlyMissing(report, ['ranged_read', 'list'])
+    const details = report.capabilities.map(({ detail }) => detail ?? '').join('\n')
+    assert.match(details, /bytes 1 to 4097 were not those/)
+    assert.match(details, /4 of 20 keys were not listed/)
+    await storage.close()
+  })
+
   it('notices a clock that is an hour away', async () => {
     const storage = openFilesystem(new URL(pathToFileURL(`${folder.path}/clock`).href))
     const clock = { ...systemClock, nowMs: () => Date.now() + 3_600_000 }
