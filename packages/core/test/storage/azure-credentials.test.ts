@@ -4,6 +4,7 @@ import { inspect } from 'node:util'
 import { ContainerSASPermissions } from '@azure/storage-blob'
 import { type AzureServer, startAzureServer } from '../../../testkit/src/stores/azurite.ts'
 import type { KafkaBackupError } from '../../src/errors/kafka-backup-error.ts'
+import { placeFactsOf } from '../../src/storage/azure/inspection.ts'
 import { openAzure } from '../../src/storage/azure/location.ts'
 import type { StorageCredentials } from '../../src/storage/storage-credentials.ts'
 import { clientOf, expectSilent, failuresOf, freshContainer, keyOf, secrets } from './azure-subject.ts'
@@ -165,6 +166,23 @@ describe('credentials for Azure', () => {
 })
 
 describe('what Azure says of a container', () => {
+  for (const [versions, policy, hold, expected] of [
+    [undefined, undefined, undefined, ['unknown', 'unknown', null]],
+    [false, false, false, ['unknown', 'off', null]],
+    [true, false, false, ['on', 'on', null]],
+    [false, true, false, ['unknown', 'on', 'a policy of the container']],
+    [false, true, true, ['unknown', 'on', 'a policy and a legal hold of the container']],
+  ] as const) {
+    it(`is ${expected.join(', ')} for versions ${versions}, policy ${policy}, hold ${hold}`, () => {
+      const facts = placeFactsOf({
+        ...(versions === undefined ? {} : { isImmutableStorageWithVersioningEnabled: versions }),
+        ...(policy === undefined ? {} : { hasImmutabilityPolicy: policy }),
+        ...(hold === undefined ? {} : { hasLegalHold: hold }),
+      })
+      assert.deepEqual([facts.versioning, facts.objectLock, facts.defaultRetention], expected)
+    })
+  }
+
   it('is asked with a key, and unknown to a SAS token', async () => {
     await using server = await startAzureServer()
     const container = await freshContainer(server)

@@ -1,3 +1,4 @@
+import type { ContainerGetPropertiesResponse } from '@azure/storage-blob'
 import { isKafkaBackupError } from '../../errors/kafka-backup-error.ts'
 import type { PlaceFacts } from '../storage-backend.ts'
 import type { AzureConnection } from './connection.ts'
@@ -19,15 +20,33 @@ export async function inspectContainer(
       signal,
       ({ container, options }) => container.getProperties(options),
     )
-    const { isImmutableStorageWithVersioningEnabled: ofVersions, hasImmutabilityPolicy, hasLegalHold } = facts
-    const isKnown = ofVersions !== undefined || hasImmutabilityPolicy !== undefined
-    return {
-      versioning: ofVersions ? 'on' : 'unknown',
-      objectLock: ofVersions || hasImmutabilityPolicy || hasLegalHold ? 'on' : isKnown ? 'off' : 'unknown',
-      defaultRetention: null,
-    }
+    return placeFactsOf(facts)
   } catch (error) {
     if (!isKafkaBackupError(error, 'KB_STORAGE_PERMISSION')) throw error
     return UNKNOWN
+  }
+}
+
+/** The part of the properties of a container that tells of immutability. */
+type ImmutabilityFacts = Pick<
+  ContainerGetPropertiesResponse,
+  'isImmutableStorageWithVersioningEnabled' | 'hasImmutabilityPolicy' | 'hasLegalHold'
+>
+
+/** A policy or a hold of the container locks every new object at once, for a time that is not told. */
+export function placeFactsOf({
+  isImmutableStorageWithVersioningEnabled: areVersionsLockable,
+  hasImmutabilityPolicy: hasPolicy,
+  hasLegalHold: hasHold,
+}: ImmutabilityFacts): PlaceFacts {
+  const isKnown = areVersionsLockable !== undefined || hasPolicy !== undefined
+  const isLockable = areVersionsLockable || hasPolicy || hasHold
+  const ofContainer = [hasPolicy ? 'a policy' : '', hasHold ? 'a legal hold' : ''].filter(
+    (text) => text !== '',
+  )
+  return {
+    versioning: areVersionsLockable ? 'on' : 'unknown',
+    objectLock: isLockable ? 'on' : isKnown ? 'off' : 'unknown',
+    defaultRetention: ofContainer.length === 0 ? null : `${ofContainer.join(' and ')} of the container`,
   }
 }
