@@ -6,11 +6,15 @@ import { type KafkaCluster, startKafkaCluster, writePayloadFile } from '@kafka-b
 import { type MeasuredRun, median, runMeasured } from './measured-run.ts'
 
 // Backup and restore beside the limits of the same broker in the same minutes: our raw fetch to nowhere, and Kafka's own
-// consumer and producer perf tools. Usage: npm run bench [-- --runs 3 --megabytes 1000 --row lz4 --reencode]
+// consumer and producer perf tools. Usage: npm run bench [-- --runs 3 --megabytes 1000 --row lz4 --reencode --verify]
 const RUNS = numberArgument('--runs', 3)
 const MEGABYTES = numberArgument('--megabytes', 1_000)
-/** Restore a second time with a header more in every record, so that nothing can be sent as it is stored. */
-const IS_REENCODING = process.argv.includes('--reencode')
+/** Other ways to restore the same backup, each by a flag of its own. */
+const WAYS = [
+  // A header more in every record, so that nothing can be sent as it is stored.
+  { flag: '--reencode', name: 'restore, re-encoded', args: ['--include-original-offset-header'] },
+  { flag: '--verify', name: 'restore --verify', args: ['--verify'] },
+].filter(({ flag }) => process.argv.includes(flag))
 const PARTITIONS = 4
 const PROGRAM = 'packages/cli/bin/kafka-backup.js'
 const ROWS = [
@@ -39,7 +43,7 @@ async function measureRow(row: (typeof ROWS)[number]): Promise<void> {
   const rawToDisk: MeasuredRun[] = []
   const backups: MeasuredRun[] = []
   const restores: MeasuredRun[] = []
-  const reencoded: MeasuredRun[] = []
+  const ways = WAYS.map((way) => ({ ...way, runs: [] as MeasuredRun[] }))
   const location = pathToFileURL(join(folder, 'repository')).href
   for (let at = 0; at < RUNS; at++) {
     raw.push(await runMeasured(folder, 'bench/raw-fetch.ts', [cluster.bootstrap, 'source']))
@@ -49,13 +53,13 @@ async function measureRow(row: (typeof ROWS)[number]): Promise<void> {
       await runMeasured(folder, PROGRAM, restoreArgs(cluster, location, `run-${at}`, `restored-${at}`)),
     )
     await cluster.tools.deleteTopic(`restored-${at}`)
-    if (!IS_REENCODING) continue
-    const args = [
-      ...restoreArgs(cluster, location, `run-${at}`, `reencoded-${at}`),
-      '--include-original-offset-header',
-    ]
-    reencoded.push(await runMeasured(folder, PROGRAM, args))
-    await cluster.tools.deleteTopic(`reencoded-${at}`)
+    for (const { args, runs } of ways) {
+      const topic = `other-${at}`
+      runs.push(
+        await runMeasured(folder, PROGRAM, [...restoreArgs(cluster, location, `run-${at}`, topic), ...args]),
+      )
+      await cluster.tools.deleteTopic(topic)
+    }
   }
   await rm(join(folder, 'repository'), { recursive: true, force: true })
   print(row.name, records, {
@@ -65,7 +69,7 @@ async function measureRow(row: (typeof ROWS)[number]): Promise<void> {
     rawToDisk,
     backups,
     restores,
-    reencoded,
+    ways,
   })
 }
 
@@ -131,7 +135,7 @@ interface RowResult {
   readonly rawToDisk: readonly MeasuredRun[]
   readonly backups: readonly MeasuredRun[]
   readonly restores: readonly MeasuredRun[]
-  readonly reencoded: readonly MeasuredRun[]
+  readonly ways: readonly { readonly name: string; readonly runs: readonly MeasuredRun[] }[]
 }
 
 function print(name: string, records: number, result: RowResult): void {
@@ -152,9 +156,12 @@ function print(name: string, records: number, result: RowResult): void {
   )
   const besideProducer = (runs: readonly MeasuredRun[]): string =>
     `${((result.produced / median(runs).report.duration_ms) * 100).toFixed(0)} % of the producer perf tool, spread ${spread(runs)}`
-  line('restore', median(result.restores), megabytes, besideProducer(result.restores))
-  if (result.reencoded.length > 0)
-    line('restore, re-encoded', median(result.reencoded), megabytes, besideProducer(result.reencoded))
+  const restore = median(result.restores)
+  line('restore', restore, megabytes, besideProducer(result.restores))
+  for (const { name: way, runs } of result.ways) {
+    const times = (median(runs).report.duration_ms / restore.report.duration_ms).toFixed(2)
+    line(way, median(runs), megabytes, `${times} times the restore, ${besideProducer(runs)}`)
+  }
   console.log(`  consumer perf tool   ${(result.consumed / 1000).toFixed(2)} s`)
   console.log(`  producer perf tool   ${(result.produced / 1000).toFixed(2)} s`)
 }
