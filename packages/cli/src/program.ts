@@ -18,7 +18,7 @@ const EXIT_CODES_HELP = `
 Exit codes:
   0  complete                   5  conflict
   1  failed                     6  cluster unreachable
-  2  usage or configuration     7  storage unreachable or full
+  2  usage or configuration     7  storage unreachable, full or unsuitable
   3  incomplete                 8  permission
   4  damaged                   70  defect of this program
                               130  interrupted`
