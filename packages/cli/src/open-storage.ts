@@ -1,10 +1,26 @@
-import { openLocation, requireRepositoryUrl, type StorageBackend } from '@kafka-backup/core'
+import {
+  openResilient,
+  type ResilientStorage,
+  requireRepositoryUrl,
+  type StorageBackend,
+} from '@kafka-backup/core'
 import type { CommandContext } from './command.ts'
 
+type StorageContext = Pick<CommandContext, 'loaded' | 'registry' | 'observe' | 'clock' | 'random'>
+
 /** The store of the repository that a command was told, with the secrets that it was given for it. */
-export function openStorage({
-  loaded: { config },
-  registry,
-}: Pick<CommandContext, 'loaded' | 'registry'>): StorageBackend {
-  return openLocation(requireRepositoryUrl(config), registry.storages, config.storageCredentials)
+export function openStorage(context: StorageContext): StorageBackend {
+  return openMeteredStorage(context).storage
+}
+
+/** The same, and what the store has been asked for so far. */
+export function openMeteredStorage(context: StorageContext): ResilientStorage {
+  const { loaded, registry, observe, clock, random } = context
+  const { storageCredentials, storageRateLimit } = loaded.config
+  return openResilient(requireRepositoryUrl(loaded.config), registry.storages, storageCredentials, {
+    rateLimitBytesPerSec: storageRateLimit,
+    observe,
+    clock,
+    random,
+  })
 }

@@ -15,12 +15,13 @@ import {
   requireCluster,
   runBackup,
   type StorageBackend,
+  type StorageUsage,
 } from '@kafka-backup/core'
 import { beforeWriting } from '../before-writing.ts'
 import { chosenTopics } from '../chosen-topics.ts'
 import type { Command, CommandContext, CommandResult } from '../command.ts'
 import { MetricsFile } from '../metrics-file.ts'
-import { openStorage } from '../open-storage.ts'
+import { openMeteredStorage } from '../open-storage.ts'
 import { CLIENT_ID, PROGRAM } from '../program-name.ts'
 import {
   backupDocument,
@@ -29,6 +30,7 @@ import {
   backupPlanText,
   backupReportText,
 } from '../render/backup-text.ts'
+import { storageDocument, storageText } from '../render/storage-text.ts'
 
 /** `kafka-backup backup` */
 export const backupCommand: Command = {
@@ -58,7 +60,7 @@ export const backupCommand: Command = {
 
 async function backUp(context: CommandContext, metrics: MetricsFile | undefined): Promise<CommandResult> {
   const { config } = context.loaded
-  const storage = await beforeWriting(async () => openStorage(context))
+  const { storage, usage } = await beforeWriting(async () => openMeteredStorage(context))
   const source = requireCluster(config, 'source')
   const security = source.security ? { security: source.security } : {}
   const cluster = openCluster({
@@ -92,7 +94,7 @@ async function backUp(context: CommandContext, metrics: MetricsFile | undefined)
       observe: metrics ? combineObservers([context.observe, metrics.observe]) : context.observe,
       signal: context.signal,
     })
-    return result(report)
+    return result(report, usage())
   } finally {
     await cluster.close()
     await storage.close()
@@ -167,11 +169,11 @@ async function closeMetrics(
   if (complaint !== undefined) context.say(`Warning: ${complaint}`)
 }
 
-function result(report: Awaited<ReturnType<typeof runBackup>>): CommandResult {
+function result(report: Awaited<ReturnType<typeof runBackup>>, usage: StorageUsage): CommandResult {
   const exitCodes = { complete: 0, incomplete: 3, interrupted: 130, failed: 1, running: 1 }
   return {
-    document: backupDocument(report),
-    text: backupReportText(report),
+    document: { ...backupDocument(report), storage: storageDocument(usage) },
+    text: [backupReportText(report), storageText(usage)].join('\n'),
     exitCode: exitCodes[report.outcome],
   }
 }

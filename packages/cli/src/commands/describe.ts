@@ -15,8 +15,9 @@ export const describeCommand: Command = {
     'kafka-backup describe --repo file:///var/backups --backup-id daily \\',
     '    --output-format json',
   ],
-  async run({ loaded, registry, options, signal }) {
-    const storage = openStorage({ loaded, registry })
+  async run(context) {
+    const { loaded, options, signal } = context
+    const storage = openStorage(context)
     try {
       const digest = digestBackup(
         await openExistingBackup(storage, requireBackupId(loaded.config), {

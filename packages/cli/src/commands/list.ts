@@ -20,8 +20,9 @@ export const listCommand: Command = {
   verb: 'read',
   options: [],
   examples: ['kafka-backup list --repo file:///var/backups'],
-  async run({ loaded, registry, signal }) {
-    const storage = openStorage({ loaded, registry })
+  async run(context) {
+    const { loaded, signal } = context
+    const storage = openStorage(context)
     try {
       const wanted = loaded.config.backupId
       const ids = wanted === undefined ? await listBackups(storage, signal) : [wanted]

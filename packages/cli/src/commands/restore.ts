@@ -8,6 +8,7 @@ import {
   type PreparedRestore,
   purgedTopics,
   RateLimiter,
+  type ResilientStorage,
   type RestoreLedger,
   requireBackupId,
   requireCluster,
@@ -19,7 +20,7 @@ import {
 import { beforeWriting } from '../before-writing.ts'
 import type { Command, CommandContext, CommandResult } from '../command.ts'
 import { confirmNames } from '../confirm.ts'
-import { openStorage } from '../open-storage.ts'
+import { openMeteredStorage } from '../open-storage.ts'
 import { CLIENT_ID } from '../program-name.ts'
 import { restorePlanDocument, restorePlanText } from '../render/restore-plan-text.ts'
 import {
@@ -29,6 +30,7 @@ import {
   restoreHeadline,
   restoreReportText,
 } from '../render/restore-text.ts'
+import { storageDocument, storageText } from '../render/storage-text.ts'
 import { restoreSelectorOf } from '../restore-selector.ts'
 
 /** `kafka-backup restore` */
@@ -52,7 +54,7 @@ export const restoreCommand: Command = {
   ],
   async run(context) {
     const { config } = context.loaded
-    const storage = await beforeWriting(async () => openStorage(context))
+    const { storage, usage } = await beforeWriting(async () => openMeteredStorage(context))
     const target = requireCluster(config, 'target')
     const cluster = openCluster({
       bootstrapServers: target.bootstrapServers,
@@ -73,7 +75,7 @@ export const restoreCommand: Command = {
         return { document: finishedDocument(known.state), text: finishedText(known.state), exitCode: 0 }
       }
       await beforeWriting(() => confirmPurge(context, prepared))
-      return await run(context, { prepared, storage, cluster, target })
+      return await run(context, { prepared, storage, usage, cluster, target })
     } finally {
       await cluster.close()
       await storage.close()
@@ -154,11 +156,12 @@ async function run(
   parts: {
     readonly prepared: PreparedRestore
     readonly storage: StorageBackend
+    readonly usage: ResilientStorage['usage']
     readonly cluster: Cluster
     readonly target: ClusterSettings
   },
 ): Promise<CommandResult> {
-  const { prepared, storage, cluster, target } = parts
+  const { prepared, storage, usage, cluster, target } = parts
   const { restore } = context.loaded.config
   context.say(restoreHeadline(prepared))
   const ledger: RestoreLedger = await prepared.openLedger()
@@ -185,8 +188,8 @@ async function run(
     signal: context.signal,
   })
   return {
-    document: restoreDocument(prepared.plan, report),
-    text: restoreReportText(prepared.plan, report),
+    document: { ...restoreDocument(prepared.plan, report), storage: storageDocument(usage()) },
+    text: [restoreReportText(prepared.plan, report), storageText(usage())].join('\n'),
     exitCode: report.outcome === 'complete' ? 0 : 3,
   }
 }

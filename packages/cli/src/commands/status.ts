@@ -12,8 +12,9 @@ export const statusCommand: Command = {
   verb: 'read',
   options: [],
   examples: ['kafka-backup status --repo file:///var/backups --backup-id daily'],
-  async run({ loaded, registry, clock, signal }) {
-    const storage = openStorage({ loaded, registry })
+  async run(context) {
+    const { loaded, clock, signal } = context
+    const storage = openStorage(context)
     try {
       const digest = digestBackup(
         await openExistingBackup(storage, requireBackupId(loaded.config), { signal }),

@@ -1,6 +1,7 @@
 import { requireBackupId, validateBackup } from '@kafka-backup/core'
 import type { Command } from '../command.ts'
-import { openStorage } from '../open-storage.ts'
+import { openMeteredStorage } from '../open-storage.ts'
+import { storageDocument, storageText } from '../render/storage-text.ts'
 import { validationDocument, validationText } from '../render/validation-text.ts'
 
 /** `kafka-backup validate` */
@@ -12,8 +13,9 @@ export const validateCommand: Command = {
   verb: 'read',
   options: [{ flags: '--deep', description: 'Read every byte: all digests, all checksums, all offsets' }],
   examples: ['kafka-backup validate --repo file:///var/backups --backup-id daily --deep'],
-  async run({ loaded, registry, options, observe, signal }) {
-    const storage = openStorage({ loaded, registry })
+  async run(context) {
+    const { loaded, registry, options, observe, signal } = context
+    const { storage, usage } = openMeteredStorage(context)
     try {
       const report = await validateBackup({
         storage,
@@ -35,8 +37,8 @@ export const validateCommand: Command = {
       })
       const exitCodes = { complete: 0, incomplete: 3, damaged: 4 }
       return {
-        document: validationDocument(report),
-        text: validationText(report),
+        document: { ...validationDocument(report), storage: storageDocument(usage()) },
+        text: [validationText(report), storageText(usage())].join('\n'),
         exitCode: exitCodes[report.verdict],
       }
     } finally {

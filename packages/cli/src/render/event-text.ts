@@ -26,11 +26,20 @@ export function eventText(event: RunEvent, verb: Command['verb']): string | unde
       return transactionText(event)
     case 'retry_scheduled':
       return `Retrying ${event.what} (attempt ${event.attempt}): ${event.reason}`
+    case 'store_availability':
+      return availabilityText(event)
     case 'stop_requested':
       return `Stopping${STOPPING[verb]} Press Ctrl-C again to stop at once.`
     default:
       return undefined
   }
+}
+
+function availabilityText({ state, retryInMs, reason }: EventOf<'store_availability'>): string | undefined {
+  if (state === 'closed') return 'The store answers again.'
+  // A try that nobody made is taken back; nothing has to be waited for.
+  if (state === 'trying' || reason === '') return undefined
+  return `The store does not answer; trying again in ${formatDuration(retryInMs)}: ${reason}`
 }
 
 function gapText({ topic, partition, firstOffset, endOffset, reason }: EventOf<'gap_declared'>): string {

@@ -8,6 +8,9 @@ import { readValue } from './setting-value.ts'
 import { findSetting, SETTINGS } from './settings.ts'
 import { mapTexts, type WrittenValue } from './written-value.ts'
 
+/** The one setting of `storage` that has nothing to do with which store it is. */
+const PACE = 'storage.rate_limit_bytes_per_sec'
+
 /** What checking needs to know, and where it reports. */
 export interface CheckContext {
   readonly verb: Verb
@@ -141,7 +144,7 @@ export class CheckedValues {
     }
   }
 
-  /** The highest rank at which anything of `storage` says where the repository is. Secrets do not: they go with a `repo`. */
+  /** The highest rank at which anything of `storage` says where the repository is. Secrets and a pace do not: they go with a `repo`. */
   get storageRank(): number {
     const ranks = [...this.#given.values()].filter(isStoragePlace).map(({ rank }) => rank)
     return Math.max(RANK.default, ...ranks)
@@ -149,13 +152,13 @@ export class CheckedValues {
 
   /** True for a place of `storage`, and for a secret that was given beside one: it is for that place only. */
   #goesWithStorage(value: GivenValue): boolean {
-    if (sectionOf(value.setting.path) !== 'storage') return false
+    if (sectionOf(value.setting.path) !== 'storage' || value.setting.path === PACE) return false
     return [...this.#given.values()].some((other) => isStoragePlace(other) && other.rank === value.rank)
   }
 }
 
 function isStoragePlace({ setting }: GivenValue): boolean {
-  return sectionOf(setting.path) === 'storage' && setting.type.kind !== 'secret'
+  return sectionOf(setting.path) === 'storage' && setting.type.kind !== 'secret' && setting.path !== PACE
 }
 
 function isHarmless(setting: Setting, value: SettingValue): boolean {

@@ -15,6 +15,8 @@ export interface Config {
   readonly repositoryUrl: string | undefined
   /** Secrets for it that were given explicitly; often none. */
   readonly storageCredentials: StorageCredentials
+  /** Most bytes a second to and from it; undefined: no limit. */
+  readonly storageRateLimit: number | undefined
   /** Present for a backup. */
   readonly source: ClusterSettings | undefined
   /** Present for a restore. */
@@ -102,6 +104,7 @@ export function buildConfig(
     backupId: values.get('backup_id') as string | undefined,
     repositoryUrl: repository.url,
     storageCredentials: repository.credentials,
+    storageRateLimit: values.get('storage.rate_limit_bytes_per_sec') as number | undefined,
     metricsFile: values.get('metrics.file') as string | undefined,
     source: buildCluster(values, 'source', security.source),
     target: buildCluster(values, 'target', security.target),

@@ -14,6 +14,7 @@ export interface BaseFolders {
 
 const SECTION = 'storage.'
 const BACKEND = 'storage.backend'
+const PACE = 'storage.rate_limit_bytes_per_sec'
 // These say what is to be found where, not where it is.
 const FOR_ALL = ['backend', 'prefix', 'project_id']
 
@@ -28,7 +29,9 @@ export function repositoryUrlOf(values: CheckedValues, folders: BaseFolders): st
   if (repo && repo.rank > storageRank) return values.get('repo') as string
   if (values.isRefused(BACKEND) || values.isWrong(BACKEND)) return
   const backend = values.get(BACKEND) as BackendName
-  const places = values.givenBelow(SECTION).filter(({ setting }) => setting.type.kind !== 'secret')
+  const places = values
+    .givenBelow(SECTION)
+    .filter(({ setting }) => setting.type.kind !== 'secret' && setting.path !== PACE)
   if (!refuseForeign(values, places, backend) || !hasRequired(values, places, backend)) return
   const anchor = values.given(`${SECTION}${keysOf(backend).required[0]}`)
   const [strongest] = places.toSorted((a, b) => b.rank - a.rank)

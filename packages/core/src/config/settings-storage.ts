@@ -4,6 +4,7 @@ import {
   COUNT,
   choice,
   effective,
+  integer,
   SECRET,
   type Setting,
   type SettingExtras,
@@ -116,6 +117,12 @@ export const STORAGE_SETTINGS: readonly Setting[] = [
   accepted(
     ['storage.project_id', STRING, 'Project of the bucket.'],
     'the name of a bucket is enough to find it',
+  ),
+  effective(
+    'storage.rate_limit_bytes_per_sec',
+    integer(1, 1_000_000_000_000),
+    'Most bytes a second that are read from the store and written to it, together; without it there is no limit. It goes with `repo` too.',
+    { flag: 'storage-rate-limit-bytes-per-sec', unit: 'bytes' },
   ),
   ofStore(
     'single_writer',

@@ -75,6 +75,14 @@ export type RunEvent =
       readonly reason: string
       readonly attempt: number
     }
+  | {
+      /** Calls to the store are stopped, tried with one, or made again. `retryInMs`: until the next try, when `open`. */
+      readonly type: 'store_availability'
+      readonly location: string
+      readonly state: 'closed' | 'open' | 'trying'
+      readonly retryInMs: number
+      readonly reason: string
+    }
   | { readonly type: 'stop_requested' }
 
 /** Counters since the run began. `doneOffsets` of `totalOffsets` tells how far it is. */

@@ -1,12 +1,15 @@
 import type {
   ByteRange,
   CallOptions,
+  ListOptions,
   ObjectEntry,
   ObjectKey,
   ObjectWriter,
+  PlaceFacts,
   StorageBackend,
   StorageCapabilities,
 } from './storage-backend.ts'
+import { RequestCounter, type RequestCounts } from './storage-request.ts'
 
 /** The kinds of calls that are counted; `write`, `commit` and `abort` are those of object writers. */
 export type StorageCallKind =
@@ -31,11 +34,16 @@ export interface StorageUsage {
   readonly bytesRead: number
   /** Bytes of successful writes, whether or not they were committed later. */
   readonly bytesWritten: number
+  /** What really went over the network, by what stores charge for; all 0 for stores that need no requests. */
+  readonly requests: RequestCounts
 }
 
 /** Counts calls and bytes on their way to another backend; for reports and cost estimates. */
 export class MeteredBackend implements StorageBackend {
+  /** Present when the inner backend can say something of its place. */
+  readonly inspectPlace?: (options?: CallOptions) => Promise<PlaceFacts>
   readonly #inner: StorageBackend
+  readonly #requests: RequestCounter
   readonly #calls: Record<StorageCallKind, number> = {
     put: 0,
     replace: 0,
@@ -53,8 +61,11 @@ export class MeteredBackend implements StorageBackend {
   #bytesRead = 0
   #bytesWritten = 0
 
-  constructor(inner: StorageBackend) {
+  /** `requests` is the counter that the inner backend was opened with. */
+  constructor(inner: StorageBackend, requests = new RequestCounter()) {
     this.#inner = inner
+    this.#requests = requests
+    if (inner.inspectPlace) this.inspectPlace = inner.inspectPlace.bind(inner)
   }
 
   get location(): string {
@@ -67,7 +78,12 @@ export class MeteredBackend implements StorageBackend {
 
   /** A copy of the counters as they are now. */
   get usage(): StorageUsage {
-    return { calls: { ...this.#calls }, bytesRead: this.#bytesRead, bytesWritten: this.#bytesWritten }
+    return {
+      calls: { ...this.#calls },
+      bytesRead: this.#bytesRead,
+      bytesWritten: this.#bytesWritten,
+      requests: this.#requests.counts,
+    }
   }
 
   async put(key: ObjectKey, bytes: Uint8Array, options?: CallOptions): Promise<void> {
@@ -122,7 +138,7 @@ export class MeteredBackend implements StorageBackend {
     return this.#inner.stat(key, options)
   }
 
-  list(prefix: string, options?: CallOptions): AsyncIterable<ObjectEntry> {
+  list(prefix: string, options?: ListOptions): AsyncIterable<ObjectEntry> {
     this.#calls.list++
     return this.#inner.list(prefix, options)
   }

@@ -40,6 +40,12 @@ export interface CallOptions {
   readonly signal?: AbortSignal
 }
 
+/** Options of a listing. */
+export interface ListOptions extends CallOptions {
+  /** The caller needs keys behind this one only; a store may give earlier ones all the same. */
+  readonly after?: ObjectKey
+}
+
 /**
  * A streamed upload. Nothing is visible under the key before `commit` resolves. Calls are not concurrent: await one
  * before the next. After `commit` or `abort` the writer is closed.
@@ -92,7 +98,7 @@ export interface StorageBackend {
   stat(key: ObjectKey, options?: CallOptions): Promise<ObjectEntry | undefined>
 
   /** All objects whose key begins with `prefix`, in ascending byte order of keys. Unfinished writes are not listed. */
-  list(prefix: string, options?: CallOptions): AsyncIterable<ObjectEntry>
+  list(prefix: string, options?: ListOptions): AsyncIterable<ObjectEntry>
 
   /** The distinct next path elements after `prefix` (which is empty or ends with '/'), ascending. */
   listFolders(prefix: string, options?: CallOptions): Promise<string[]>

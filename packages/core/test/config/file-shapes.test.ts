@@ -87,6 +87,7 @@ describe('the example of the product requirements', () => {
       backupId: 'backup-2025-11-27-prod',
       repositoryUrl: 'file:///var/backups/cluster-prod-us-east',
       storageCredentials: new Map(),
+      storageRateLimit: undefined,
       source: {
         bootstrapServers: ['broker-1:9092', 'broker-2:9092'],
         topics: {

@@ -66,7 +66,12 @@ describe('the section storage', () => {
   }
 
   it('has nothing that is not part of the location or a secret, for each backend', async () => {
-    const seen = new Set(['storage.backend', 'storage.prefix', 'storage.project_id'])
+    const seen = new Set([
+      'storage.backend',
+      'storage.prefix',
+      'storage.project_id',
+      'storage.rate_limit_bytes_per_sec',
+    ])
     for (const backend of Object.keys(BACKEND_KEYS) as BackendName[]) {
       const { required, query, secrets } = keysOf(backend)
       for (const name of required) seen.add(`storage.${name}`)

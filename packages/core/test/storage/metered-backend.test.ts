@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import { collect } from '../../../testkit/src/conformance/storage-subject.ts'
 import { MemoryBackend } from '../../src/storage/memory/backend.ts'
 import { MeteredBackend } from '../../src/storage/metered-backend.ts'
+import { RequestCounter } from '../../src/storage/storage-request.ts'
 
 describe('metered backend', () => {
   it('counts calls by kind, failed ones too, and the bytes of those that succeed', async () => {
@@ -39,6 +40,7 @@ describe('metered backend', () => {
       },
       bytesRead: 120,
       bytesWritten: 116,
+      requests: new RequestCounter().counts,
     })
   })
 })

@@ -19,8 +19,7 @@ export function blockStoreOf(objects: AzureObjects): PartStore {
     partsUnderWayMax: 2,
     partBytesOf: blockBytesOf,
     beginUpload: async (key, random) => new BlockUpload(objects, key, random),
-    create: (key, bytes, signal) => objects.create(key, bytes, signal),
-    createAgain: (key, bytes, signal) => objects.createAgain(key, bytes, signal),
+    create: (key, bytes, signal) => objects.createAgain(key, bytes, signal),
   }
 }
 

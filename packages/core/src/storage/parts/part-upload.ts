@@ -31,8 +31,9 @@ export interface PartStore {
   /** Bytes of a part by its number, unless it is the last one of its object. */
   partBytesOf(partNumber: number): number
   beginUpload(key: ObjectKey, random: Random, signal: AbortSignal): Promise<PartUpload>
-  /** Stores a whole object that fits into one part, exclusively, and settles a lost answer. @throws KB_OBJECT_EXISTS */
+  /**
+   * Stores a whole object that fits into one part, exclusively, and settles a lost answer, also of an earlier call: a taken key is a
+   * success when it has these bytes. @throws KB_OBJECT_EXISTS
+   */
   create(key: ObjectKey, bytes: Uint8Array, signal: AbortSignal): Promise<void>
-  /** The same after a failed attempt, whose work a taken key may be. @throws KB_OBJECT_EXISTS */
-  createAgain(key: ObjectKey, bytes: Uint8Array, signal: AbortSignal): Promise<void>
 }

@@ -19,8 +19,8 @@ export interface PartWriterContext {
   readonly random: Random
 }
 
-// A stream cannot be written again from its begin, so what carries it is sent again here.
-const WRITE_RETRY = { firstDelayMs: 200, maxDelayMs: 5_000, giveUpAfterMs: 60_000 }
+// A stream cannot be written again from its begin, so what carries it is sent again here. Longer than two connections that fall silent.
+const WRITE_RETRY = { firstDelayMs: 200, maxDelayMs: 5_000, giveUpAfterMs: 300_000 }
 
 /**
  * Streams an object: what fits into one part is put at `commit`, more becomes an upload of parts. In memory are the part
@@ -140,9 +140,7 @@ export class PartWriter implements ObjectWriter {
   async #putWhole(): Promise<void> {
     const { key, store } = this.#context
     const bytes = this.#buffer.take()
-    await this.#retrying((attempt) =>
-      attempt === 1 ? store.create(key, bytes, this.#signal) : store.createAgain(key, bytes, this.#signal),
-    )
+    await this.#retrying(() => store.create(key, bytes, this.#signal))
   }
 
   async #completeUpload(upload: PartUpload): Promise<void> {

@@ -6,12 +6,13 @@ import { invariant } from '../../runtime/invariant.ts'
 import { type Random, systemRandom } from '../../runtime/random.ts'
 import { readBody } from '../answer-body.ts'
 import { checkByteRange, checkRangeWithin } from '../byte-range.ts'
-import { objectNotFound, objectTooLarge } from '../object-errors.ts'
+import { objectNotFound } from '../object-errors.ts'
 import { checkFolderPrefix, checkObjectKey, checkPrefix } from '../object-key.ts'
 import { PartWriter } from '../parts/part-writer.ts'
 import type {
   ByteRange,
   CallOptions,
+  ListOptions,
   ObjectEntry,
   ObjectKey,
   ObjectWriter,
@@ -91,14 +92,7 @@ export class S3Backend implements StorageBackend {
   async read(key: ObjectKey, maxBytes: number, options?: CallOptions): Promise<Buffer> {
     this.#begin(options)
     checkObjectKey(key)
-    return this.#objects.get(key, undefined, options?.signal, async (answer) => {
-      const bytes = this.#lengthOf(key, answer)
-      if (bytes > maxBytes) {
-        discardBody(answer)
-        throw objectTooLarge(key, bytes, maxBytes)
-      }
-      return this.#whole(key, answer, bytes)
-    })
+    return this.#objects.getWhole(key, maxBytes, options?.signal)
   }
 
   async readRange(key: ObjectKey, range: ByteRange, options?: CallOptions): Promise<Buffer> {
@@ -136,10 +130,10 @@ export class S3Backend implements StorageBackend {
     return { key, bytes: found.ContentLength ?? 0, modifiedMs: found.LastModified?.getTime() ?? 0 }
   }
 
-  async *list(prefix: string, options?: CallOptions): AsyncGenerator<ObjectEntry> {
+  async *list(prefix: string, options?: ListOptions): AsyncGenerator<ObjectEntry> {
     this.#begin(options)
     checkPrefix(prefix)
-    yield* listObjects(this.#objects, prefix, options?.signal)
+    yield* listObjects(this.#objects, prefix, options)
   }
 
   async listFolders(prefix: string, options?: CallOptions): Promise<string[]> {

@@ -1,5 +1,6 @@
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
 import type { StorageCredentials } from '../storage-credentials.ts'
+import type { OnStorageRequest, StorageRequestKind } from '../storage-request.ts'
 import { isExpired, type S3Attempt, translateS3Error } from './errors.ts'
 import type { S3Place } from './place.ts'
 
@@ -18,16 +19,39 @@ const CONNECT_TIMEOUT_MS = 10_000
 const SILENCE_TIMEOUT_MS = 120_000
 const SOCKETS_MAX = 64
 
+/** Parts of a {@link S3Connection} that have defaults. */
+export interface S3ConnectionOptions {
+  /** Told of every request just before it is sent. */
+  readonly onRequest?: OnStorageRequest
+  /** Milliseconds without a byte after which a connection is dead. */
+  readonly silenceTimeoutMs?: number
+}
+
+/** What stores charge for, by the command of the SDK. */
+const KINDS: Readonly<Record<string, StorageRequestKind>> = {
+  PutObjectCommand: 'put',
+  GetObjectCommand: 'get',
+  HeadObjectCommand: 'head',
+  ListObjectsV2Command: 'list',
+  DeleteObjectCommand: 'delete',
+  CreateMultipartUploadCommand: 'begin_upload',
+  UploadPartCommand: 'upload_part',
+  CompleteMultipartUploadCommand: 'complete_upload',
+  AbortMultipartUploadCommand: 'delete',
+}
+
 /** The client of one store: loaded and made at the first request, made anew when fetched credentials have expired. */
 export class S3Connection {
   readonly #place: S3Place
   readonly #credentials: StorageCredentials
+  readonly #options: S3ConnectionOptions
   #sdk: Promise<S3Sdk> | undefined
   #client: S3Client | undefined
 
-  constructor(place: S3Place, credentials: StorageCredentials) {
+  constructor(place: S3Place, credentials: StorageCredentials, options: S3ConnectionOptions = {}) {
     this.#place = place
     this.#credentials = credentials
+    this.#options = options
   }
 
   /** Runs one request and translates what it throws. @throws the reason of `signal` when that is aborted */
@@ -67,8 +91,23 @@ export class S3Connection {
   }
 
   #open(sdk: S3Sdk): S3Client {
-    this.#client ??= new sdk.S3Client(this.#config())
+    this.#client ??= this.#newClient(sdk)
     return this.#client
+  }
+
+  #newClient(sdk: S3Sdk): S3Client {
+    const client = new sdk.S3Client(this.#config())
+    const { onRequest } = this.#options
+    if (onRequest) {
+      client.middlewareStack.add(
+        (next, context) => (request) => {
+          onRequest(KINDS[context.commandName ?? ''] ?? 'other')
+          return next(request)
+        },
+        { step: 'finalizeRequest', name: 'countRequests' },
+      )
+    }
+    return client
   }
 
   #drop(client: S3Client): void {
@@ -90,7 +129,7 @@ export class S3Connection {
       logger: SILENT,
       requestHandler: {
         connectionTimeout: CONNECT_TIMEOUT_MS,
-        socketTimeout: SILENCE_TIMEOUT_MS,
+        socketTimeout: this.#options.silenceTimeoutMs ?? SILENCE_TIMEOUT_MS,
         httpAgent: { keepAlive: true, maxSockets: SOCKETS_MAX },
         httpsAgent: { keepAlive: true, maxSockets: SOCKETS_MAX },
       },

@@ -124,6 +124,13 @@ export function brokenBody({ subject, bucket }: S3Attempt): KafkaBackupError {
   return new KafkaBackupError('KB_STORAGE_UNAVAILABLE', message, { context: { key: subject } })
 }
 
+/** KB_STORAGE_UNAVAILABLE: a success without what every success has, such as an error document with status 200. */
+export function untaggedAnswer({ action, subject, bucket }: S3Attempt): KafkaBackupError {
+  const place = subject === '' ? `bucket ${bucket}` : `${subject} in bucket ${bucket}`
+  const message = `cannot ${action} ${place}: the store says that it did, and its answer is of something else`
+  return new KafkaBackupError('KB_STORAGE_UNAVAILABLE', message, { context: { key: subject } })
+}
+
 /** KB_STORAGE_UNSUPPORTED: the store does something that no S3 may. */
 export function strangeStore({ action, subject, bucket }: S3Attempt, reason: string): KafkaBackupError {
   const message = `cannot ${action} ${subject === '' ? '' : `${subject} in `}bucket ${bucket}: ${reason}`

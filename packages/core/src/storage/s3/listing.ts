@@ -1,17 +1,17 @@
 import type { ListObjectsV2CommandOutput } from '@aws-sdk/client-s3'
 import { compareKeys, isPossibleKey } from '../object-key.ts'
-import type { ObjectEntry } from '../storage-backend.ts'
-import { strangeStore } from './errors.ts'
+import type { ListOptions, ObjectEntry } from '../storage-backend.ts'
+import { strangeStore, untaggedAnswer } from './errors.ts'
 import type { S3Objects } from './object-requests.ts'
 
 /** Entries below a prefix, page by page, in the order of the store, which must be that of bytes. */
 export async function* listObjects(
   objects: S3Objects,
   prefix: string,
-  signal: AbortSignal | undefined,
+  { signal, after }: ListOptions = {},
 ): AsyncGenerator<ObjectEntry> {
   let last: string | undefined
-  for await (const page of pages(objects, { prefix }, signal)) {
+  for await (const page of pages(objects, { prefix, after }, signal)) {
     for (const { Key: fullKey = '', Size: bytes = 0, LastModified: modified } of page.Contents ?? []) {
       const key = ownKey(objects, fullKey)
       if (key === undefined) continue
@@ -46,10 +46,10 @@ export async function listFolders(
 
 async function* pages(
   objects: S3Objects,
-  place: { readonly prefix: string; readonly delimiter?: string },
+  place: { readonly prefix: string; readonly delimiter?: string; readonly after?: string | undefined },
   signal: AbortSignal | undefined,
 ): AsyncGenerator<ListObjectsV2CommandOutput> {
-  const { prefix, delimiter } = place
+  const { prefix, delimiter, after } = place
   const fullPrefix = objects.fullKey(prefix)
   let token: string | undefined
   do {
@@ -57,6 +57,7 @@ async function* pages(
       Bucket: objects.place.bucket,
       ...(fullPrefix === '' ? {} : { Prefix: fullPrefix }),
       ...(delimiter === undefined ? {} : { Delimiter: delimiter }),
+      ...(after === undefined ? {} : { StartAfter: objects.fullKey(after) }),
       ...(token === undefined ? {} : { ContinuationToken: token }),
     }
     const page = await objects.connection.request(
@@ -64,6 +65,10 @@ async function* pages(
       signal,
       ({ sdk, client, options }) => client.send(new sdk.ListObjectsV2Command(input), options),
     )
+    // An error document that comes as a success would be an empty page.
+    if (page.IsTruncated === undefined && page.Name === undefined && page.KeyCount === undefined) {
+      throw untaggedAnswer({ action: 'list', subject: prefix, bucket: objects.place.bucket })
+    }
     yield page
     const next = page.IsTruncated ? page.NextContinuationToken : undefined
     if (page.IsTruncated && (next === undefined || next === token)) {

@@ -8,8 +8,9 @@ import {
 } from '../location-query.ts'
 import type { StorageBackend } from '../storage-backend.ts'
 import type { StorageCredentials } from '../storage-credentials.ts'
+import type { OnStorageRequest } from '../storage-request.ts'
 import { S3Backend } from './backend.ts'
-import { S3Connection } from './connection.ts'
+import { S3Connection, type S3ConnectionOptions } from './connection.ts'
 import type { S3Place } from './place.ts'
 
 /** The parameters of a location `s3://bucket/prefix?…`. */
@@ -23,7 +24,12 @@ const REGION_OF_ENDPOINTS = 'us-east-1'
  * Opens `s3://bucket/prefix?region=…&endpoint=…`; it does no I/O. An endpoint means that the bucket is part of the path,
  * unless path_style=false: few stores beside AWS have a name for every bucket. @throws KB_LOCATION_INVALID
  */
-export function openS3(url: URL, credentials: StorageCredentials): StorageBackend {
+export function openS3(
+  url: URL,
+  credentials: StorageCredentials,
+  onRequest?: OnStorageRequest,
+  options: S3ConnectionOptions = {},
+): StorageBackend {
   const place = placeOf(url)
   const isHalf = credentials.has('access_key') !== credentials.has('secret_key')
   if (isHalf || (credentials.has('session_token') && !credentials.has('access_key'))) {
@@ -40,7 +46,11 @@ export function openS3(url: URL, credentials: StorageCredentials): StorageBacken
       'Remove profile, or storage.access_key and storage.secret_key.',
     )
   }
-  return new S3Backend(place, canonicalLocation(place), new S3Connection(place, credentials))
+  return new S3Backend(
+    place,
+    canonicalLocation(place),
+    new S3Connection(place, credentials, { ...options, ...(onRequest ? { onRequest } : {}) }),
+  )
 }
 
 function placeOf(url: URL): S3Place {

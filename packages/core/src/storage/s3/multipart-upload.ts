@@ -6,7 +6,7 @@ import { objectExists } from '../object-errors.ts'
 import type { PartUpload, UploadPart } from '../parts/part-upload.ts'
 import { isAmbiguous } from '../settled-create.ts'
 import type { ObjectKey } from '../storage-backend.ts'
-import { strangeStore } from './errors.ts'
+import { strangeStore, untaggedAnswer } from './errors.ts'
 import type { S3Objects } from './object-requests.ts'
 
 /** Metadata of an object: which upload made it. */
@@ -66,8 +66,7 @@ export class MultipartUpload implements PartUpload {
       ({ sdk, client, options }) => client.send(new sdk.UploadPartCommand(input), options),
     )
     if (!etag) {
-      const attempt = { action: 'write' as const, subject: this.#key, bucket: this.#objects.place.bucket }
-      throw strangeStore(attempt, 'the store gives a part no tag')
+      throw untaggedAnswer({ action: 'write', subject: this.#key, bucket: this.#objects.place.bucket })
     }
     this.#byteCount += bytes.byteLength
     this.#parts.push({ PartNumber: number, ETag: etag })
@@ -103,8 +102,9 @@ export class MultipartUpload implements PartUpload {
       )
     } catch (error) {
       // A clear refusal of the first request is the answer. Of a later one, such as "no such upload", it may only mean that
-      // an earlier one was carried out.
-      const mayBeDone = isAmbiguous(error) || (!isFirst && isKafkaBackupError(error))
+      // an earlier one was carried out; and "exists" may mean our own object, when something on the way sends requests twice.
+      const isTaken = isKafkaBackupError(error, 'KB_OBJECT_EXISTS')
+      const mayBeDone = isAmbiguous(error) || isTaken || (!isFirst && isKafkaBackupError(error))
       if (!mayBeDone || !(await this.#isDone(signal))) throw error
     }
   }

@@ -1,7 +1,7 @@
 import type { GetObjectCommandOutput, HeadObjectCommandOutput } from '@aws-sdk/client-s3'
 import { isKafkaBackupError } from '../../errors/kafka-backup-error.ts'
 import { md5Of, readBody } from '../answer-body.ts'
-import { objectExists } from '../object-errors.ts'
+import { objectExists, objectTooLarge } from '../object-errors.ts'
 import {
   type Comparison,
   createSettled,
@@ -10,7 +10,7 @@ import {
 } from '../settled-create.ts'
 import type { ObjectKey } from '../storage-backend.ts'
 import type { S3Connection } from './connection.ts'
-import { brokenBody } from './errors.ts'
+import { brokenBody, strangeStore, untaggedAnswer } from './errors.ts'
 import type { S3Place } from './place.ts'
 
 /** A body to be stored under a key. */
@@ -20,6 +20,10 @@ export interface S3Put {
   /** Refuse when the key is taken. */
   readonly isExclusive: boolean
 }
+
+/** Metadata of an object that was put whole: its MD5, so that a reader sees what the way has done to it. */
+const DIGEST_NAME = 'kafka-backup-md5'
+const READS_MAX = 3
 
 /** Single requests about objects of one place, by our keys. */
 export class S3Objects {
@@ -68,6 +72,10 @@ export class S3Objects {
       signal,
       async ({ sdk, client, options }) => {
         const answer = await client.send(new sdk.GetObjectCommand(input), options)
+        if (!answer.ETag) {
+          discardBody(answer)
+          throw untaggedAnswer({ action: 'read', subject: key, bucket: this.place.bucket })
+        }
         // The signal of the SDK ends with the headers of the answer; the body may take much longer.
         const stop = () => discardBody(answer)
         signal?.addEventListener('abort', stop, { once: true })
@@ -82,16 +90,47 @@ export class S3Objects {
   }
 
   /**
+   * A whole object. Bytes that are not those of its metadata are asked for again: twice the same are what the store has, and
+   * what that is worth is for the digests of the archive to say. @throws KB_LIMIT_EXCEEDED
+   */
+  async getWhole(key: ObjectKey, maxBytes: number, signal?: AbortSignal): Promise<Buffer> {
+    let previous: Buffer | undefined
+    for (let reads = 1; ; reads++) {
+      const { bytes, digest } = await this.#getOnce(key, maxBytes, signal)
+      const isAsPut = digest === undefined || digest === digestOf(bytes)
+      if (isAsPut || previous?.equals(bytes) || reads === READS_MAX) return bytes
+      previous = bytes
+    }
+  }
+
+  #getOnce(key: ObjectKey, maxBytes: number, signal: AbortSignal | undefined) {
+    const attempt = { action: 'read' as const, subject: key, bucket: this.place.bucket }
+    return this.get(key, undefined, signal, async (answer) => {
+      const byteCount = answer.ContentLength
+      if (byteCount === undefined || byteCount > maxBytes) {
+        discardBody(answer)
+        if (byteCount !== undefined) throw objectTooLarge(key, byteCount, maxBytes)
+        throw strangeStore(attempt, 'the store does not say how long the object is')
+      }
+      const bytes = await readBody(bodyOf(answer), byteCount)
+      if (!bytes) throw brokenBody(attempt)
+      return { bytes, digest: answer.Metadata?.[DIGEST_NAME] }
+    })
+  }
+
+  /**
    * Stores a whole body once. `Content-MD5` is the checksum that AWS, Ceph, MinIO, R2 and VersityGW all compare with what
    * arrived, and that a bucket with object lock demands; the newer ones of AWS (CRC32, CRC64NVME) are unknown to older Ceph
    * and other stores. The signature covers a SHA-256 of the body besides.
    */
   async put({ key, bytes, isExclusive }: S3Put, signal?: AbortSignal): Promise<void> {
+    const digest = digestOf(bytes)
     const input = {
       ...this.target(key),
       Body: bytes,
       ContentLength: bytes.byteLength,
-      ContentMD5: md5Of(bytes).toString('base64'),
+      ContentMD5: digest,
+      Metadata: { [DIGEST_NAME]: digest },
       ...(isExclusive && !this.place.isSingleWriter ? { IfNoneMatch: '*' } : {}),
     }
     if (isExclusive && this.place.isSingleWriter && (await this.head(key, signal))) throw objectExists(key)
@@ -99,7 +138,10 @@ export class S3Objects {
       { action: 'write', subject: key },
       signal,
       async ({ sdk, client, options }) => {
-        await client.send(new sdk.PutObjectCommand(input), options)
+        const answer = await client.send(new sdk.PutObjectCommand(input), options)
+        if (!answer.ETag) {
+          throw untaggedAnswer({ action: 'write', subject: key, bucket: this.place.bucket })
+        }
       },
     )
   }
@@ -124,19 +166,11 @@ export class S3Objects {
 
   async #compare(key: ObjectKey, bytes: Uint8Array, signal: AbortSignal | undefined): Promise<Comparison> {
     try {
-      return await this.get(key, undefined, signal, async (answer) => {
-        if (answer.ContentLength !== bytes.byteLength) {
-          discardBody(answer)
-          return 'other'
-        }
-        const found = await readBody(bodyOf(answer), bytes.byteLength)
-        if (found === undefined) {
-          throw brokenBody({ action: 'read', subject: key, bucket: this.place.bucket })
-        }
-        return Buffer.compare(found, bytes) === 0 ? 'same' : 'other'
-      })
+      const found = await this.getWhole(key, bytes.byteLength, signal)
+      return Buffer.compare(found, bytes) === 0 ? 'same' : 'other'
     } catch (error) {
       if (isKafkaBackupError(error, 'KB_OBJECT_NOT_FOUND')) return 'absent'
+      if (isKafkaBackupError(error, 'KB_LIMIT_EXCEEDED')) return 'other'
       throw error
     }
   }
@@ -152,4 +186,9 @@ export function discardBody(answer: GetObjectCommandOutput): void {
 export async function* bodyOf(answer: GetObjectCommandOutput): AsyncGenerator<Uint8Array> {
   // An empty object may have none.
   if (answer.Body !== undefined) yield* answer.Body as unknown as AsyncIterable<Uint8Array>
+}
+
+/** Base64, as the header wants it. */
+function digestOf(bytes: Uint8Array): string {
+  return md5Of(bytes).toString('base64')
 }

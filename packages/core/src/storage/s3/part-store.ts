@@ -10,7 +10,6 @@ export function partStoreOf(objects: S3Objects): PartStore {
     partsUnderWayMax: 2,
     partBytesOf,
     beginUpload: (key, random, signal) => MultipartUpload.begin(objects, key, random, signal),
-    create: (key, bytes, signal) => objects.create(key, bytes, signal),
-    createAgain: (key, bytes, signal) => objects.createAgain(key, bytes, signal),
+    create: (key, bytes, signal) => objects.createAgain(key, bytes, signal),
   }
 }

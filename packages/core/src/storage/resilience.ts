@@ -1,0 +1,82 @@
+import { isKafkaBackupError } from '../errors/kafka-backup-error.ts'
+import type { Observer } from '../events/run-event.ts'
+import { type BreakerChange, type BreakerPolicy, CircuitBreaker } from '../runtime/circuit-breaker.ts'
+import { type Clock, systemClock } from '../runtime/clock.ts'
+import { type Random, systemRandom } from '../runtime/random.ts'
+import { RateLimiter } from '../runtime/rate-limiter.ts'
+import { type BackendFactory, openLocation } from './backend-registry.ts'
+import { BreakerBackend } from './breaker-backend.ts'
+import { MeteredBackend, type StorageUsage } from './metered-backend.ts'
+import { RetryingBackend, STORAGE_RETRY, type StorageRetryPolicy } from './retrying-backend.ts'
+import type { StorageBackend } from './storage-backend.ts'
+import type { StorageCredentials } from './storage-credentials.ts'
+import { RequestCounter } from './storage-request.ts'
+import { ThrottledBackend } from './throttled-backend.ts'
+
+/** A store as the verbs use it, and what it has been asked for so far. */
+export interface ResilientStorage {
+  readonly storage: StorageBackend
+  usage(): StorageUsage
+}
+
+/** How a store is protected, and protected from. */
+export interface ResilienceOptions {
+  /** Read and written together; undefined: no limit. */
+  readonly rateLimitBytesPerSec?: number | undefined
+  readonly observe?: Observer
+  readonly clock?: Clock
+  readonly random?: Random
+  readonly retry?: StorageRetryPolicy
+  readonly breaker?: BreakerPolicy
+}
+
+/** The policy of the program: five failures in a row, then 1 s, 2 s, … up to 30 s. */
+export const STORAGE_BREAKER: BreakerPolicy = { failures: 5, firstPauseMs: 1_000, maxPauseMs: 30_000 }
+
+/** Opens a location with every layer in front of it; see {@link withResilience}. @throws KB_LOCATION_INVALID */
+export function openResilient(
+  location: string,
+  factories: ReadonlyMap<string, BackendFactory>,
+  credentials: StorageCredentials,
+  options: ResilienceOptions = {},
+): ResilientStorage {
+  const requests = new RequestCounter()
+  const backend = openLocation(location, factories, credentials, requests.onRequest)
+  return withResilience(backend, options, requests)
+}
+
+/**
+ * The layers, from the store outwards, each where it is for a reason:
+ * - the meter sees only what the store really sees, repetitions included;
+ * - the breaker decides about every single attempt, so that attempts which it stops are not metered;
+ * - the throttle is outside of it: whoever waits for bytes must not hold the one try of a breaker;
+ * - the retry is outermost: it waits for the breaker as it waits for the store, and repeated bytes are throttled too.
+ */
+export function withResilience(
+  backend: StorageBackend,
+  options: ResilienceOptions = {},
+  requests = new RequestCounter(),
+): ResilientStorage {
+  const clock = options.clock ?? systemClock
+  const random = options.random ?? systemRandom
+  const metered = new MeteredBackend(backend, requests)
+  const breaker = new CircuitBreaker({
+    policy: options.breaker ?? STORAGE_BREAKER,
+    clock,
+    random,
+    onChange: (change) => report(options.observe, backend.location, change),
+  })
+  let storage: StorageBackend = new BreakerBackend(metered, breaker)
+  if (options.rateLimitBytesPerSec !== undefined) {
+    const limiter = new RateLimiter({ unitsPerSec: options.rateLimitBytesPerSec }, clock)
+    storage = new ThrottledBackend(storage, limiter)
+  }
+  storage = new RetryingBackend(storage, { policy: options.retry ?? STORAGE_RETRY, clock, random })
+  return { storage, usage: () => metered.usage }
+}
+
+function report(observe: Observer | undefined, location: string, change: BreakerChange): void {
+  const { state, pauseMs, error } = change
+  const reason = isKafkaBackupError(error) ? error.message : ''
+  observe?.({ type: 'store_availability', location, state, retryInMs: pauseMs, reason })
+}
