@@ -8,6 +8,7 @@ import { renderManifest } from '../format/manifest.ts'
 import type { Cluster, TopicDescription } from '../kafka/cluster.ts'
 import type { ClusterSecurity } from '../kafka/security.ts'
 import { appendCommit, assertExclusiveCommits } from '../repository/commit-log.ts'
+import { assertCreatesOnce } from '../repository/exclusive-creation.ts'
 import { manifestKey } from '../repository/key-layout.ts'
 import { writeSnapshotIfDue } from '../repository/open-backup.ts'
 import { Budget } from '../runtime/budget.ts'
@@ -73,6 +74,7 @@ const FRAME_FLOOR_BYTES = 4 * 1024
  */
 export async function runBackup(options: BackupRunOptions): Promise<BackupReport> {
   assertExclusiveCommits(options.storage)
+  await assertCreatesOnce(options.storage, options.state, options.clock, options.signal)
   const run = new BackupRun(options)
   return run.execute()
 }
@@ -259,6 +261,8 @@ class BackupRun {
       artifacts: [],
     })
     this.#isFirstCommit = false
+    // A backup that had no commit before this one could not be asked with before the run.
+    if (commit.number === 1n) await assertCreatesOnce(storage, state, clock)
     const durationMs = clock.monotonicMs() - beganMs
     this.#tally.addCommit(durationMs, { gaps, divergences })
     this.#options.observe({ type: 'commit_created', number: commit.number, durationMs })

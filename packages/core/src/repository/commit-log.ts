@@ -5,6 +5,7 @@ import { type Commit, decodeCommit, encodeCommit } from '../format/commit.ts'
 import { LIMITS } from '../runtime/limits.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { commitKey, parseKey } from './key-layout.ts'
+import { readWithSecondLook } from './second-look.ts'
 
 /** A commit before it has its place in the log. */
 export type CommitDraft = Omit<Commit, 'number' | 'previousSha256'>
@@ -23,7 +24,15 @@ export async function readCommit(
   signal?: AbortSignal,
 ): Promise<ReadCommit> {
   const key = commitKey(backupId, number)
-  const bytes = await storage.read(key, LIMITS.commitMaxBytes, signal ? { signal } : {})
+  const options = signal ? { signal } : {}
+  return readWithSecondLook(
+    () => storage.read(key, LIMITS.commitMaxBytes, options),
+    (bytes) => checkedCommit(bytes, backupId, number),
+  )
+}
+
+function checkedCommit(bytes: Buffer, backupId: string, number: bigint): ReadCommit {
+  const key = commitKey(backupId, number)
   try {
     const commit = decodeCommit(bytes)
     assertPlace(backupId, number, commit)

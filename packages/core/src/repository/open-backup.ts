@@ -11,6 +11,7 @@ import {
   snapshotKey,
   snapshotPrefix,
 } from './key-layout.ts'
+import { readWithSecondLook } from './second-look.ts'
 import { decodeSnapshotObject, encodeSnapshotObject } from './snapshot-object.ts'
 
 // Reading a commit costs a round trip; snapshots keep the number of them at opening below this.
@@ -89,15 +90,20 @@ export async function readSnapshot(
   signal?: AbortSignal,
 ): Promise<BackupState> {
   const key = snapshotKey(backupId, number)
-  const bytes = await storage.read(key, LIMITS.documentMaxBytes, signal ? { signal } : {})
-  try {
-    const state = await decodeSnapshotObject(bytes)
-    if (state.backupId === backupId && state.tip?.number === number) return state
-    throw new KafkaBackupError('KB_SNAPSHOT_CORRUPT', 'it holds another state than its name says')
-  } catch (error) {
-    if (!isKafkaBackupError(error)) throw error
-    throw new KafkaBackupError(error.code, `${key}: ${error.message}`, { cause: error, context: { key } })
-  }
+  const options = signal ? { signal } : {}
+  return readWithSecondLook(
+    () => storage.read(key, LIMITS.documentMaxBytes, options),
+    async (bytes) => {
+      try {
+        const state = await decodeSnapshotObject(bytes)
+        if (state.backupId === backupId && state.tip?.number === number) return state
+        throw new KafkaBackupError('KB_SNAPSHOT_CORRUPT', 'it holds another state than its name says')
+      } catch (error) {
+        if (!isKafkaBackupError(error)) throw error
+        throw new KafkaBackupError(error.code, `${key}: ${error.message}`, { cause: error, context: { key } })
+      }
+    },
+  )
 }
 
 async function commitNumbers(

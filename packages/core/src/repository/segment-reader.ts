@@ -6,6 +6,7 @@ import { decodeSegmentIndex, type FrameEntry, type SegmentIndex } from '../forma
 import type { SegmentRecord } from '../format/segment-record.ts'
 import { LIMITS } from '../runtime/limits.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
+import { readWithSecondLook } from './second-look.ts'
 
 /** Transforms by id, as the registry knows them. */
 export type TransformsById = ReadonlyMap<string, FrameTransform>
@@ -47,15 +48,16 @@ export class SegmentReader {
       if (bytes > LIMITS.segmentIndexMaxBytes) {
         throw new KafkaBackupError('KB_LIMIT_EXCEEDED', `an index of ${bytes} bytes`)
       }
-      const indexFrame = await storage.readRange(
-        record.key,
-        { begin: position, end: position + bytes },
-        options,
+      const read = (begin: number, end: number) => storage.readRange(record.key, { begin, end }, options)
+      const indexFrame = await readWithSecondLook(
+        () => read(position, position + bytes),
+        (found) => withDigest(found, sha256, 'the index'),
       )
-      assertDigest(indexFrame, sha256, 'the index')
       const index = decodeSegmentIndex(indexFrame)
-      const headerFrame = await storage.readRange(record.key, { begin: 0, end: index.header.bytes }, options)
-      assertDigest(headerFrame, index.header.sha256, 'the header')
+      const headerFrame = await readWithSecondLook(
+        () => read(0, index.header.bytes),
+        (found) => withDigest(found, index.header.sha256, 'the header'),
+      )
       const header = decodeSegmentHeader(headerFrame)
       assertBelongs(backupId, record, header)
       return new SegmentReader(storage, record, {
@@ -70,9 +72,10 @@ export class SegmentReader {
   async readStored(frame: FrameEntry, signal?: AbortSignal): Promise<Buffer> {
     return inSegment(this.record.key, async () => {
       const range = { begin: frame.position, end: frame.position + frame.bytes }
-      const stored = await this.#storage.readRange(this.record.key, range, signal ? { signal } : {})
-      assertDigest(stored, frame.sha256, this.#describe(frame))
-      return stored
+      return readWithSecondLook(
+        () => this.#storage.readRange(this.record.key, range, signal ? { signal } : {}),
+        (stored) => withDigest(stored, frame.sha256, this.#describe(frame)),
+      )
     })
   }
 
@@ -97,13 +100,14 @@ async function inSegment<T>(key: string, step: () => Promise<T>): Promise<T> {
   }
 }
 
-function assertDigest(bytes: Buffer, sha256: string, what: string): void {
+function withDigest(bytes: Buffer, sha256: string, what: string): Buffer {
   if (sha256Hex(bytes) !== sha256) {
     throw new KafkaBackupError(
       'KB_SEGMENT_CORRUPT',
       `${what}: SHA-256 differs from what was recorded when it was written`,
     )
   }
+  return bytes
 }
 
 function assertBelongs(backupId: string, record: SegmentRecord, header: SegmentHeader): void {
