@@ -62,6 +62,13 @@ export { type SeededRandom, seededRandom } from './seeded-random.ts'
 export { decompressFrames, decompressSegment } from './segment-decoding.ts'
 export { type CreateOrder, type DrivenTransaction, SourceDriver, type WriteOrder } from './source-driver.ts'
 export { type AzureServer, type AzureServerOptions, startAzureServer } from './stores/azurite.ts'
+export {
+  FAULTS,
+  type Fault,
+  type FaultProxy,
+  type FaultProxyOptions,
+  openFaultProxy,
+} from './stores/fault-proxy.ts'
 export { missingS3Server, type S3Server, startS3Server } from './stores/versity-gateway.ts'
 export { openTempFolder, type TempFolder } from './temp-folder.ts'
 export { openTokenServer, type TokenClaims, type TokenServer, unsignedToken } from './token-server.ts'
