@@ -1,5 +1,6 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { SegmentRecord } from '../format/segment-record.ts'
+import { readWithSecondLook } from '../repository/second-look.ts'
 import { SegmentReader, type TransformsById } from '../repository/segment-reader.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import {
@@ -74,9 +75,11 @@ class SegmentCheck {
     const { storage, signal, onChecked } = this.#context
     const { index, bytes, key } = this.#record
     const range = { begin: index.position + index.bytes, end: bytes }
-    const stored = await storage.readRange(key, range, signal ? { signal } : {})
-    onChecked(stored.length)
-    assertSeekTable(this.#record, reader.index, stored)
+    await readWithSecondLook(
+      () => storage.readRange(key, range, signal ? { signal } : {}),
+      (stored) => assertSeekTable(this.#record, reader.index, stored),
+    )
+    onChecked(range.end - range.begin)
   }
 
   async #checkContent(reader: SegmentReader): Promise<void> {

@@ -69,7 +69,7 @@ describe(`S3 when ${SHARE * 100} % of the requests go wrong`, { skip: missingS3S
     await settleAll(lanes)
     const { requests, done } = proxy
     t.diagnostic(JSON.stringify({ ...tally, requests, done }))
-    assert.ok(Object.keys(done).length >= FAULTS.length - 3, 'nearly every fault was met')
+    assert.ok(Object.keys(done).length >= FAULTS.length - 4, 'nearly every fault was met')
     // Errors are the exception: what can pass is waited for.
     assert.ok(tally.errors <= tally.operations * SHARE, `${tally.errors} errors`)
     await backend.close()
