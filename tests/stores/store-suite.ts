@@ -65,10 +65,18 @@ export function describeProgramOnStore(
     test('backs up in two runs, and every verb reads what is there', async () => {
       const { env, repo } = store
       const first = await expectExit(0, ['backup', ...source(), ...place()], { env })
-      const report = first.json<{ outcome: string; records: number; single_writer: boolean }>()
+      const report = first.json<{
+        outcome: string
+        records: number
+        single_writer: boolean
+        storage: { requests: Readonly<Record<string, number>> }
+      }>()
       assert.equal(report.outcome, 'complete')
       assert.ok(report.records > 0)
       assert.equal(report.single_writer, false)
+      const { put = 0, get = 0, list: listed = 0, other } = report.storage.requests
+      assert.ok(put > 0 && get > 0 && listed > 0, JSON.stringify(report.storage))
+      assert.equal(other, 0)
       await expectExit(0, ['backup', ...source(), ...place()], { env })
       const list = await expectExit(0, ['list', '--repo', repo, ...JSON_OUTPUT], { env })
       assert.equal(list.json<{ location: string }>().location, repo)

@@ -3,9 +3,11 @@ import type { ContainerClient, RequestPolicyFactory } from '@azure/storage-blob'
 import { md5Of } from '../answer-body.ts'
 import { guardedAgent } from '../guarded-agent.ts'
 import type { StorageCredentials } from '../storage-credentials.ts'
+import type { OnStorageRequest } from '../storage-request.ts'
 import { type AzureAttempt, translateAzureError } from './errors.ts'
 import { openIdentity } from './identity.ts'
 import type { AzurePlace } from './place.ts'
+import { requestKind } from './request-kind.ts'
 
 /** What a request is made with. */
 export interface AzureSession {
@@ -22,11 +24,14 @@ export class AzureConnection {
   readonly #place: AzurePlace
   readonly #credentials: StorageCredentials
   readonly #agent: Agent
+  readonly #onRequest: OnStorageRequest | undefined
   #container: Promise<ContainerClient> | undefined
 
-  constructor(place: AzurePlace, credentials: StorageCredentials) {
+  /** `onRequest` is told of every request just before it is sent. */
+  constructor(place: AzurePlace, credentials: StorageCredentials, onRequest?: OnStorageRequest) {
     this.#place = place
     this.#credentials = credentials
+    this.#onRequest = onRequest
     this.#agent = guardedAgent(!accountUrl(place).startsWith('http:'), LIMITS)
   }
 
@@ -73,7 +78,7 @@ export class AzureConnection {
         retryOptions: { maxTries: 1 },
         userAgentOptions: { userAgentPrefix: 'kafka-backup' },
       })
-      made.factories.push(everyRequest(this.#agent))
+      made.factories.push(everyRequest(this.#agent, this.#onRequest))
       return made
     }
     if (key) {
@@ -96,7 +101,7 @@ function accountUrl({ account, endpoint }: AzurePlace): string {
  * Gives each request our connections, unless the environment asks for a proxy, and each body its MD5, which the service
  * compares with what arrived.
  */
-function everyRequest(agent: Agent): RequestPolicyFactory {
+function everyRequest(agent: Agent, onRequest: OnStorageRequest | undefined): RequestPolicyFactory {
   return {
     create: (next) => ({
       sendRequest(request) {
@@ -104,6 +109,7 @@ function everyRequest(agent: Agent): RequestPolicyFactory {
         const { body } = request
         const bytes = typeof body === 'string' ? Buffer.from(body) : body
         if (bytes instanceof Uint8Array) request.headers.set('content-md5', md5Of(bytes).toString('base64'))
+        onRequest?.(requestKind(request.method, request.url))
         return next.sendRequest(request)
       },
     }),

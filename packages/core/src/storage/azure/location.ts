@@ -9,6 +9,7 @@ import {
 } from '../location-query.ts'
 import type { StorageBackend } from '../storage-backend.ts'
 import type { StorageCredentials } from '../storage-credentials.ts'
+import type { OnStorageRequest } from '../storage-request.ts'
 import { AzureBackend } from './backend.ts'
 import { AzureConnection } from './connection.ts'
 import type { AzurePlace } from './place.ts'
@@ -30,11 +31,15 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
  * Opens `azure://account/container/prefix?endpoint=…`; it does no I/O. An endpoint is the address of the account; that of
  * an emulator, an IP address or localhost, gets the account as its path. @throws KB_LOCATION_INVALID
  */
-export function openAzure(url: URL, credentials: StorageCredentials): StorageBackend {
+export function openAzure(
+  url: URL,
+  credentials: StorageCredentials,
+  onRequest?: OnStorageRequest,
+): StorageBackend {
   const place = placeOf(url)
   checkSecrets(url, credentials)
   checkIdentity(url, place, credentials)
-  return new AzureBackend(place, canonicalLocation(place), new AzureConnection(place, credentials))
+  return new AzureBackend(place, canonicalLocation(place), new AzureConnection(place, credentials, onRequest))
 }
 
 function placeOf(url: URL): AzurePlace {
