@@ -8,6 +8,7 @@ export const API_KEY = {
   fetch: 1,
   apiVersions: 18,
   initProducerId: 22,
+  writeTxnMarkers: 27,
   saslHandshake: 17,
   saslAuthenticate: 36,
 } as const

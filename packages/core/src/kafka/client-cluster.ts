@@ -2,6 +2,7 @@ import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { Cluster, ClusterAddress, ClusterDescription, ClusterSurvey } from './cluster.ts'
 import { changeTopicSettings, deleteRecords, topicOperations } from './cluster-changes.ts'
 import { ClusterConnections } from './cluster-connections.ts'
+import { appendMarkers, mayAppendMarkers } from './cluster-markers.ts'
 import { readMetadata } from './cluster-metadata.ts'
 import { epochEnds, listOffsets } from './cluster-offsets.ts'
 import { createTopics, topicConfigs, tryTopics } from './cluster-topics.ts'
@@ -25,6 +26,8 @@ export function openCluster(address: ClusterAddress): Cluster {
     topicOperations: (topics) => topicOperations(connections, topics),
     changeTopicSettings: (changes, isTrial) => changeTopicSettings(connections, changes, isTrial),
     deleteRecords: (bounds) => deleteRecords(connections, bounds),
+    appendMarkers: (series) => appendMarkers(connections, series),
+    mayAppendMarkers: () => mayAppendMarkers(connections),
     tryTopics: (topics) => tryTopics(connections, topics),
     createTopics: (topics, signal) => createTopics(connections, topics, signal),
     close: () => connections.close(),

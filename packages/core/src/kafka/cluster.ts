@@ -146,6 +146,15 @@ export interface Cluster {
   changeTopicSettings(changes: readonly TopicSettingChange[], isTrial: boolean): Promise<void>
   /** Deletes what lies below the given offsets. @throws KB_CLUSTER_PERMISSION, KB_OFFSET_OUT_OF_RANGE beyond the end */
   deleteRecords(bounds: readonly DeletionBound[]): Promise<void>
+  /**
+   * Has the leader append so many transaction markers of a producer that no broker has given out: each takes one offset, and no
+   * consumer sees anything. Sent once: without an answer, some may be there. @throws KB_CLUSTER_PERMISSION, KB_BROKER_*
+   */
+  appendMarkers(
+    series: TopicPartition & { readonly producerId: bigint; readonly count: number },
+  ): Promise<void>
+  /** Whether the account may append markers (ClusterAction on the cluster), and the brokers know how; writes nothing. */
+  mayAppendMarkers(): Promise<boolean>
   /** Why these topics could not be created, one error for each that could not; creates nothing. */
   tryTopics(topics: readonly NewTopic[]): Promise<KafkaBackupError[]>
   /** Creates topics and waits until every partition has a leader. @throws KB_TARGET_UNSUITABLE when one exists */
