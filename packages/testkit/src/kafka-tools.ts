@@ -33,6 +33,8 @@ export interface ConsoleConsumerJob {
   readonly maxRecords: number
   readonly idleMs?: number
   readonly isolation?: 'read_committed' | 'read_uncommitted'
+  /** Reads as a member of this group, from its offsets, and commits what was printed. Not together with `partition`. */
+  readonly group?: string
   /** Of the formatter: print.key, print.offset, print.headers, print.timestamp, print.partition, … */
   readonly properties?: Readonly<Record<string, string>>
   readonly timeoutMs?: number
@@ -135,6 +137,7 @@ export class KafkaTools {
     const args = ['--topic', job.topic, '--max-messages', String(job.maxRecords)]
     args.push('--timeout-ms', String(job.idleMs ?? CONSOLE_IDLE_MS))
     args.push('--isolation-level', job.isolation ?? 'read_uncommitted')
+    if (job.group !== undefined) args.push('--group', job.group)
     if (job.partition === undefined) args.push('--from-beginning')
     else args.push('--partition', String(job.partition), '--offset', 'earliest')
     const flag = this.#usesNewFlags ? '--formatter-property' : '--property'

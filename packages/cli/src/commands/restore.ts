@@ -109,6 +109,7 @@ function prepare(
       existingTopics: manner.existingTopics,
       isHoldingRetention: manner.isHoldingRetention,
       requestedMode: manner.mode,
+      gapMax: manner.gapMax,
       transforms: context.registry.transformsById(),
       mayUseTransactions: () =>
         mayUseTransactions(

@@ -1,6 +1,7 @@
 import type { PreparedRestore, RestoreSettings } from '@kafka-backup/core'
 import { gapDocument } from './backup-text.ts'
 import { historyLabel } from './history-text.ts'
+import { roomDocument } from './kept-offsets-text.ts'
 import { restoreHeadline } from './restore-text.ts'
 import { formatBytes, formatDuration, formatTime } from './units.ts'
 
@@ -45,10 +46,11 @@ function timeRange({ plan }: PreparedRestore): { readonly firstMs: bigint | null
   }
 }
 
-function estimateOf({ plan }: PreparedRestore, pace: Pace) {
+function estimateOf({ plan, target }: PreparedRestore, pace: Pace) {
   const byRecords = pace.recordsPerSec === undefined ? 0 : (plan.records / pace.recordsPerSec) * 1000
   const bytesPerSec = pace.bytesPerSec ?? ASSUMED_BYTES_PER_SEC
-  const durationMs = Math.max(byRecords, (plan.rawBytes / bytesPerSec) * 1000)
+  const durationMs =
+    Math.max(byRecords, (plan.rawBytes / bytesPerSec) * 1000) + (target.offsets?.estimatedMs ?? 0)
   return { durationMs, bytesPerSec, isAssumed: pace.bytesPerSec === undefined }
 }
 
@@ -66,6 +68,7 @@ export function restorePlanDocument(prepared: PreparedRestore, pace: Pace) {
     cluster_id: target.clusterId,
     mode: target.mode,
     mode_reason: target.modeReason,
+    kept_offsets: roomDocument(target.offsets),
     records: plan.records,
     records_exact: plan.isExact,
     raw_bytes: plan.rawBytes,

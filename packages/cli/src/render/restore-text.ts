@@ -1,6 +1,7 @@
 import type { LedgerState, PreparedRestore, RestorePlan, RestoreReport } from '@kafka-backup/core'
 import { gapDocument } from './backup-text.ts'
 import { earlierHistoryHint, historyLabel } from './history-text.ts'
+import { keptOffsetsLine, roomLine } from './kept-offsets-text.ts'
 import { formatBytes, formatDuration, formatRate, formatTime, plural } from './units.ts'
 
 const INDENT = '            '
@@ -16,6 +17,7 @@ export function restoreHeadline({ plan, target, known }: PreparedRestore): strin
     ...plan.topics.map((topic) => `  ${topicLine(topic, target)}`),
     ...plan.partitions.flatMap((entry) => historyLines(entry).map((line) => `  ${line}`)),
     ...selectionLines(plan).map((line) => `  ${line}`),
+    ...(target.offsets ? [`  ${roomLine(target.offsets)}`] : []),
     `  ${plan.isExact ? '' : 'at most '}${plural(plan.records, 'record')} · ${formatBytes(plan.storedBytes)} to read · ${formatBytes(plan.rawBytes)} to produce`,
     `  ${modeText(target)}`,
     ...target.warnings.map((warning) => `  Warning: ${warning}`),
@@ -43,7 +45,7 @@ function topicLine(topic: RestorePlan['topics'][number], target: PreparedRestore
   return `${name} (${remarks.join('; ')})`
 }
 
-function selectionLines({ window, headers, isKeepingOffsets }: RestorePlan): string[] {
+function selectionLines({ window, headers }: RestorePlan): string[] {
   const lines: string[] = []
   if (window) {
     const from = window.fromMs === null ? 'the beginning' : formatTime(window.fromMs)
@@ -53,7 +55,6 @@ function selectionLines({ window, headers, isKeepingOffsets }: RestorePlan): str
   if (headers.isStripping) lines.push('headers x-original-* and x-source-* are taken away')
   if (headers.isAdding)
     lines.push('headers x-original-offset, x-original-timestamp and x-source-partition are added')
-  if (isKeepingOffsets) lines.push('every record keeps its offset')
   return lines
 }
 
@@ -85,6 +86,7 @@ export function restoreReportText(plan: RestorePlan, report: RestoreReport): str
       ? [`${INDENT}verified: every record was read back and is what the archive holds`]
       : []),
   ]
+  if (report.filledOffsets) lines.push(`${INDENT}${keptOffsetsLine(report.filledOffsets)}`)
   if (report.mode === 'idempotent') lines.push(`${INDENT}mode: idempotent (${IDEMPOTENT_LIMIT})`)
   if (report.createdTopics.length > 0) {
     lines.push(
@@ -150,6 +152,7 @@ export function restoreDocument(plan: RestorePlan, report: RestoreReport) {
         sha256,
       })) ?? null,
     gaps: report.gaps.map(gapDocument),
+    filled_offsets: report.filledOffsets,
     partitions: report.partitions.map((entry) => ({
       topic: entry.topic,
       partition: entry.partition,

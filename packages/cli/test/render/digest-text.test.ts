@@ -166,6 +166,8 @@ function preparedRestore(): PreparedRestore {
     records: 250,
     isExact: false,
     rawBytes: 1,
+    offsets: { beginOffset: 0n, endOffset: 250n },
+    leastRecords: 250,
   }
   const plan: RestorePlan = {
     backupId: 'daily',
@@ -194,6 +196,7 @@ function preparedRestore(): PreparedRestore {
     heldSettings: [],
     purges: new Map(),
     batchMaxBytes: new Map(),
+    offsets: null,
     warnings: ['something'],
   }
   return {

@@ -7,6 +7,8 @@ export interface RestoreManner {
   readonly isHoldingRetention: boolean
   readonly mode: 'auto' | 'transactions' | 'idempotent'
   readonly isKeepingOffsets: boolean
+  /** Most markers for offsets without a record. */
+  readonly gapMax: number
   /** Read back and compare when everything is written. */
   readonly isVerifying: boolean
 }
@@ -19,6 +21,7 @@ export function restoreManner(values: CheckedValues): RestoreManner {
     isHoldingRetention: values.get('restore.hold_retention') as boolean,
     mode: values.get('restore.mode') as RestoreManner['mode'],
     isKeepingOffsets: values.get('restore.keep_offsets') as boolean,
+    gapMax: values.get('restore.keep_offsets_max_gap') as number,
     isVerifying: values.get('restore.verify') as boolean,
   })
 }

@@ -97,10 +97,17 @@ function mannerSettings(): readonly Setting[] {
       'How records are written exactly once; auto uses transactions where the account may.',
       { default: 'auto' },
     ),
-    refused(
-      ['restore.keep_offsets', BOOLEAN, 'Whether every record gets the offset that it had.'],
-      'it arrives with a later version; offset-map tells the new offset of each record',
+    effective(
+      'restore.keep_offsets',
+      BOOLEAN,
+      'Every record gets the offset that it had, in topics that are new or empty; groups go on with their old offsets.',
       { default: false },
+    ),
+    effective(
+      'restore.keep_offsets_max_gap',
+      integer(0, 1_000_000_000),
+      'With `keep_offsets`: most offsets without a record that are taken by transaction markers.',
+      { default: 1_000_000 },
     ),
   ]
 }

@@ -1,3 +1,4 @@
+import { isKafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { negotiateVersion } from '../kafka/api-versions.ts'
 import { openBrokerLink } from '../kafka/broker-connections.ts'
 import type { Cluster } from '../kafka/cluster.ts'
@@ -7,6 +8,7 @@ import { TransactionCoordinator } from '../kafka/transaction-coordinator.ts'
 import type { LedgerState } from '../repository/restore-ledger.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { retry } from '../runtime/retry.ts'
+import { EmptyTransactions, type GapMethod, type GapWriter, MarkerWriter } from './gap-writer.ts'
 import { type Identities, isTransactional } from './take-over.ts'
 
 /** The coordinator aborts what is open for longer; a transaction is committed every ten seconds. */
@@ -34,16 +36,39 @@ export function producerIdentities(options: IdentityOptions, ledger: LedgerState
   if (!isTransactional(opened.mode)) {
     return { coordinator: null, transactionalId: null, newProducerId: () => newProducerId(options) }
   }
-  const transactionalId = transactionalIdOf(opened.backupId, restoreId)
   return {
-    transactionalId,
-    coordinator: new TransactionCoordinator({
-      ...options,
-      transactionalId,
-      transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
-    }),
+    transactionalId: transactionalIdOf(opened.backupId, restoreId),
+    coordinator: coordinatorOf(options, ledger),
     newProducerId: () => newProducerId(options),
   }
+}
+
+/** What takes the offsets that no record has, by the preflight; null: none has to be taken. */
+export function gapWriterOf(
+  options: IdentityOptions,
+  ledger: LedgerState,
+  offsets: { readonly method: GapMethod } | null,
+): GapWriter | null {
+  if (offsets === null) return null
+  if (offsets.method === 'markers') return new MarkerWriter(options.cluster, ledger.restoreId)
+  return new EmptyTransactions(coordinatorOf(options, ledger))
+}
+
+function coordinatorOf(options: IdentityOptions, { opened, restoreId }: LedgerState): TransactionCoordinator {
+  return new TransactionCoordinator({
+    ...options,
+    transactionalId: transactionalIdOf(opened.backupId, restoreId),
+    transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
+  })
+}
+
+function isKeepingOffsets({ opened: { request } }: LedgerState): boolean {
+  return (
+    typeof request === 'object' &&
+    request !== null &&
+    'keep_offsets' in request &&
+    request.keep_offsets === true
+  )
 }
 
 function newProducerId({ cluster, clientId, security, clock, signal }: IdentityOptions) {
@@ -63,12 +88,16 @@ function newProducerId({ cluster, clientId, security, clock, signal }: IdentityO
   )
 }
 
-/** Takes the producer of a restore away from whoever may still have it. */
+/** Takes the producer of a restore away from whoever may still have it, and ends the empty transactions of one that keeps offsets. */
 export async function fenceRestore(options: IdentityOptions, ledger: LedgerState): Promise<void> {
-  const { coordinator } = producerIdentities(options, ledger)
-  if (!coordinator) return
+  const isKeeping = isKeepingOffsets(ledger)
+  if (!isTransactional(ledger.opened.mode) && !isKeeping) return
+  const coordinator = coordinatorOf(options, ledger)
   try {
     await coordinator.init(null, options.signal)
+  } catch (error) {
+    // Whoever may not use the transactional id left nothing open with it.
+    if (!isKeeping || !isKafkaBackupError(error, 'KB_CLUSTER_PERMISSION')) throw error
   } finally {
     coordinator.close()
   }

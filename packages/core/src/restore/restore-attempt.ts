@@ -8,7 +8,9 @@ import type { Clock } from '../runtime/clock.ts'
 import { type ConcurrencyLimits, runConcurrently } from '../runtime/run-concurrently.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { FreeGate } from './free-gate.ts'
+import type { GapWriter } from './gap-writer.ts'
 import { LeaderQueues } from './leader-queues.ts'
+import { type FillKind, OffsetKeeper } from './offset-keeper.ts'
 import { splitRuns } from './offset-runs.ts'
 import { ProgressKeeper } from './progress-keeper.ts'
 import type { RestorePlan, RestoreWork } from './restore-plan.ts'
@@ -40,6 +42,11 @@ export interface AttemptOptions {
   readonly identities: Identities
   readonly throttle: (records: number, bytes: number, signal: AbortSignal) => Promise<void>
   readonly onWritten: (records: number, bytes: number) => void
+  /** Takes offsets that no record has; null: records get what offsets come. */
+  readonly gapWriter: GapWriter | null
+  /** Offsets that markers may take instead of filler at the start of a partition. */
+  readonly gapMax: number
+  readonly onFilled: (kind: FillKind, offsets: number) => void
   /** Something of it is there for good. */
   readonly onDurable: () => void
   readonly clock: Clock
@@ -137,6 +144,7 @@ export class RestoreAttempt {
       isTransactional: this.#options.identities.coordinator !== null,
       throttle: (records, bytes) => this.#options.throttle(records, bytes, this.#options.signal),
       onWritten: this.#options.onWritten,
+      offsets: this.#openKeeper(queues),
     }
     const lanes: WriteLane[] = []
     let firstFailure: { readonly error: unknown } | undefined
@@ -172,6 +180,22 @@ export class RestoreAttempt {
     return { total, ofGroup: { max, groupOf: (work) => work.targets[0]?.topic ?? '' } }
   }
 
+  #openKeeper(queues: LeaderQueues): OffsetKeeper | null {
+    const { gapWriter, onFilled, onDurable, signal: interruption } = this.#options
+    if (gapWriter === null) return null
+    return new OffsetKeeper({
+      ...this.#options,
+      queues,
+      gaps: gapWriter,
+      onFilled(kind, offsets) {
+        onFilled(kind, offsets)
+        onDurable()
+      },
+      signal: this.#signal,
+      interruption,
+    })
+  }
+
   #openGate(claim: Claim, onDurable: () => void): WriteGate {
     const { identities, clock } = this.#options
     const { coordinator } = identities
@@ -201,21 +225,30 @@ export class RestoreAttempt {
       const { place, position, nextOffset, endOffset } = end
       const expectedOffset = this.#options.isExclusive ? endOffset : null
       const basePosition = claim.basePosition(partitionName(place))
-      return new WriteLane(context, place, { position, basePosition, expectedOffset, nextOffset })
+      const begin = { position, basePosition, expectedOffset, nextOffset }
+      return new WriteLane(context, place, { ...begin, extent: this.#extentOf(work) })
     })
     await this.#adoptWritten(work, ends, lanes)
     for (const [at, lane] of lanes.entries()) keeper.add(lane, ends[at]?.knownPosition ?? 0n)
     const begin = ends.map((end) => end.position)
     const { signal } = this.#options
+    // Whoever waited for the speed limit stops here; what is under way is still waited for.
+    const unlessInterrupted = (error: unknown): void => {
+      if (!signal.aborted || error !== signal.reason) throw error
+    }
+    for (const lane of lanes) await lane.begin().catch(unlessInterrupted)
     for await (const { lane, batch } of this.#stream(work, begin)) {
       if (signal.aborted) break
-      await lanes[lane]?.write(batch).catch((error) => {
-        // Whoever waited for the speed limit stops here; what is under way is still waited for.
-        if (!signal.aborted || error !== signal.reason) throw error
-      })
+      await lanes[lane]?.write(batch).catch(unlessInterrupted)
     }
-    for (const lane of lanes) await lane.drain()
+    for (const lane of lanes) await (signal.aborted ? lane.drain() : lane.finish().catch(unlessInterrupted))
     return lanes
+  }
+
+  /** Of a work with one source and one lane: a plan that keeps offsets has no others. */
+  #extentOf({ sources }: RestoreWork) {
+    const { plan } = this.#options
+    return plan.isKeepingOffsets ? (plan.partitions[sources[0] ?? -1]?.offsets ?? null) : null
   }
 
   /** What the target holds and the ledger does not know yet gets its place in the offset map. */

@@ -2,6 +2,7 @@ import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { BackupState } from '../format/backup-state.ts'
 import type { GapRecord, TopicRecord } from '../format/commit.ts'
 import type { TargetPlace } from '../format/restore-ledger.ts'
+import type { OffsetExtent } from './offset-extent.ts'
 import type { HeaderPlan } from './offset-headers.ts'
 import { planDigest } from './plan-identity.ts'
 import { type ClippedPart, type OffsetRange, planSources } from './restore-sources.ts'
@@ -56,6 +57,10 @@ export interface PartitionRestorePlan {
   /** False when a part is restored partly: how many of its records are wanted is not in the commits. */
   readonly isExact: boolean
   readonly rawBytes: number
+  /** What of the source is covered, holes included. */
+  readonly offsets: OffsetExtent
+  /** At least so many records are written. */
+  readonly leastRecords: number
 }
 
 /** One topic of the target. */

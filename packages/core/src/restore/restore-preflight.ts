@@ -5,6 +5,7 @@ import type { LedgerState } from '../repository/restore-ledger.ts'
 import type { TransformsById } from '../repository/segment-reader.ts'
 import { retry } from '../runtime/retry.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
+import { assertMayKeepOffsets, judgeOffsetRoom, type OffsetRoom } from './preflight/offset-room.ts'
 import { inspectRecords } from './preflight/record-inspection.ts'
 import { type Refusal, throwRefusals, unsuitable } from './preflight/refusal.ts'
 import { refuseAccess, refuseShape } from './preflight/target-access.ts'
@@ -30,6 +31,8 @@ export interface TargetPlan {
   readonly purges: ReadonlyMap<string, bigint>
   /** By target topic: stored batches that are larger are split. */
   readonly batchMaxBytes: ReadonlyMap<string, number>
+  /** How offsets without a record are taken; null: records do not keep their offsets. */
+  readonly offsets: OffsetRoom | null
   /** What speaks against it, and does not keep it from being done. */
   readonly warnings: readonly string[]
 }
@@ -43,6 +46,8 @@ export interface TargetOptions {
   /** Keep a topic from deleting what is restored, until the restore is done. */
   readonly isHoldingRetention: boolean
   readonly requestedMode: 'auto' | RestoreMode
+  /** Markers that a restore which keeps offsets may write. */
+  readonly gapMax: number
   /** Whether the account may use the transactional ids of restores of this backup. */
   readonly mayUseTransactions: () => Promise<boolean>
   /** The newest restore of the same request, when it has not ended or is gone on with. */
@@ -72,6 +77,7 @@ export async function preflightRestore(
   options: TargetOptions,
 ): Promise<TargetPlan> {
   assertReadable(plan, options.transforms)
+  if (plan.isKeepingOffsets) assertMayKeepOffsets(options.existingTopics)
   // Outside of the retry: that no broker answers is said at once.
   const existing = new Set(await cluster.topicNames())
   const { mode, modeReason } = await chooseMode(plan, options)
@@ -121,6 +127,11 @@ async function preflightOnce(
   const isOwn = options.isResuming && options.unfinished?.begun != null
   if (options.existingTopics === 'fail' && !isOwn)
     refusals.unshift(...refuseContent(present, partitions, offsets, options.unfinished))
+  const place = { topics: description.topics, newTopics, offsets }
+  const kept = plan.isKeepingOffsets
+    ? await judgeOffsetRoom(cluster, plan, place, { ...options, isOwn })
+    : { refusals: [], room: null }
+  refusals.push(...kept.refusals)
   return {
     refusals,
     target: {
@@ -130,6 +141,7 @@ async function preflightOnce(
       heldSettings: held,
       purges: options.existingTopics === 'purge' && !isOwn ? purgeBounds(partitions, offsets) : new Map(),
       batchMaxBytes: batchLimits(present, values),
+      offsets: kept.room,
       warnings: warningsOf(present, description),
       compacted: new Set(
         [...values].filter(([, own]) => own.get('cleanup.policy')?.includes('compact')).map(([name]) => name),

@@ -4,8 +4,11 @@ import { partitionName } from '../kafka/cluster.ts'
 import type { ProducerIdentity } from '../kafka/producer-id-api.ts'
 import { backoffDelayMs, type RetryPolicy, retry } from '../runtime/retry.ts'
 import type { PartitionVerdict } from './comparison.ts'
+import type { GapWriter } from './gap-writer.ts'
+import type { FillKind } from './offset-keeper.ts'
+import { sealStarts } from './offset-start.ts'
 import { prepareTarget, releaseTarget } from './prepare-target.ts'
-import { producerIdentities } from './producer-identities.ts'
+import { gapWriterOf, producerIdentities } from './producer-identities.ts'
 import { type AttemptOptions, type LaneEnd, RestoreAttempt } from './restore-attempt.ts'
 import type { RestorePlan } from './restore-plan.ts'
 import type { TargetPlan } from './restore-preflight.ts'
@@ -13,7 +16,11 @@ import type { Identities } from './take-over.ts'
 import { assertEqual, verifyRestore } from './verify-restore.ts'
 
 /** Everything a restore works with. */
-export interface RestoreRunOptions extends Omit<AttemptOptions, 'identities' | 'onWritten' | 'onDurable'> {
+export interface RestoreRunOptions
+  extends Omit<
+    AttemptOptions,
+    'identities' | 'gapWriter' | 'gapMax' | 'onWritten' | 'onFilled' | 'onDurable'
+  > {
   readonly target: TargetPlan
   /** Read everything back and compare it before the restore counts as finished. */
   readonly isVerifying: boolean
@@ -41,6 +48,8 @@ export interface RestoreReport {
   readonly durationMs: number
   readonly createdTopics: readonly string[]
   readonly gaps: RestorePlan['gaps']
+  /** Offsets that this run took without a record, by what took them; null: records got what offsets came. */
+  readonly filledOffsets: Readonly<Record<FillKind, number>> | null
   readonly partitions: readonly LaneEnd[]
   /** Content that was read back and compared; null: that was not asked for. */
   readonly verified: readonly PartitionVerdict[] | null
@@ -63,8 +72,13 @@ export async function runRestore(options: RestoreRunOptions): Promise<RestoreRep
   const progress = trackProgress(options)
   try {
     await begin(options)
-    const { ends, recoveries } = await writeAll(options, progress.onWritten)
+    const filled = { filler: 0, markers: 0, transactions: 0 }
+    const onFilled = (kind: FillKind, offsets: number): void => {
+      filled[kind] += offsets
+    }
+    const { ends, recoveries } = await writeAll(options, { onWritten: progress.onWritten, onFilled })
     await assertEnds(options, ends)
+    if (plan.isKeepingOffsets) await sealStarts(options.cluster, ends, options)
     const verified = options.isVerifying ? await verify(options) : null
     await releaseTarget(options.cluster, ledger.state.opened.heldSettings)
     const records = ends.reduce((sum, end) => sum + Number(end.position), 0)
@@ -94,6 +108,7 @@ export async function runRestore(options: RestoreRunOptions): Promise<RestoreRep
       durationMs: clock.monotonicMs() - beganMs,
       createdTopics: ledger.state.opened.createdTopics,
       gaps: plan.gaps,
+      filledOffsets: plan.isKeepingOffsets ? filled : null,
       partitions: ends,
       verified,
     }
@@ -108,6 +123,7 @@ async function begin({ ledger, cluster, target, plan, clock, signal }: RestoreRu
   await prepareTarget(cluster, target, signal)
   const names = plan.topics.map((topic) => topic.targetTopic)
   const places = plan.works.flatMap((work) => work.targets)
+  const kept = keptBegins(plan)
   const { topics, ends } = await retry(
     async () => ({
       topics: (await cluster.describe(names)).topics,
@@ -123,19 +139,34 @@ async function begin({ ledger, cluster, target, plan, clock, signal }: RestoreRu
         topicId: topics.find((topic) => topic.name === name)?.topicId ?? null,
         batchMaxBytes: target.batchMaxBytes.get(name) ?? null,
       })),
-      partitions: places.map((place) => ({ ...place, beginOffset: ends.get(partitionName(place)) ?? 0n })),
+      partitions: places.map((place) => ({
+        ...place,
+        beginOffset: kept.get(partitionName(place)) ?? ends.get(partitionName(place)) ?? 0n,
+      })),
     },
     signal,
+  )
+}
+
+/** Where the log of each partition has to begin; empty unless records keep their offsets. */
+function keptBegins({ isKeepingOffsets, works, partitions }: RestorePlan): ReadonlyMap<string, bigint> {
+  if (!isKeepingOffsets) return new Map()
+  return new Map(
+    works.flatMap(({ sources, targets }) => {
+      const [place, source] = [targets[0], partitions[sources[0] ?? -1]]
+      return place && source ? [[partitionName(place), source.offsets.beginOffset] as const] : []
+    }),
   )
 }
 
 /** One attempt after the other until one reaches the end; each takes over from the one before. */
 async function writeAll(
   options: RestoreRunOptions,
-  onWritten: (records: number, bytes: number) => void,
+  listeners: Pick<AttemptOptions, 'onWritten' | 'onFilled'>,
 ): Promise<{ readonly ends: LaneEnd[]; readonly recoveries: number }> {
   const { clock, ledger, observe, signal } = options
   const identities = producerIdentities(options, ledger.state)
+  const gapWriter: GapWriter | null = gapWriterOf(options, ledger.state, options.target.offsets)
   let lastProgressMs = clock.monotonicMs()
   let own: ProducerIdentity | null = null
   try {
@@ -143,7 +174,9 @@ async function writeAll(
       const attempt = new RestoreAttempt({
         ...options,
         identities,
-        onWritten,
+        ...listeners,
+        gapWriter,
+        gapMax: options.target.offsets?.gapMax ?? 0,
         onDurable: () => {
           lastProgressMs = clock.monotonicMs()
           inARow = 0
@@ -168,6 +201,7 @@ async function writeAll(
     throw error
   } finally {
     identities.coordinator?.close()
+    gapWriter?.close()
   }
 }
 

@@ -6,6 +6,7 @@ import {
   type PlacedPart,
 } from '../format/backup-state.ts'
 import type { GapRecord, TopicRecord } from '../format/commit.ts'
+import { extentOf, leastRecords, type OffsetExtent } from './offset-extent.ts'
 import { coverageOf, type TimeWindow } from './time-window.ts'
 
 /** A part of which only what lies from `beginOffset` and below `endOffset` is restored; null: no bound inside the part. */
@@ -36,6 +37,9 @@ export interface RestoreSource {
   readonly records: number
   readonly isExact: boolean
   readonly rawBytes: number
+  readonly offsets: OffsetExtent
+  /** At least so many records are restored; the same as `records` if that is exact. */
+  readonly leastRecords: number
 }
 
 /** The sources of the chosen topics, in order of topic and partition. @throws KB_USAGE for a range of what is not restored */
@@ -61,8 +65,16 @@ export function planSources(
   }
   const read = chosen.map((history) => {
     const own = ranges.filter((range) => isOf(range, history))
-    const all = below(state.histories(history.topic, history.partition), history, null)
-    return sourceOf(history, clipped(all, mergedIntervals(own)), selection.window)
+    const histories = state.histories(history.topic, history.partition)
+    const intervals = mergedIntervals(own)
+    const { source, gaps } = sourceOf(
+      history,
+      clipped(below(histories, history, null), intervals),
+      selection.window,
+    )
+    const bounds = { first: intervals[0]?.first ?? null, end: intervals.at(-1)?.end ?? null }
+    const offsets = extentOf(histories, history, source.parts, { bounds, window: selection.window })
+    return { source: { ...source, offsets }, gaps }
   })
   return { sources: read.map(({ source }) => source), gaps: read.flatMap(({ gaps }) => gaps) }
 }
@@ -177,7 +189,7 @@ function sourceOf(
   history: PartitionState,
   extent: Extent,
   window: TimeWindow | null,
-): { readonly source: RestoreSource; readonly gaps: readonly GapRecord[] } {
+): { readonly source: Omit<RestoreSource, 'offsets'>; readonly gaps: readonly GapRecord[] } {
   const parts = extent.parts.filter(({ part }) => coverageOf(window, part) !== 'outside')
   const source = {
     history,
@@ -185,6 +197,7 @@ function sourceOf(
     records: parts.reduce((sum, { part }) => sum + part.records, 0),
     isExact: parts.every((clip) => isCounted(clip, window)),
     rawBytes: parts.reduce((sum, { part }) => sum + part.rawBytes, 0),
+    leastRecords: leastRecords(parts, window),
   }
   return { source, gaps: extent.gaps }
 }

@@ -6,6 +6,7 @@ import type { ProducerIdentity } from '../kafka/producer-id-api.ts'
 import type { TransactionCoordinator } from '../kafka/transaction-coordinator.ts'
 import type { RestoreLedger } from '../repository/restore-ledger.ts'
 import type { Clock } from '../runtime/clock.ts'
+import type { GapWriter } from './gap-writer.ts'
 import { waitForStableEnds } from './stable-end.ts'
 import { readTails, type TargetEnd } from './target-tails.ts'
 
@@ -36,6 +37,8 @@ export interface TakeOverOptions extends PartitionReaderOptions {
   readonly identities: Identities
   /** False: others may write to the target too. */
   readonly isExclusive: boolean
+  /** null: records get what offsets come. */
+  readonly gapWriter: GapWriter | null
 }
 
 /**
@@ -45,11 +48,12 @@ export interface TakeOverOptions extends PartitionReaderOptions {
  * this restore left it
  */
 export async function takeOver(options: TakeOverOptions, own: ProducerIdentity | null): Promise<Claim> {
-  const { ledger, identities } = options
+  const { ledger, identities, gapWriter, signal } = options
+  await gapWriter?.settle(signal)
   const identity = identities.coordinator
-    ? await initialise(identities.coordinator, own, options.signal)
+    ? await initialise(identities.coordinator, own, signal)
     : await settleIdempotent(options)
-  const ends = await readTails(options, ledger.state)
+  const ends = await readTails(options, ledger.state, gapWriter !== null)
   if (options.isExclusive) assertNothingForeign(ends)
   const basePosition = (name: string) => (identities.coordinator ? (ends.get(name)?.position ?? 0n) : 0n)
   const partitions = [...ends.values()].map(({ place }) => ({
@@ -65,7 +69,8 @@ export function isTransactional(mode: RestoreMode): boolean {
   return mode === 'transactions'
 }
 
-async function initialise(
+/** Fences whoever used the transactional id before, and aborts what is open. @throws KB_PRODUCER_FENCED */
+export async function initialise(
   coordinator: TransactionCoordinator,
   own: ProducerIdentity | null,
   signal: AbortSignal,

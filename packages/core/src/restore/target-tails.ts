@@ -23,18 +23,21 @@ const OPEN_RETRY = { firstDelayMs: 100, maxDelayMs: 1_000, giveUpAfterMs: 60_000
 
 /**
  * Reads the log of each target partition from where the ledger's last progress ends, and says how far the stream is in it.
+ * `isMovingUp`: logs may end below where the first record belongs.
  * @throws KB_TARGET_CHANGED when a batch of ours is out of step, KB_BROKER_TRANSIENT when a transaction of ours stays open
  */
 export async function readTails(
   options: PartitionReaderOptions,
   ledger: LedgerState,
+  isMovingUp: boolean,
 ): Promise<ReadonlyMap<string, TargetEnd>> {
   const places = ledger.begun?.partitions ?? []
   const ends = await highWatermarks(options.cluster, places)
   const tails = new Map<string, TargetEnd>()
   await runConcurrently(places, CONCURRENT_SCANS, async (place) => {
     const name = partitionName(place)
-    tails.set(name, await readTail(options, ledger, place, ends.get(name) ?? 0n))
+    const isBelow = isMovingUp && !ledger.progress.has(name)
+    tails.set(name, await readTail(options, ledger, { ...place, isBelow }, ends.get(name) ?? 0n))
   })
   return tails
 }
@@ -49,7 +52,12 @@ async function highWatermarks(
 async function readTail(
   options: PartitionReaderOptions,
   ledger: LedgerState,
-  { topic, partition, beginOffset }: TargetPlace & { readonly beginOffset: bigint },
+  {
+    topic,
+    partition,
+    beginOffset,
+    isBelow,
+  }: TargetPlace & { readonly beginOffset: bigint; readonly isBelow: boolean },
   firstEnd: bigint,
 ): Promise<TargetEnd> {
   const place = { topic, partition }
@@ -60,7 +68,7 @@ async function readTail(
     async (attempt) => {
       if (attempt > 1)
         endOffset = (await highWatermarks(options.cluster, [place])).get(partitionName(place)) ?? 0n
-      if (endOffset < known.nextOffset) throw shortened(place, known.nextOffset, endOffset)
+      if (endOffset < known.nextOffset && !isBelow) throw shortened(place, known.nextOffset, endOffset)
       const scan = new TailScan(place, writers, known)
       if (endOffset > known.nextOffset)
         await scanLog(options, { ...place, beginOffset: known.nextOffset, endOffset }, scan)

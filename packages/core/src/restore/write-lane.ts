@@ -7,6 +7,8 @@ import type { ProducerIdentity } from '../kafka/producer-id-api.ts'
 import { patchForProduce } from '../protocol/batch-patch.ts'
 import type { LaneBatch, SourceRun } from './lane-batch.ts'
 import type { LeaderQueues } from './leader-queues.ts'
+import type { OffsetExtent } from './offset-extent.ts'
+import type { OffsetKeeper } from './offset-keeper.ts'
 import { OffsetRuns } from './offset-runs.ts'
 import { sequenceAt } from './sequence.ts'
 import type { GatedLane, WriteGate } from './write-gate.ts'
@@ -22,6 +24,8 @@ export interface LaneContext {
   /** Waits until the limits of speed let this much through. */
   readonly throttle: (records: number, bytes: number) => Promise<void>
   readonly onWritten: (records: number, bytes: number) => void
+  /** Takes the offsets that no record has; null: records get what offsets come. */
+  readonly offsets: OffsetKeeper | null
 }
 
 /** Where a lane begins in this attempt. */
@@ -34,6 +38,8 @@ export interface LaneBegin {
   readonly expectedOffset: bigint | null
   /** Behind the last record of ours. */
   readonly nextOffset: bigint
+  /** Where the log has to begin and to end when every record keeps its offset. */
+  readonly extent: OffsetExtent | null
 }
 
 /**
@@ -44,6 +50,7 @@ export class WriteLane implements GatedLane {
   readonly place: TargetPlace
   readonly #context: LaneContext
   readonly #basePosition: bigint
+  readonly #extent: OffsetExtent | null
   readonly #runs = new OffsetRuns()
   #sentPosition: bigint
   #position: bigint
@@ -59,6 +66,7 @@ export class WriteLane implements GatedLane {
     this.#context = context
     this.place = place
     this.#basePosition = begin.basePosition
+    this.#extent = begin.extent
     this.#sentPosition = begin.position
     this.#position = begin.position
     this.#nextOffset = begin.nextOffset
@@ -91,6 +99,9 @@ export class WriteLane implements GatedLane {
 
   /** Records that an earlier attempt wrote, in order, before the first `write`: they are in the target below `position`. */
   adopt(runs: readonly SourceRun[], targetOffset: bigint): void {
+    const sourceOffset = runs[0]?.firstOffset ?? targetOffset
+    if (this.#extent !== null && sourceOffset !== targetOffset)
+      throw this.#elsewhere(sourceOffset, targetOffset)
     this.#runs.place(runs, targetOffset)
   }
 
@@ -102,8 +113,25 @@ export class WriteLane implements GatedLane {
     if (this.#expectedOffset !== null) this.#expectedOffset++
   }
 
+  /** Before the first batch. The log begins where it must afterwards. @throws what ended the attempt */
+  async begin(): Promise<void> {
+    const { offsets } = this.#context
+    if (offsets === null || this.#extent === null || this.#expectedOffset === null) return
+    const { beginOffset } = this.#extent
+    await offsets.start(this.place, this.#expectedOffset, beginOffset)
+    if (this.#expectedOffset < beginOffset) this.#expectedOffset = beginOffset
+  }
+
+  /** After the last batch: waits for it, and moves the end to where that of the source was. @throws what ended the attempt */
+  async finish(): Promise<void> {
+    await this.drain()
+    if (this.#extent !== null) await this.#fillUpTo(this.#extent.endOffset)
+  }
+
   /** Resolves when the batch is under way. @throws what ended the attempt */
   async write(batch: LaneBatch): Promise<void> {
+    const firstOffset = batch.runs[0]?.firstOffset
+    if (this.#extent !== null && firstOffset !== undefined) await this.#fillUpTo(firstOffset)
     await this.#context.throttle(batch.records, batch.bytes.length)
     await this.#room()
     await this.#context.gate.admit(this, batch.bytes.length)
@@ -122,6 +150,17 @@ export class WriteLane implements GatedLane {
   async drain(): Promise<void> {
     while (this.#underWay > 0 && !this.#failure) await this.#nextAnswer()
     if (this.#failure) throw this.#failure.error
+  }
+
+  async #fillUpTo(offset: bigint): Promise<void> {
+    const { offsets } = this.#context
+    if (offsets === null) return
+    await this.drain()
+    const from = this.#expectedOffset
+    if (from === null || from === offset) return
+    if (from > offset) throw this.#elsewhere(offset, from)
+    await offsets.fill(this.place, from, offset)
+    this.#expectedOffset = offset
   }
 
   /** A broker takes any first sequence of a producer it does not know: the first batch must be in before the next is sent. */
@@ -172,6 +211,14 @@ export class WriteLane implements GatedLane {
     const { topic, partition } = this.place
     const detail = produced.errorMessage === null ? '' : ` (${produced.errorMessage})`
     return brokerError(produced.errorCode, `writing ${topic}/${partition}${detail}`, { topic, partition })
+  }
+
+  #elsewhere(sourceOffset: bigint, targetOffset: bigint): KafkaBackupError {
+    return new KafkaBackupError(
+      'KB_TARGET_CHANGED',
+      `${partitionName(this.place)}: what had offset ${sourceOffset} comes to offset ${targetOffset} here: something else writes to this topic`,
+      { context: { ...this.place, offset: targetOffset.toString() } },
+    )
   }
 
   #misplaced(baseOffset: bigint): KafkaBackupError {

@@ -145,6 +145,7 @@ describe('the example of the product requirements', () => {
           isHoldingRetention: false,
           mode: 'auto',
           isKeepingOffsets: false,
+          gapMax: 1_000_000,
           isVerifying: false,
         },
       },
