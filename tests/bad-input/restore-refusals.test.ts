@@ -25,6 +25,7 @@ before(async () => {
     // The broker would delete them at once otherwise.
     history: { partitions: 1, config: { 'retention.ms': '-1' } },
     occupied: { partitions: 2 },
+    emptied: { partitions: 1, config: { 'retention.ms': '-1' } },
     narrow: { partitions: 1 },
     stamped: { partitions: 1, config: { 'message.timestamp.type': 'LogAppendTime' } },
     shortlived: { partitions: 1, config: { 'retention.ms': '86400000' } },
@@ -140,6 +141,39 @@ test('tells all refusals at once', async () => {
     says: ['topic occupied is not empty', 'topic shortlived has retention.ms', 'topic stamped has message'],
   })
   assert.equal(error.message.match(/^- topic /gm)?.length, 3)
+})
+
+test('refuses to keep offsets where something speaks against it, and says all of it at once', async () => {
+  const client = openCluster({ bootstrapServers: cluster.bootstrapServers, clientId: 'test-setup' })
+  await fillTopics(cluster, [{ topic: 'emptied', records: 3 }])
+  await client.deleteRecords([{ topic: 'emptied', partition: 0, offset: 3n }]).finally(() => client.close())
+  const names = new Map([
+    ['history', 'emptied'],
+    ['payments', 'occupied'],
+  ])
+  const window = ['--from', '2020-01-01T00:00:00.100Z', '--keep-offsets-max-gap', '150']
+  const { error } = await refused([...restoreArgs(cluster, archive, names), '--keep-offsets', ...window], {
+    exitCode: 5,
+    code: 'KB_TARGET_NOT_EMPTY',
+    says: [
+      'topic occupied is not empty: it holds 1 offset',
+      'topic emptied has given out offsets up to 3 in partition 0, and the first one that is restored is 0',
+      'topic occupied has 2 partitions, the restore of payments has 1',
+      'topic emptied needs up to 300 markers',
+      'restore.keep_offsets_max_gap=150',
+      '--dry-run says how long they take',
+    ],
+  })
+  assert.equal(error.message.match(/^- topic /gm)?.length, 4)
+})
+
+test('refuses to keep offsets among the records of others', async () => {
+  const args = restoreArgs(cluster, archive, new Map([['orders', 'occupied']]))
+  await refused([...args, '--keep-offsets', '--existing-topics', 'append'], {
+    exitCode: 2,
+    code: 'KB_USAGE',
+    says: ['only in topics that hold nothing else', 'cannot be append'],
+  })
 })
 
 test('restores into the same topics once nothing speaks against them any more', async () => {

@@ -28,7 +28,10 @@ const JOBS: readonly FillJob[] = [
 const SMALL_TRANSACTIONS = ['--transaction-max-bytes', '131072', '--checkpoint-interval-secs', '0'] as const
 
 /** Kafka's request keys that change something in a restore. */
-export const REQUEST = { produce: 0, initProducerId: 22, addPartitions: 24, endTransaction: 26 } as const
+export const REQUEST = {
+  ...{ produce: 0, initProducerId: 22, addPartitions: 24, endTransaction: 26 },
+  ...{ deleteRecords: 21, writeMarkers: 27 },
+} as const
 
 /** A cluster with a backup of its own topics, and a proxy that the restores go through. */
 export interface RoundBench extends AsyncDisposable {

@@ -2,15 +2,7 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { openCluster } from '@kafka-backup/core'
-import {
-  fillTopics,
-  type KafkaCluster,
-  type KafkaVersion,
-  readRecords,
-  type SeenRecord,
-  startKafkaCluster,
-} from '@kafka-backup/testkit'
+import { fillTopics, type KafkaCluster, type KafkaVersion, startKafkaCluster } from '@kafka-backup/testkit'
 import { fillerBatch } from '../../packages/core/src/restore/filler-batch.ts'
 import {
   AGGRESSIVE_CLEANER,
@@ -22,6 +14,7 @@ import {
 import { RawProducer } from '../fidelity/raw-producer.ts'
 import { type Archive, backupArgs, expectExit, renamed, restoreArgs } from '../harness/archive.ts'
 import { createTopics } from '../harness/new-topics.ts'
+import { deleteBelow, expectSameOffsets, readAll } from '../harness/same-offsets.ts'
 
 /** Where the log of a source begins whose first records are long gone: in the middle of a batch. */
 const START = 5_000_003n
@@ -96,7 +89,7 @@ export function describeKeptOffsets(version: KafkaVersion): void {
     })
 
     test('a consumer group goes on with the offsets that it had', async () => {
-      const all = await seen(cluster, ['payments'])
+      const all = await readAll(cluster, ['payments'])
       const half = Math.floor(all.length / 2)
       const job = { properties: PRINTED, isolation: 'read_committed', idleMs: 15_000 } as const
       const before = await cluster.tools.consoleConsumer({
@@ -133,58 +126,6 @@ async function prepareSources(cluster: KafkaCluster): Promise<void> {
   await overwrite(cluster, 0)
   await overwrite(cluster, 1)
   await freezeCleaned(cluster)
-}
-
-async function deleteBelow(cluster: KafkaCluster, topic: string, offset: bigint): Promise<void> {
-  const client = openCluster({ bootstrapServers: cluster.bootstrapServers, clientId: 'test-setup' })
-  try {
-    await client.deleteRecords([{ topic, partition: 0, offset }])
-  } finally {
-    await client.close()
-  }
-}
-
-async function seen(cluster: KafkaCluster, topics: readonly string[]): Promise<SeenRecord[]> {
-  const records: SeenRecord[] = []
-  for await (const record of readRecords(cluster, topics)) records.push(record)
-  return records
-}
-
-/** Kafka's consumer sees the same records at the same offsets, and both logs begin and end at the same ones. */
-export async function expectSameOffsets(
-  cluster: KafkaCluster,
-  names: ReadonlyMap<string, string>,
-): Promise<void> {
-  const records = await seen(cluster, [...names.keys(), ...names.values()])
-  for (const [source, target] of names) {
-    const textOf = ({ partition, offset, timestamp, content }: SeenRecord): string =>
-      `${partition} ${offset} ${timestamp} ${content}`
-    const expected = records.filter(({ topic }) => topic === source).map(textOf)
-    assert.ok(expected.length > 0, `${source} was read`)
-    assert.deepEqual(
-      records
-        .filter(({ topic }) => topic === target)
-        .map(textOf)
-        .sort(),
-      expected.sort(),
-      target,
-    )
-  }
-  const client = openCluster({ bootstrapServers: cluster.bootstrapServers, clientId: 'test-setup' })
-  try {
-    const { topics } = await client.describe([...names.keys()])
-    for (const { name: source, partitions } of topics) {
-      const ends = async (topic: string) => {
-        const places = partitions.map(({ partition }) => ({ topic, partition }))
-        const kinds = ['log_start', 'high_watermark', 'last_stable'] as const
-        const found = await Promise.all(kinds.map((kind) => client.listOffsets(kind, places)))
-        return found.map((offsets) => [...offsets.values()])
-      }
-      assert.deepEqual(await ends(names.get(source) ?? ''), await ends(source), source)
-    }
-  } finally {
-    await client.close()
-  }
 }
 
 /** With Kafka's own tool: exports where the group is, and sets it so for the restored topic. */

@@ -1,0 +1,3 @@
+import { defineOffsetKills } from './restore-kill-offsets-suite.ts'
+
+defineOffsetKills('3.9.1')
