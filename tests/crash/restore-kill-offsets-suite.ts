@@ -58,6 +58,8 @@ export function defineOffsetKills(version: KafkaVersion): void {
         'each one hit a restore under way',
       )
       await expectExit(0, [...roundArgs(bench, names), ...KEEP, '--verify'])
+      // A broker writes down where logs begin once a minute: killed before that, it has forgotten it, at the source too.
+      await deleteBelow(bench.cluster, 'moved', START)
       await expectSameOffsets(bench.cluster, names)
     })
 
