@@ -91,7 +91,7 @@ export function defineOffsetKills(version: KafkaVersion): void {
       )
       const wanted = new Map<number, readonly number[]>([
         [REQUEST.produce, [1]],
-        [REQUEST.writeMarkers, [2]],
+        [REQUEST.writeMarkers, [8]],
       ])
       bench.proxy.setFate(({ apiKey, number }) => {
         const first = begin.find(([key]) => key === apiKey)?.[1] ?? 0
@@ -99,7 +99,8 @@ export function defineOffsetKills(version: KafkaVersion): void {
       })
       const end = await expectExit(0, [...roundArgs(bench, names), ...KEEP])
       bench.proxy.setFate(() => 'pass')
-      assert.ok(end.json<{ recoveries: number }>().recoveries >= 2, 'it had to recover')
+      // Both may fall into the same attempt.
+      assert.ok(end.json<{ recoveries: number }>().recoveries >= 1, 'it had to recover')
       await expectSameOffsets(bench.cluster, names)
     })
   })
