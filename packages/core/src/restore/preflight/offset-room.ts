@@ -33,7 +33,7 @@ export interface OffsetTarget {
 }
 
 /** Measured, offsets a second; docs/decisions/0009-keep-offsets.md. */
-const SPEED = { filler: 3_000_000, markers: 5_000, transactions: 40 } as const
+const SPEED = { filler: 3_000_000, markers: 5_000, transactions: 20 } as const
 const SETTING = 'restore.keep_offsets_max_gap'
 
 /** @throws KB_USAGE when records of others are to stay, among which no record could keep its offset */
