@@ -63,7 +63,7 @@ export function defineOffsetKills(version: KafkaVersion): void {
       await expectSameOffsets(bench.cluster, names)
     })
 
-    test('a batch that came to another offset stops the restore that goes on, before it writes more', async () => {
+    test('a batch that came to another offset stops the restore that goes on, before it writes more there', async () => {
       const names = new Map([['payments', 'payments-shifted']])
       const target = 'payments-shifted'
       const shot: Shot = { apiKey: REQUEST.produce, number: 9, fate: 'hold' }
@@ -79,9 +79,16 @@ export function defineOffsetKills(version: KafkaVersion): void {
       await program.ended
       const before = await endsOf(bench.cluster, target)
       const end = await expectExit(5, [...roundArgs(bench, names), ...KEEP])
-      assert.equal(end.json<{ error: { code: string } }>().error.code, 'KB_TARGET_CHANGED')
+      const { error } = end.json<{ error: { code: string; context: { partition: number } } }>()
+      assert.equal(error.code, 'KB_TARGET_CHANGED')
       assert.match(end.stderr, /what had offset \d+ comes to offset \d+ here/)
-      assert.deepEqual(await endsOf(bench.cluster, target), before, 'nothing more was written')
+      // In the other partition the marker may have taken the place of a hole; it goes on by itself.
+      const place = `${target}/${error.context.partition}`
+      assert.equal(
+        (await endsOf(bench.cluster, target)).get(place),
+        before.get(place),
+        'nothing more was written',
+      )
     })
 
     test('lost answers to filler, markers and records are survived by one process', async () => {
