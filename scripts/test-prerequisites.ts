@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { KAFKA_VERSIONS } from '../packages/testkit/src/kafka-distribution.ts'
+import { missingGcsServer } from '../packages/testkit/src/stores/fake-gcs.ts'
 import { missingS3Server } from '../packages/testkit/src/stores/versity-gateway.ts'
 
 const MIN_JAVA_MAJOR = 17
@@ -35,8 +36,11 @@ export function missingPrerequisites(needsBrokers: boolean): readonly string[] {
 
 /** Why tests are skipped on this machine; empty when none has a reason to be. */
 export function skipReasons(): readonly string[] {
-  const reason = missingS3Server()
-  return reason === false ? [] : [`S3 on a real server: ${reason}`]
+  const reasons = [
+    ['S3 on a real server', missingS3Server()],
+    ['Google Cloud Storage on a server', missingGcsServer()],
+  ] as const
+  return reasons.flatMap(([what, reason]) => (reason === false ? [] : [`${what}: ${reason}`]))
 }
 
 function javaMajor(): number | undefined {

@@ -62,6 +62,7 @@ export { type SeededRandom, seededRandom } from './seeded-random.ts'
 export { decompressFrames, decompressSegment } from './segment-decoding.ts'
 export { type CreateOrder, type DrivenTransaction, SourceDriver, type WriteOrder } from './source-driver.ts'
 export { type AzureServer, type AzureServerOptions, startAzureServer } from './stores/azurite.ts'
+export { type GcsServer, missingGcsServer, startGcsServer } from './stores/fake-gcs.ts'
 export {
   FAULTS,
   type Fault,
