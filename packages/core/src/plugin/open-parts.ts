@@ -2,6 +2,7 @@ import { lz4Transform } from '../format/lz4-transform.ts'
 import { zstdTransform } from '../format/zstd-transform.ts'
 import { openAzure } from '../storage/azure/location.ts'
 import { openFilesystem } from '../storage/filesystem/location.ts'
+import { openGcs } from '../storage/gcs/location.ts'
 import { openS3 } from '../storage/s3/location.ts'
 import type { Plugin } from './registry.ts'
 
@@ -14,6 +15,7 @@ export const openParts: Plugin = {
     registry.addStorage('file', openFilesystem)
     registry.addStorage('s3', openS3)
     registry.addStorage('azure', openAzure)
+    registry.addStorage('gs', openGcs)
     registry.addTransform('zstd', zstdTransform)
     registry.addTransform('lz4', lz4Transform)
   },

@@ -1,0 +1,141 @@
+import type { Agent, IncomingMessage } from 'node:http'
+import { guardedAgent } from '../guarded-agent.ts'
+import { type GcsAttempt, refusalOf, strangeStore, translateGcsError } from './errors.ts'
+import { type HttpCall, sendOnce } from './http-call.ts'
+import type { GcsPlace } from './place.ts'
+import { openSignIn, type SignIn } from './sign-in.ts'
+import { translateSignInError } from './sign-in-errors.ts'
+
+/** A request, and the answers that are no failures. */
+export interface GcsCall extends HttpCall {
+  readonly expected: readonly number[]
+}
+
+/** An answer whose body is still on its way. */
+export interface GcsAnswer {
+  readonly status: number
+  readonly headers: IncomingMessage['headers']
+  readonly body: IncomingMessage
+}
+
+/** Without a byte in either direction for so long a connection is dead. */
+const LIMITS = { silenceMs: 120_000, socketsMax: 64 }
+const GOOGLE = 'https://storage.googleapis.com'
+/** Of an answer that is no object: a page of a listing has less. */
+const DOCUMENT_MAX_BYTES = 32 * 1024 * 1024
+const REFUSAL_MAX_BYTES = 64 * 1024
+
+/**
+ * Requests to one bucket, each made once. Google's library, which is loaded at the first request that needs credentials,
+ * finds and renews them; its requests are not used, since they repeat what must not be repeated.
+ */
+export class GcsConnection {
+  readonly #place: GcsPlace
+  readonly #endpoint: string
+  readonly #agent: Agent
+  #signIn: Promise<SignIn> | undefined
+
+  constructor(place: GcsPlace) {
+    this.#place = place
+    // STORAGE_EMULATOR_HOST is not asked: it would send a backup to a place that its location does not name.
+    this.#endpoint = place.endpoint ?? GOOGLE
+    this.#agent = guardedAgent(this.#isEncrypted, LIMITS)
+  }
+
+  /** Sends a request and lets `take` have the answer while it arrives. @throws the reason of `signal` when that is aborted */
+  async request<T>(
+    attempt: Omit<GcsAttempt, 'bucket'>,
+    signal: AbortSignal | undefined,
+    call: GcsCall,
+    take: (answer: GcsAnswer) => Promise<T>,
+  ): Promise<T> {
+    const whole = { ...attempt, bucket: this.#place.bucket }
+    try {
+      const proof = await this.#proof(whole, signal)
+      const headers = { 'user-agent': 'kafka-backup', ...call.headers, ...proof }
+      const target = { endpoint: this.#endpoint, agent: this.#agent, signal }
+      const body = await sendOnce({ ...call, headers }, target)
+      const status = body.statusCode ?? 0
+      if (!call.expected.includes(status)) {
+        throw refusalOf(status, await textOf(body, REFUSAL_MAX_BYTES), whole)
+      }
+      return await take({ status, headers: body.headers, body })
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw translateGcsError(error, whole)
+    }
+  }
+
+  /** Sends a request whose answer is a document. */
+  document(
+    attempt: Omit<GcsAttempt, 'bucket'>,
+    signal: AbortSignal | undefined,
+    call: GcsCall,
+  ): Promise<{ readonly status: number; readonly headers: GcsAnswer['headers']; readonly fields: unknown }> {
+    return this.request(attempt, signal, call, async ({ status, headers, body }) => {
+      const text = await textOf(body, DOCUMENT_MAX_BYTES)
+      try {
+        return { status, headers, fields: text === '' ? undefined : JSON.parse(text) }
+      } catch {
+        if (!body.complete) throw Object.assign(new Error('cut'), { code: 'ECONNRESET' })
+        throw strangeStore(
+          { ...attempt, bucket: this.#place.bucket },
+          'the store answers in another language',
+        )
+      }
+    })
+  }
+
+  /** Closes idle connections. */
+  close(): void {
+    this.#agent.destroy()
+  }
+
+  get #isEncrypted(): boolean {
+    return this.#endpoint.startsWith('https:')
+  }
+
+  async #proof(
+    attempt: GcsAttempt,
+    signal: AbortSignal | undefined,
+  ): Promise<Readonly<Record<string, string>>> {
+    signal?.throwIfAborted()
+    if (!this.#isEncrypted) return {}
+    this.#signIn ??= openSignIn(this.#place.serviceAccountPath)
+    const signIn = this.#signIn
+    try {
+      return await untilAborted((async () => (await signIn).headers(this.#endpoint))(), signal)
+    } catch (error) {
+      signal?.throwIfAborted()
+      // What was missing, such as a file with a key, may be there the next time.
+      this.#signIn = undefined
+      throw translateSignInError(error, attempt)
+    }
+  }
+}
+
+/** The library takes no signal; a run that is stopped does not wait for it. */
+async function untilAborted<T>(task: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return task
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const abort = () => reject(signal.reason)
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    return await Promise.race([task, aborted])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}
+
+/** A body as text, as far as `maxBytes`. */
+async function textOf(body: IncomingMessage, maxBytes: number): Promise<string> {
+  const chunks: Buffer[] = []
+  let byteCount = 0
+  for await (const chunk of body) {
+    byteCount += chunk.length
+    // Left in the middle, the loop destroys the stream and its connection.
+    if (byteCount > maxBytes) break
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString()
+}

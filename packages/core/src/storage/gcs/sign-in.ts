@@ -1,0 +1,56 @@
+import { readFile, stat } from 'node:fs/promises'
+
+/** The part of Google's library that is used: it finds credentials, and fetches and renews tokens. */
+export interface SignIn {
+  /** Headers that prove who asks. @throws errors of the library, for `sign-in-errors.ts` */
+  headers(url: string): Promise<Readonly<Record<string, string>>>
+}
+
+/** A key has 2 KB, a configuration of a federation as well. */
+const KEY_FILE_MAX_BYTES = 256 * 1024
+
+/** The file of the service account cannot be used; `reason` says why, without what is in it. */
+export class KeyFileError extends Error {
+  readonly reason: string
+
+  constructor(reason: string) {
+    super(reason)
+    this.reason = reason
+  }
+}
+
+/** Loads the library, and takes the file if there is one, else the default credentials of the environment. */
+export async function openSignIn(serviceAccountPath: string | undefined): Promise<SignIn> {
+  const credentials = serviceAccountPath === undefined ? undefined : await readKeyFile(serviceAccountPath)
+  const { Storage } = await import('@google-cloud/storage')
+  const { authClient } = new Storage(credentials === undefined ? {} : { credentials })
+  return {
+    headers: async (url) => {
+      const found = await authClient.getRequestHeaders(url)
+      return Object.fromEntries(found as unknown as Iterable<[string, string]>)
+    },
+  }
+}
+
+async function readKeyFile(path: string): Promise<object> {
+  let document: unknown
+  try {
+    const { size } = await stat(path)
+    if (size > KEY_FILE_MAX_BYTES) throw new KeyFileError('it is larger than any key')
+    document = JSON.parse(await readFile(path, 'utf8'))
+  } catch (error) {
+    if (error instanceof KeyFileError) throw error
+    // The text of a syntax error repeats a part of the file.
+    throw new KeyFileError(error instanceof SyntaxError ? 'it is not JSON' : 'it cannot be read')
+  }
+  const { type } = (document ?? {}) as { readonly type?: unknown }
+  if (typeof type !== 'string') throw new KeyFileError('it does not say what kind of credentials it has')
+  if (type === 'service_account') checkKey(document as Readonly<Record<string, unknown>>)
+  return document as object
+}
+
+function checkKey(key: Readonly<Record<string, unknown>>): void {
+  for (const name of ['client_email', 'private_key']) {
+    if (typeof key[name] !== 'string') throw new KeyFileError(`it has no ${name}`)
+  }
+}
