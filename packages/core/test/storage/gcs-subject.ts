@@ -19,3 +19,9 @@ export function openBucket(
 ): StorageBackend {
   return openGcs(new URL(`gs://${path}?endpoint=${endpoint}${query}`))
 }
+
+/** An error document of Google. */
+export function errorJson(status: number, reason: string, message = 'as the test wants it'): string {
+  const errors = [{ message, domain: 'global', reason }]
+  return JSON.stringify({ error: { code: status, message, errors } })
+}
