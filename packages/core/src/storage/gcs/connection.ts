@@ -108,7 +108,7 @@ export class GcsConnection {
     } catch (error) {
       signal?.throwIfAborted()
       // What was missing, such as a file with a key, may be there the next time.
-      this.#signIn = undefined
+      if (this.#signIn === signIn) this.#signIn = undefined
       throw translateSignInError(error, attempt)
     }
   }

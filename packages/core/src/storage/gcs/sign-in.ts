@@ -23,7 +23,9 @@ export class KeyFileError extends Error {
 export async function openSignIn(serviceAccountPath: string | undefined): Promise<SignIn> {
   const credentials = serviceAccountPath === undefined ? undefined : await readKeyFile(serviceAccountPath)
   const { Storage } = await import('@google-cloud/storage')
-  const { authClient } = new Storage(credentials === undefined ? {} : { credentials })
+  // Without the name of a project the library would look for one, with programs of Google and over the network.
+  const project = { projectId: 'none' }
+  const { authClient } = new Storage(credentials === undefined ? project : { ...project, credentials })
   return {
     headers: async (url) => {
       const found = await authClient.getRequestHeaders(url)
