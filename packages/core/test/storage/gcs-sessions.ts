@@ -33,7 +33,7 @@ export async function openGcsSessions(target: string): Promise<GcsSessions> {
   async function serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const body = await buffer(incoming)
     const id = new URL(incoming.url ?? '/', target).searchParams.get('upload_id')
-    if (id === null) return relay(outgoing, await forward(incoming, body, {}))
+    if (id === null) return relay(outgoing, await forward(target, incoming, body, {}))
     const session = sessions.get(id) ?? { byteCount: 0, isFinished: false }
     if (incoming.method === 'DELETE') {
       sessions.set(id, { byteCount: 0, isFinished: true })
@@ -49,26 +49,11 @@ export async function openGcsSessions(target: string): Promise<GcsSessions> {
     const begin = session.byteCount
     const span = rest.length === 0 ? '*' : `${begin}-${begin + rest.length - 1}`
     const header = { 'content-range': `bytes ${span}/${range.total}` }
-    const answer = await forward(incoming, rest, header)
+    const answer = await forward(target, incoming, rest, header)
     session.byteCount += rest.length
     if (!isEnd) return goOn(outgoing, session)
     session.isFinished = true
     return relay(outgoing, answer)
-  }
-
-  async function forward(
-    incoming: IncomingMessage,
-    body: Buffer,
-    headers: Readonly<Record<string, string>>,
-  ): Promise<IncomingMessage> {
-    const forwarded = request(new URL(incoming.url ?? '/', target), {
-      method: incoming.method ?? 'GET',
-      headers: { ...incoming.headers, ...headers, 'content-length': body.length },
-      agent: false,
-    })
-    forwarded.end(body)
-    const [response] = (await once(forwarded, 'response')) as [IncomingMessage]
-    return response
   }
 
   const isForgotten = new Set<string>()
@@ -91,6 +76,22 @@ export async function openGcsSessions(target: string): Promise<GcsSessions> {
     },
   }
   return sessionsOf
+}
+
+async function forward(
+  target: string,
+  incoming: IncomingMessage,
+  body: Buffer,
+  headers: Readonly<Record<string, string>>,
+): Promise<IncomingMessage> {
+  const forwarded = request(new URL(incoming.url ?? '/', target), {
+    method: incoming.method ?? 'GET',
+    headers: { ...incoming.headers, ...headers, 'content-length': body.length },
+    agent: false,
+  })
+  forwarded.end(body)
+  const [response] = (await once(forwarded, 'response')) as [IncomingMessage]
+  return response
 }
 
 function goOn(outgoing: ServerResponse, { byteCount }: Session): void {

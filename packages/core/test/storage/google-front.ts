@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, connect } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import type { IssuedCertificate } from '../../../testkit/src/certificates.ts'
 
@@ -30,7 +31,7 @@ const LIFE_S = 3_600
 /** Listens on free ports of 127.0.0.1; `certificate` is for that and for the names that the proxy is asked for. */
 export async function openGoogleFront(target: string, certificate: IssuedCertificate): Promise<GoogleFront> {
   // A server forgets connections that became tunnels, and still waits for them.
-  const tunnels = new Set<{ destroy(): unknown }>()
+  const tunnels = new Set<Duplex>()
   const tls = createTlsServer(
     { cert: certificate.certificatePem, key: certificate.keyPem },
     (incoming, outgoing) => void serve(incoming, outgoing).catch(() => outgoing.destroy()),
@@ -40,29 +41,9 @@ export async function openGoogleFront(target: string, certificate: IssuedCertifi
     if (!incoming.url?.includes('/token')) return void outgoing.end('ok')
     front.seen.push('machine')
     outgoing.setHeader('content-type', 'application/json')
-    outgoing.end(issue())
+    outgoing.end(issue(front.tokens))
   })
-  plain.on('connect', (_incoming, socket) => {
-    const inner = connect((tls.address() as AddressInfo).port, '127.0.0.1', () => {
-      socket.write('HTTP/1.1 200 OK\r\n\r\n')
-      inner.pipe(socket).pipe(inner)
-    })
-    for (const end of [inner, socket]) {
-      tunnels.add(end)
-      end.on('error', () => inner.destroy())
-    }
-  })
-
-  const issue = (): string => {
-    const token = randomBytes(24).toString('hex')
-    front.tokens.add(token)
-    return JSON.stringify({
-      token_type: 'Bearer',
-      issued_token_type: 'urn:ietf:params:oauth:token-type:access_token',
-      expires_in: LIFE_S,
-      access_token: token,
-    })
-  }
+  plain.on('connect', (_incoming, socket) => tunnel(socket, (tls.address() as AddressInfo).port, tunnels))
 
   async function serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const body = await buffer(incoming)
@@ -70,7 +51,7 @@ export async function openGoogleFront(target: string, certificate: IssuedCertifi
       front.seen.push(new URLSearchParams(body.toString()))
       const { answer } = front
       outgoing.setHeader('content-type', 'application/json')
-      if (answer === 'token') return void outgoing.end(issue())
+      if (answer === 'token') return void outgoing.end(issue(front.tokens))
       return void outgoing.writeHead(answer.status).end(answer.body)
     }
     const [, token = ''] = /^Bearer (.+)$/.exec(incoming.headers.authorization ?? '') ?? []
@@ -78,12 +59,7 @@ export async function openGoogleFront(target: string, certificate: IssuedCertifi
       const error = { code: 401, message: `bad ${token}`, errors: [{ reason: 'authError' }] }
       return void outgoing.writeHead(401).end(JSON.stringify({ error }))
     }
-    const { method = 'GET', headers } = incoming
-    const forwarded = request(new URL(incoming.url ?? '/', target), { method, headers, agent: false })
-    forwarded.end(body)
-    const [response] = (await once(forwarded, 'response')) as [IncomingMessage]
-    outgoing.writeHead(response.statusCode ?? 500, response.headers)
-    response.pipe(outgoing)
+    await relay(target, incoming, body, outgoing)
   }
 
   for (const server of [tls, plain]) {
@@ -108,4 +84,40 @@ export async function openGoogleFront(target: string, certificate: IssuedCertifi
     },
   }
   return front
+}
+
+function issue(tokens: Set<string>): string {
+  const token = randomBytes(24).toString('hex')
+  tokens.add(token)
+  return JSON.stringify({
+    token_type: 'Bearer',
+    issued_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+    expires_in: LIFE_S,
+    access_token: token,
+  })
+}
+
+function tunnel(socket: Duplex, port: number, tunnels: Set<Duplex>): void {
+  const inner = connect(port, '127.0.0.1', () => {
+    socket.write('HTTP/1.1 200 OK\r\n\r\n')
+    inner.pipe(socket).pipe(inner)
+  })
+  for (const end of [inner, socket]) {
+    tunnels.add(end)
+    end.on('error', () => inner.destroy())
+  }
+}
+
+async function relay(
+  target: string,
+  incoming: IncomingMessage,
+  body: Buffer,
+  outgoing: ServerResponse,
+): Promise<void> {
+  const { method = 'GET', headers } = incoming
+  const forwarded = request(new URL(incoming.url ?? '/', target), { method, headers, agent: false })
+  forwarded.end(body)
+  const [response] = (await once(forwarded, 'response')) as [IncomingMessage]
+  outgoing.writeHead(response.statusCode ?? 500, response.headers)
+  response.pipe(outgoing)
 }
