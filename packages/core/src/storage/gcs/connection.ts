@@ -1,8 +1,10 @@
 import type { Agent, IncomingMessage } from 'node:http'
 import { guardedAgent } from '../guarded-agent.ts'
+import type { OnStorageRequest } from '../storage-request.ts'
 import { type GcsAttempt, refusalOf, strangeStore, translateGcsError } from './errors.ts'
 import { type HttpCall, sendOnce } from './http-call.ts'
 import type { GcsPlace } from './place.ts'
+import { requestKind } from './request-kind.ts'
 import { openSignIn, type SignIn } from './sign-in.ts'
 import { translateSignInError } from './sign-in-errors.ts'
 
@@ -33,10 +35,13 @@ export class GcsConnection {
   readonly #place: GcsPlace
   readonly #endpoint: string
   readonly #agent: Agent
+  readonly #onRequest: OnStorageRequest | undefined
   #signIn: Promise<SignIn> | undefined
 
-  constructor(place: GcsPlace) {
+  /** `onRequest` is told of every request just before it is sent. */
+  constructor(place: GcsPlace, onRequest?: OnStorageRequest) {
     this.#place = place
+    this.#onRequest = onRequest
     // STORAGE_EMULATOR_HOST is not asked: it would send a backup to a place that its location does not name.
     this.#endpoint = place.endpoint ?? GOOGLE
     this.#agent = guardedAgent(this.#isEncrypted, LIMITS)
@@ -54,6 +59,7 @@ export class GcsConnection {
       const proof = await this.#proof(whole, signal)
       const headers = { 'user-agent': 'kafka-backup', ...call.headers, ...proof }
       const target = { endpoint: this.#endpoint, agent: this.#agent, signal }
+      this.#onRequest?.(requestKind(call.method, call.path))
       const body = await sendOnce({ ...call, headers }, target)
       const status = body.statusCode ?? 0
       if (!call.expected.includes(status)) {

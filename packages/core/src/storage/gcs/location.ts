@@ -7,6 +7,8 @@ import {
   readLocationQuery,
 } from '../location-query.ts'
 import type { StorageBackend } from '../storage-backend.ts'
+import type { StorageCredentials } from '../storage-credentials.ts'
+import type { OnStorageRequest } from '../storage-request.ts'
 import { GcsBackend } from './backend.ts'
 import { GcsConnection } from './connection.ts'
 import type { GcsPlace } from './place.ts'
@@ -23,9 +25,13 @@ const BUCKET =
  * Opens `gs://bucket/prefix?endpoint=…`; it does no I/O. An endpoint with `http:` is an emulator, which gets no
  * credentials. @throws KB_LOCATION_INVALID
  */
-export function openGcs(url: URL): StorageBackend {
+export function openGcs(
+  url: URL,
+  _credentials?: StorageCredentials,
+  onRequest?: OnStorageRequest,
+): StorageBackend {
   const place = placeOf(url)
-  return new GcsBackend(place, canonicalLocation(place), new GcsConnection(place))
+  return new GcsBackend(place, canonicalLocation(place), new GcsConnection(place, onRequest))
 }
 
 function placeOf(url: URL): GcsPlace {

@@ -25,8 +25,7 @@ export function chunkStoreOf(objects: GcsObjects): PartStore {
     partsUnderWayMax: 1,
     partBytesOf: () => CHUNK_BYTES,
     beginUpload: (key, random, signal) => ResumableUpload.begin(objects, key, random, signal),
-    create: (key, bytes, signal) => objects.create(key, bytes, signal),
-    createAgain: (key, bytes, signal) => objects.createAgain(key, bytes, signal),
+    create: (key, bytes, signal) => objects.createAgain(key, bytes, signal),
   }
 }
 
