@@ -19,6 +19,9 @@ export const PROOF_FOLDERS = [
   'tests/lineage/',
   'tests/leaders/',
   'tests/crash/restore-kill-',
+  'tests/round-trip/keep-offsets-',
+  'tests/stores/racing-writers',
+  'tests/stores/faults',
 ] as const
 
 /** All test files whose path holds one of the filters; without one, all but the proofs. Long runs are left out. */
