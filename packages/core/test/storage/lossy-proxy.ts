@@ -88,7 +88,9 @@ async function serve({
   const content = await buffer(response)
   if (fate === 'lose') return void outgoing.destroy()
   if (typeof fate === 'object' && 'rewrite' in fate) {
-    return answer(outgoing, response.statusCode ?? 500, fate.rewrite(content.toString()))
+    const { etag } = response.headers
+    const tag = etag === undefined ? {} : { etag }
+    return answer(outgoing, response.statusCode ?? 500, fate.rewrite(content.toString()), tag)
   }
   if (typeof fate === 'object') return answer(outgoing, fate.garble, fate.body)
   outgoing.writeHead(response.statusCode ?? 500, response.headers)
@@ -99,8 +101,14 @@ async function serve({
   outgoing.end(content)
 }
 
-function answer(outgoing: ServerResponse, status: number, body: string): void {
-  outgoing.writeHead(status, { 'content-type': 'application/xml', 'content-length': Buffer.byteLength(body) })
+function answer(
+  outgoing: ServerResponse,
+  status: number,
+  body: string,
+  more: Readonly<Record<string, string>> = {},
+): void {
+  const length = Buffer.byteLength(body)
+  outgoing.writeHead(status, { 'content-type': 'application/xml', 'content-length': length, ...more })
   outgoing.end(body)
 }
 
