@@ -10,7 +10,7 @@ import {
 import type { StorageBackend } from '../storage-backend.ts'
 import type { StorageCredentials } from '../storage-credentials.ts'
 import type { OnStorageRequest } from '../storage-request.ts'
-import { AzureBackend } from './backend.ts'
+import { azureBackend } from './backend.ts'
 import { AzureConnection } from './connection.ts'
 import type { AzurePlace } from './place.ts'
 
@@ -39,7 +39,7 @@ export function openAzure(
   const place = placeOf(url)
   checkSecrets(url, credentials)
   checkIdentity(url, place, credentials)
-  return new AzureBackend(place, canonicalLocation(place), new AzureConnection(place, credentials, onRequest))
+  return azureBackend(place, canonicalLocation(place), new AzureConnection(place, credentials, onRequest))
 }
 
 function placeOf(url: URL): AzurePlace {

@@ -1,14 +1,14 @@
 import type { BlobDownloadResponseParsed, BlobGetPropertiesResponse } from '@azure/storage-blob'
 import { isKafkaBackupError } from '../../errors/kafka-backup-error.ts'
 import { readBody } from '../answer-body.ts'
-import { objectExists } from '../object-errors.ts'
+import { objectExists, objectTooLarge } from '../object-errors.ts'
 import {
   type Comparison,
   createSettled,
   createSettledAgain,
   type ExclusiveCreate,
 } from '../settled-create.ts'
-import type { ObjectKey } from '../storage-backend.ts'
+import type { ObjectEntry, ObjectKey } from '../storage-backend.ts'
 import type { AzureConnection } from './connection.ts'
 import { type AzureAttempt, brokenBody, strangeStore } from './errors.ts'
 import type { AzurePlace } from './place.ts'
@@ -92,6 +92,29 @@ export class AzureObjects {
     }
     if (!bytes) throw brokenBody(this.attempt('read', key))
     return bytes
+  }
+
+  /** A whole object. @throws KB_LIMIT_EXCEEDED */
+  read(key: ObjectKey, maxBytes: number, signal?: AbortSignal): Promise<Buffer> {
+    return this.get(key, undefined, signal, async (answer) => {
+      if (answer.byteCount > maxBytes) {
+        discardBody(answer)
+        throw objectTooLarge(key, answer.byteCount, maxBytes)
+      }
+      return this.whole(key, answer, answer.byteCount)
+    })
+  }
+
+  /** Length and time of one object; undefined when it is absent. */
+  async stat(key: ObjectKey, signal?: AbortSignal): Promise<ObjectEntry | undefined> {
+    const found = await this.head(key, signal)
+    return found && { key, bytes: found.contentLength ?? 0, modifiedMs: found.lastModified?.getTime() ?? 0 }
+  }
+
+  async delete(key: ObjectKey, signal?: AbortSignal): Promise<void> {
+    await this.connection.request({ action: 'delete', subject: key }, signal, ({ container, options }) =>
+      container.getBlobClient(this.fullKey(key)).delete(options),
+    )
   }
 
   /** Creates or replaces an object by one request. */

@@ -9,7 +9,7 @@ import {
 import type { StorageBackend } from '../storage-backend.ts'
 import type { StorageCredentials } from '../storage-credentials.ts'
 import type { OnStorageRequest } from '../storage-request.ts'
-import { GcsBackend } from './backend.ts'
+import { gcsBackend } from './backend.ts'
 import { GcsConnection } from './connection.ts'
 import type { GcsPlace } from './place.ts'
 
@@ -31,7 +31,7 @@ export function openGcs(
   onRequest?: OnStorageRequest,
 ): StorageBackend {
   const place = placeOf(url)
-  return new GcsBackend(place, canonicalLocation(place), new GcsConnection(place, onRequest))
+  return gcsBackend(place, canonicalLocation(place), new GcsConnection(place, onRequest))
 }
 
 function placeOf(url: URL): GcsPlace {

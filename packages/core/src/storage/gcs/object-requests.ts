@@ -1,7 +1,7 @@
 import { isKafkaBackupError } from '../../errors/kafka-backup-error.ts'
 import { crc32c } from '../../protocol/crc32c.ts'
 import { md5Of, readBody } from '../answer-body.ts'
-import { objectExists } from '../object-errors.ts'
+import { objectExists, objectTooLarge } from '../object-errors.ts'
 import {
   type Comparison,
   createSettled,
@@ -101,6 +101,28 @@ export class GcsObjects {
     const bytes = await readBody(body, byteCount)
     if (!bytes) throw brokenBody(this.attempt('read', key))
     return bytes
+  }
+
+  /** A whole object. @throws KB_LIMIT_EXCEEDED */
+  read(key: ObjectKey, maxBytes: number, signal?: AbortSignal): Promise<Buffer> {
+    return this.get(key, undefined, signal, async (answer, byteCount) => {
+      if (byteCount > maxBytes) {
+        answer.body.destroy()
+        throw objectTooLarge(key, byteCount, maxBytes)
+      }
+      return this.whole(key, answer, byteCount)
+    })
+  }
+
+  /** Length and time of one object; undefined when it is absent. */
+  async stat(key: ObjectKey, signal?: AbortSignal): Promise<ObjectEntry | undefined> {
+    const found = await this.head(key, signal)
+    return found && entryOf(key, found)
+  }
+
+  async delete(key: ObjectKey, signal?: AbortSignal): Promise<void> {
+    const call = { method: 'DELETE' as const, path: this.objectPath(key), expected: [200, 204] }
+    await this.connection.document({ action: 'delete', subject: key }, signal, call)
   }
 
   /** Creates or replaces an object by one request. */

@@ -9,7 +9,7 @@ import {
 import type { StorageBackend } from '../storage-backend.ts'
 import type { StorageCredentials } from '../storage-credentials.ts'
 import type { OnStorageRequest } from '../storage-request.ts'
-import { S3Backend } from './backend.ts'
+import { s3Backend } from './backend.ts'
 import { S3Connection, type S3ConnectionOptions } from './connection.ts'
 import type { S3Place } from './place.ts'
 
@@ -46,7 +46,7 @@ export function openS3(
       'Remove profile, or storage.access_key and storage.secret_key.',
     )
   }
-  return new S3Backend(
+  return s3Backend(
     place,
     canonicalLocation(place),
     new S3Connection(place, credentials, { ...options, ...(onRequest ? { onRequest } : {}) }),

@@ -8,7 +8,7 @@ import {
   createSettledAgain,
   type ExclusiveCreate,
 } from '../settled-create.ts'
-import type { ObjectKey } from '../storage-backend.ts'
+import type { ObjectEntry, ObjectKey } from '../storage-backend.ts'
 import type { S3Connection } from './connection.ts'
 import { brokenBody, strangeStore, untaggedAnswer } from './errors.ts'
 import type { S3Place } from './place.ts'
@@ -142,6 +142,22 @@ export class S3Objects {
         if (!answer.ETag) {
           throw untaggedAnswer({ action: 'write', subject: key, bucket: this.place.bucket })
         }
+      },
+    )
+  }
+
+  /** Length and time of one object; undefined when it is absent. */
+  async stat(key: ObjectKey, signal?: AbortSignal): Promise<ObjectEntry | undefined> {
+    const found = await this.head(key, signal)
+    return found && { key, bytes: found.ContentLength ?? 0, modifiedMs: found.LastModified?.getTime() ?? 0 }
+  }
+
+  async delete(key: ObjectKey, signal?: AbortSignal): Promise<void> {
+    await this.connection.request(
+      { action: 'delete', subject: key },
+      signal,
+      async ({ sdk, client, options }) => {
+        await client.send(new sdk.DeleteObjectCommand(this.target(key)), options)
       },
     )
   }
