@@ -84,7 +84,10 @@ test('the next run completes it: on a terminal one line is rewritten, and nothin
     assert.ok(line.length < 80, `wider than the terminal: ${line}`)
     assert.match(line, /^ {2}[█░]{8,} {2}\d+ % {3}/)
   }
-  assert.match(redraws.at(-1) ?? '', /^Complete +[\d,]+ records .*\n +recovery point .*\nStorage +.* written, .* read\n$/)
+  assert.match(
+    redraws.at(-1) ?? '',
+    /^Complete +[\d,]+ records .*\n +recovery point .*\nStorage +.* written, .* read\n$/,
+  )
   assert.equal(text.replaceAll(REDRAW, '').includes('\u001b'), false, 'no other command to the terminal')
   await expectExit(0, ['status', '--repo', `file://${archive.folder}`, '--backup-id', archive.backupId])
   await expectEveryOffsetOnce(archive, await endOffsets(cluster, ['orders']))
