@@ -56,9 +56,10 @@ export function offsetRangeRule(text: string): string | undefined {
     : 'must be offsets, such as orders/3:100-200, orders/3:100- or orders/3:-200'
 }
 
-/** A folder. The program does not expand `~`, and a folder of that name is not what anybody means. */
+/** A folder. The program does not expand `~`, and a folder of that name, or of that of a URL, is not what anybody means. */
 export function pathRule(text: string): string | undefined {
   if (text === '' || text.includes('\0')) return 'must be a folder'
+  if (/^[a-z][a-z0-9+.-]*:\//i.test(text)) return 'must be a folder; a URL belongs into repo (--repo)'
   const isHome = text === '~' || text.startsWith('~/')
   return isHome ? 'must be a folder written out (only a shell knows ~)' : undefined
 }

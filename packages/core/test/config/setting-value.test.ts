@@ -105,6 +105,11 @@ describe('values that are refused', () => {
       "must be 1 to 128 letters, digits, '.', '_' or '-', not beginning with '.', not a/b",
     ],
     ['storage.path', '~/backups', 'must be a folder written out (only a shell knows ~), not ~/backups'],
+    [
+      'storage.path',
+      's3://bucket/prefix',
+      'must be a folder; a URL belongs into repo (--repo), not s3://bucket/prefix',
+    ],
     ['storage.prefix', '../up', 'must be a folder below storage.path, without . and .., not ../up'],
   ]
   for (const [path, value, message] of cases) {

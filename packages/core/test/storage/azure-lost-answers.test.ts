@@ -53,6 +53,24 @@ describe('Azure when answers are lost', () => {
     return writer
   }
 
+  for (const [what, body] of [
+    ['an error document', BUSY],
+    ['another document', '<html><body>maintenance</body></html>'],
+  ] as const) {
+    it(`takes ${what} with status 200 for no success of anything`, async () => {
+      await direct.put(KEY, Buffer.from('there'))
+      proxy.decide = () => ({ refuse: 200, body })
+      const other = `${KEY}-other`
+      await expectCode(backend.put(other, Buffer.from('lost')), 'KB_STORAGE_UNAVAILABLE')
+      await expectCode(backend.replace(other, Buffer.from('lost')), 'KB_STORAGE_UNAVAILABLE')
+      await expectCode(backend.read(KEY, 100), 'KB_STORAGE_UNAVAILABLE')
+      await expectCode(backend.listFolders(''), 'KB_STORAGE_UNAVAILABLE')
+      await expectCode(backend.list('')[Symbol.asyncIterator]().next(), 'KB_STORAGE_UNAVAILABLE')
+      proxy.decide = () => 'pass'
+      assert.equal(await direct.stat(other), undefined)
+    })
+  }
+
   it('takes a put for done when its own bytes are there', async () => {
     loseFirst('PUT')
     await backend.put(KEY, Buffer.from('ours'))

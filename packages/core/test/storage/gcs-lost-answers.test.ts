@@ -67,6 +67,24 @@ describe('Google Cloud Storage when answers are lost', { skip: missingGcsServer(
     assert.equal(count('POST'), 1, 'nothing is repeated')
   })
 
+  for (const [what, body] of [
+    ['an error document', errorJson(503, 'backendError')],
+    ['nothing', ''],
+  ] as const) {
+    it(`takes ${what} with status 200 for no success of anything`, async () => {
+      await direct.put(KEY, Buffer.from('there'))
+      proxy.decide = () => ({ refuse: 200, body })
+      const other = `${KEY}-other`
+      await expectCode(backend.put(other, Buffer.from('lost')), 'KB_STORAGE_UNAVAILABLE')
+      await expectCode(backend.replace(other, Buffer.from('lost')), 'KB_STORAGE_UNAVAILABLE')
+      await expectCode(backend.stat(KEY), 'KB_STORAGE_UNAVAILABLE')
+      await expectCode(backend.listFolders(''), 'KB_STORAGE_UNAVAILABLE')
+      await expectCode(backend.list('')[Symbol.asyncIterator]().next(), 'KB_STORAGE_UNAVAILABLE')
+      proxy.decide = () => 'pass'
+      assert.equal(await direct.stat(other), undefined)
+    })
+  }
+
   it('takes a put for done when the store has it and says that it failed', async () => {
     proxy.decide = (method) =>
       method === 'POST' ? { garble: 503, body: errorJson(503, 'backendError') } : 'pass'

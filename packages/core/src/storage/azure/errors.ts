@@ -127,7 +127,9 @@ export function translateAzureError(error: unknown, attempt: AzureAttempt): unkn
   if (action === 'create' && (TAKEN.includes(name) || (name === NAMELESS && status === 412))) {
     return objectExists(subject)
   }
-  const meaning = MEANINGS.get(name) ?? meaningOfStatus(status)
+  // A refusal whose document cannot be read is a refusal all the same.
+  const isRefusal = name === 'PARSE_ERROR' && status !== undefined && status >= 400
+  const meaning = (isRefusal ? undefined : MEANINGS.get(name)) ?? meaningOfStatus(status)
   const text = answer.number ?? name
   const code = status === undefined ? text : `${name === NAMELESS ? 'HTTP' : `${text},`} ${status}`
   const message = `cannot ${verbOf(action)} ${placeOf(attempt)}: ${meaning.reason} (${code})`
@@ -140,6 +142,12 @@ export function translateAzureError(error: unknown, attempt: AzureAttempt): unkn
 /** KB_STORAGE_UNAVAILABLE: the store sent fewer or more bytes than it announced. */
 export function brokenBody(attempt: AzureAttempt): KafkaBackupError {
   const message = `cannot read ${placeOf(attempt)}: the connection broke in the middle of the object`
+  return new KafkaBackupError('KB_STORAGE_UNAVAILABLE', message, { context: { key: attempt.subject } })
+}
+
+/** KB_STORAGE_UNAVAILABLE: a success without what every success has, such as an error document with status 200. */
+export function foreignAnswer(attempt: AzureAttempt): KafkaBackupError {
+  const message = `cannot ${verbOf(attempt.action)} ${placeOf(attempt)}: the store says that it did, and its answer is of something else`
   return new KafkaBackupError('KB_STORAGE_UNAVAILABLE', message, { context: { key: attempt.subject } })
 }
 
@@ -163,6 +171,7 @@ function placeOf({ subject, container }: AzureAttempt): string {
 function meaningOfStatus(status: number | undefined): Meaning {
   const isPassing = status !== undefined && (status >= 500 || status === 429 || status === 408)
   if (isPassing) return passing('the store has a problem')
+  if (status !== undefined && status < 300) return passing('the answer is of something else')
   if (status === 401 || status === 403) return denied('access is denied', RIGHTS_HINT)
   return impossible('the store refuses the request', 'Look the answer up in the documentation of Azure.')
 }

@@ -1,6 +1,6 @@
 import { compareKeys, isPossibleKey } from '../object-key.ts'
 import type { ObjectEntry } from '../storage-backend.ts'
-import { strangeStore } from './errors.ts'
+import { foreignAnswer, strangeStore } from './errors.ts'
 import type { AzureObjects } from './object-requests.ts'
 
 /** As the other stores have them; Azure itself would give 5,000. */
@@ -65,7 +65,7 @@ export async function listFolders(
 type Container = import('@azure/storage-blob').ContainerClient
 
 /** Each page is one request. */
-async function* pagesOf<T>(
+async function* pagesOf<T extends { readonly segment: object }>(
   objects: AzureObjects,
   prefix: string,
   signal: AbortSignal | undefined,
@@ -82,10 +82,16 @@ async function* pagesOf<T>(
       signal,
       async ({ container, options }) => {
         iterator ??= begin(container, objects.fullKey(prefix), options)
-        return iterator.next()
+        try {
+          return await iterator.next()
+        } catch (error) {
+          // This is how the SDK takes an answer that is no list.
+          throw error instanceof TypeError ? foreignAnswer(objects.attempt('list', prefix)) : error
+        }
       },
     )
     if (page.done) return
+    if (!page.value?.segment) throw foreignAnswer(objects.attempt('list', prefix))
     yield page.value
   }
 }

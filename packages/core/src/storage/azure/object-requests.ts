@@ -10,7 +10,7 @@ import {
 } from '../settled-create.ts'
 import type { ObjectEntry, ObjectKey } from '../storage-backend.ts'
 import type { AzureConnection } from './connection.ts'
-import { type AzureAttempt, brokenBody, strangeStore } from './errors.ts'
+import { type AzureAttempt, brokenBody, foreignAnswer } from './errors.ts'
 import type { AzurePlace } from './place.ts'
 
 /** A body on its way, and how long it will be. */
@@ -153,12 +153,16 @@ export class AzureObjects {
     const isConditional = action === 'create' && !this.place.isSingleWriter
     // A buffer of the caller's is not touched before the request has ended.
     const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    await this.connection.request({ action, subject: key }, signal, ({ container, options }) =>
-      container.getBlockBlobClient(this.fullKey(key)).upload(body, body.length, {
-        ...options,
-        ...(isConditional ? { conditions: { ifNoneMatch: '*' } } : {}),
-      }),
+    const { etag } = await this.connection.request(
+      { action, subject: key },
+      signal,
+      ({ container, options }) =>
+        container.getBlockBlobClient(this.fullKey(key)).upload(body, body.length, {
+          ...options,
+          ...(isConditional ? { conditions: { ifNoneMatch: '*' } } : {}),
+        }),
     )
+    if (!etag) throw foreignAnswer(this.attempt(action, key))
   }
 
   async #compare(key: ObjectKey, bytes: Uint8Array, signal: AbortSignal | undefined): Promise<Comparison> {
@@ -179,13 +183,13 @@ export class AzureObjects {
 
   async #download(key: ObjectKey, send: () => Promise<BlobDownloadResponseParsed>): Promise<AzureAnswer> {
     try {
-      const { contentLength: byteCount, readableStreamBody: body, contentRange } = await send()
-      if (byteCount === undefined || body === undefined) throw new RangeError('no length')
+      const { contentLength: byteCount, readableStreamBody: body, contentRange, etag } = await send()
+      if (byteCount === undefined || body === undefined || !etag) throw new RangeError('no object')
       return { byteCount, body, isPart: contentRange !== undefined }
     } catch (error) {
       // This is how the SDK refuses an answer without a length or a tag.
       if (!(error instanceof RangeError)) throw error
-      throw strangeStore(this.attempt('read', key), 'the store does not say how long the object is')
+      throw foreignAnswer(this.attempt('read', key))
     }
   }
 }

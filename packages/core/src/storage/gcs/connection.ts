@@ -1,7 +1,7 @@
 import type { Agent, IncomingMessage } from 'node:http'
 import { guardedAgent } from '../guarded-agent.ts'
 import type { OnStorageRequest } from '../storage-request.ts'
-import { type GcsAttempt, refusalOf, strangeStore, translateGcsError } from './errors.ts'
+import { foreignAnswer, type GcsAttempt, refusalOf, translateGcsError } from './errors.ts'
 import { type HttpCall, sendOnce } from './http-call.ts'
 import type { GcsPlace } from './place.ts'
 import { requestKind } from './request-kind.ts'
@@ -84,10 +84,7 @@ export class GcsConnection {
         return { status, headers, fields: text === '' ? undefined : JSON.parse(text) }
       } catch {
         if (!body.complete) throw Object.assign(new Error('cut'), { code: 'ECONNRESET' })
-        throw strangeStore(
-          { ...attempt, bucket: this.#place.bucket },
-          'the store answers in another language',
-        )
+        throw foreignAnswer({ ...attempt, bucket: this.#place.bucket })
       }
     })
   }

@@ -88,6 +88,11 @@ export function brokenBody(attempt: GcsAttempt): KafkaBackupError {
   return failure(attempt, passing('the connection broke in the middle of the object'))
 }
 
+/** KB_STORAGE_UNAVAILABLE: a success without what every success has, such as an error document with status 200. */
+export function foreignAnswer(attempt: GcsAttempt): KafkaBackupError {
+  return failure(attempt, passing('the store says that it did, and its answer is of something else'))
+}
+
 /** KB_STORAGE_UNSUPPORTED: the upload cannot be gone on with, since the store has forgotten it. */
 export function lostSession(attempt: GcsAttempt): KafkaBackupError {
   return failure(attempt, impossible('the store does not know the upload any more', SESSION_HINT))

@@ -1,9 +1,10 @@
 import { compareKeys, isPossibleKey } from '../object-key.ts'
 import type { ObjectEntry } from '../storage-backend.ts'
-import { strangeStore } from './errors.ts'
+import { foreignAnswer, strangeStore } from './errors.ts'
 import { entryOf, type GcsObject, type GcsObjects } from './object-requests.ts'
 
 interface Page {
+  readonly kind?: string
   readonly items?: readonly GcsObject[]
   readonly prefixes?: readonly string[]
   readonly nextPageToken?: string
@@ -19,7 +20,7 @@ export async function* listObjects(
 ): AsyncGenerator<ObjectEntry> {
   const rootLength = objects.fullKey('').length
   let last: string | undefined
-  const fields = 'nextPageToken,items(name,size,timeCreated)'
+  const fields = 'kind,nextPageToken,items(name,size,timeCreated)'
   for await (const { items = [] } of pages(objects, prefix, { fields }, signal)) {
     for (const item of items) {
       const key = (item.name ?? '').slice(rootLength)
@@ -43,7 +44,7 @@ export async function listFolders(
 ): Promise<string[]> {
   const begin = objects.fullKey(prefix).length
   const folders = new Set<string>()
-  const query = { delimiter: '/', fields: 'nextPageToken,prefixes' }
+  const query = { delimiter: '/', fields: 'kind,nextPageToken,prefixes' }
   for await (const { prefixes = [] } of pages(objects, prefix, query, signal)) {
     for (const folder of prefixes) {
       const name = folder.slice(begin, -1)
@@ -70,6 +71,8 @@ async function* pages(
     const call = { method: 'GET' as const, path, expected: [200] }
     const { fields } = await objects.connection.document({ action: 'list', subject: prefix }, signal, call)
     const page = (fields ?? {}) as Page
+    // An error document that comes as a success would be an empty page.
+    if (page.kind !== 'storage#objects') throw foreignAnswer(objects.attempt('list', prefix))
     yield page
     const { nextPageToken: next } = page
     if (next !== undefined && next === token) {

@@ -10,7 +10,7 @@ import {
 } from '../settled-create.ts'
 import type { ObjectEntry, ObjectKey } from '../storage-backend.ts'
 import type { GcsAnswer, GcsConnection } from './connection.ts'
-import { brokenBody, type GcsAttempt, strangeStore } from './errors.ts'
+import { brokenBody, foreignAnswer, type GcsAttempt, strangeStore } from './errors.ts'
 import type { GcsPlace } from './place.ts'
 
 /** What the store says of an object. */
@@ -66,7 +66,9 @@ export class GcsObjects {
       const path = this.objectPath(key, { fields: OBJECT_FIELDS })
       const call = { method: 'GET' as const, path, expected: [200] }
       const { fields } = await this.connection.document({ action: 'read', subject: key }, signal, call)
-      return fields as GcsObject
+      const object = fields as GcsObject | undefined
+      if (object?.size === undefined) throw foreignAnswer(this.attempt('read', key))
+      return object
     } catch (error) {
       if (isKafkaBackupError(error, 'KB_OBJECT_NOT_FOUND')) return undefined
       throw error
@@ -85,7 +87,11 @@ export class GcsObjects {
     const headers = { 'accept-encoding': 'gzip', ...(range === undefined ? {} : { range }) }
     const call = { method: 'GET' as const, path, headers, expected: [200, 206] }
     return this.connection.request({ action: 'read', subject: key }, signal, call, async (answer) => {
-      const length = answer.headers['content-length']
+      const { etag, 'x-goog-generation': generation, 'content-length': length } = answer.headers
+      if (etag === undefined && generation === undefined) {
+        answer.body.destroy()
+        throw foreignAnswer(this.attempt('read', key))
+      }
       const isPlain = (answer.headers['content-encoding'] ?? 'identity') === 'identity'
       if (length === undefined || !isPlain) {
         answer.body.destroy()
@@ -158,11 +164,12 @@ export class GcsObjects {
     bytes: Uint8Array,
     signal: AbortSignal | undefined,
   ): Promise<void> {
+    const checksum = encodeCrc32c(crc32c(bytes))
     const description = JSON.stringify({
       name: this.fullKey(key),
       contentType: 'application/octet-stream',
       md5Hash: md5Of(bytes).toString('base64'),
-      crc32c: encodeCrc32c(crc32c(bytes)),
+      crc32c: checksum,
     })
     const boundary = `kafka-backup-${md5Of(bytes).toString('hex')}`
     const body = Buffer.concat([
@@ -171,13 +178,17 @@ export class GcsObjects {
       bytes,
       Buffer.from(`\r\n--${boundary}--\r\n`),
     ])
-    await this.connection.document({ action, subject: key }, signal, {
+    const { fields } = await this.connection.document({ action, subject: key }, signal, {
       method: 'POST',
       path: this.uploadPath(action, { uploadType: 'multipart' }),
       headers: { 'content-type': `multipart/related; boundary=${boundary}` },
       body,
       expected: [200],
     })
+    const made = fields as GcsObject | undefined
+    if (made?.crc32c !== checksum || Number(made.size) !== bytes.byteLength) {
+      throw foreignAnswer(this.attempt(action, key))
+    }
   }
 
   async #compare(key: ObjectKey, bytes: Uint8Array, signal: AbortSignal | undefined): Promise<Comparison> {

@@ -8,7 +8,7 @@ import { isAmbiguous } from '../settled-create.ts'
 import type { ObjectKey } from '../storage-backend.ts'
 import { CHUNK_BYTES, CHUNKS_MAX } from './chunk-size.ts'
 import type { GcsCall } from './connection.ts'
-import { failure, type GcsAttempt, lostSession, strangeStore } from './errors.ts'
+import { failure, foreignAnswer, type GcsAttempt, lostSession, strangeStore } from './errors.ts'
 import { encodeCrc32c, type GcsObject, type GcsObjects } from './object-requests.ts'
 
 /** Metadata of an object: which upload made it. */
@@ -157,9 +157,10 @@ class ResumableUpload implements PartUpload {
   /** Compares what the store made of the chunks with what was sent; a damaged object is removed, as far as rights go. */
   async #checkObject(object: GcsObject | undefined, signal: AbortSignal): Promise<void> {
     const found = object?.crc32c === undefined ? await this.#objects.head(this.#key, signal) : object
+    if (!found) throw foreignAnswer(this.#attempt())
     const total = this.#byteCount + this.#lastBytes.length
-    if (found?.crc32c === encodeCrc32c(this.#wholeChecksum()) && Number(found.size) === total) return
-    if (found?.metadata?.[TOKEN_NAME] === this.#token) await this.#removeDamaged(found, signal)
+    if (found.crc32c === encodeCrc32c(this.#wholeChecksum()) && Number(found.size) === total) return
+    if (found.metadata?.[TOKEN_NAME] === this.#token) await this.#removeDamaged(found, signal)
     throw this.#strange('the object is not what was sent: its checksum differs')
   }
 
