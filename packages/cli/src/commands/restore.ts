@@ -3,6 +3,7 @@ import {
   type Cluster,
   type ClusterSettings,
   fenceRestore,
+  type LedgerState,
   mayUseTransactions,
   openCluster,
   type PreparedRestore,
@@ -63,16 +64,14 @@ export const restoreCommand: Command = {
     })
     try {
       const prepared = await beforeWriting(() => prepare(context, storage, cluster, target))
+      const finished = prepared.known?.state
+      if (finished?.finished) return finishedResult(finished)
       if (config.restore.dryRun) {
         return {
           document: restorePlanDocument(prepared, config.restore.pace),
           text: restorePlanText(prepared, config.restore.pace),
           exitCode: 0,
         }
-      }
-      const { known } = prepared
-      if (known?.state.finished) {
-        return { document: finishedDocument(known.state), text: finishedText(known.state), exitCode: 0 }
       }
       await beforeWriting(() => confirmPurge(context, prepared))
       return await run(context, { prepared, storage, usage, cluster, target })
@@ -81,6 +80,11 @@ export const restoreCommand: Command = {
       await storage.close()
     }
   },
+}
+
+function finishedResult(state: LedgerState): CommandResult {
+  const exitCode = state.finished?.outcome === 'incomplete' ? 3 : 0
+  return { document: finishedDocument(state), text: finishedText(state), exitCode }
 }
 
 function securityOf(target: ClusterSettings) {

@@ -120,6 +120,7 @@ async function compareWithRestore(
 ): Promise<CommandResult> {
   const { clock, signal } = context
   const request = requestOfDocument(ledger.opened.request)
+  assertWhole(restoreRequestOf(context.loaded.config), request, ledger.restoreId)
   // What the restore was asked for, against the backup as it was then.
   const plan = await planOfLedger(compared.storage, ledger, restoreSelectorOf(request), signal)
   context.say(`Comparing the archive with restore ${ledger.restoreId} in cluster ${compared.clusterId}`)
@@ -168,6 +169,25 @@ async function compareWithSource(context: CommandContext, compared: Compared): P
     text: sourceVerificationText(verification),
     exitCode: EXIT_CODE[outcome],
   }
+}
+
+/** What is asked for where nobody chooses topics. */
+const ALL_TOPICS = '*'
+
+/** A restore is compared as a whole: a choice of topics that is not its own must not look as if it had been heard. */
+function assertWhole(asked: RestoreRequest, restored: RestoreRequest, restoreId: string): void {
+  const isOther = (['includeTopics', 'excludeTopics', 'partitions'] as const).some((name) => {
+    const own = asked[name].join()
+    return own !== '' && own !== ALL_TOPICS && own !== restored[name].join()
+  })
+  if (!isOther) return
+  throw new KafkaBackupError(
+    'KB_USAGE',
+    `restore ${restoreId} had another choice, and is compared as a whole`,
+    {
+      hint: 'Leave topics and partitions out; offset-map --list shows the restores, --restore takes one of them.',
+    },
+  )
 }
 
 /** A choice that would be passed over must not look as if it had been heard. */

@@ -88,13 +88,7 @@ export function restoreReportText(plan: RestorePlan, report: RestoreReport): str
   ]
   if (report.filledOffsets) lines.push(`${INDENT}${keptOffsetsLine(report.filledOffsets)}`)
   if (report.mode === 'idempotent') lines.push(`${INDENT}mode: idempotent (${IDEMPOTENT_LIMIT})`)
-  if (report.createdTopics.length > 0) {
-    lines.push(
-      `${INDENT}created with retention.ms=-1, so that old records stay: ${report.createdTopics.join(', ')}`,
-      `${INDENT}set the retention you want: kafka-configs.sh --bootstrap-server … --alter \\`,
-      `${INDENT}    --entity-type topics --entity-name ${report.createdTopics[0]} --add-config retention.ms=…`,
-    )
-  }
+  lines.push(...createdLines(plan, report.createdTopics))
   for (const gap of report.gaps) {
     lines.push(
       `${INDENT}${historyLabel(gap)} offsets ${gap.firstOffset}-${gap.endOffset - 1n} are not in the backup`,
@@ -102,6 +96,26 @@ export function restoreReportText(plan: RestorePlan, report: RestoreReport): str
   }
   for (const entry of plan.partitions) lines.push(...historyLines(entry).map((line) => `${INDENT}${line}`))
   return lines.join('\n')
+}
+
+/** What keeps old records in topics that were created. Settings that somebody gave are theirs to know. */
+function createdLines(plan: RestorePlan, created: readonly string[]): string[] {
+  const isGiven = (name: string): boolean =>
+    plan.topics.some(
+      ({ targetTopic, configOverrides }) => targetTopic === name && configOverrides.has('retention.ms'),
+    )
+  const lasting = created.filter((name) => !isGiven(name))
+  const given = created.filter(isGiven)
+  return [
+    ...(given.length > 0 ? [`${INDENT}created with the retention that was given: ${given.join(', ')}`] : []),
+    ...(lasting.length > 0
+      ? [
+          `${INDENT}created with retention.ms=-1, so that old records stay: ${lasting.join(', ')}`,
+          `${INDENT}set the retention you want: kafka-configs.sh --bootstrap-server … --alter \\`,
+          `${INDENT}    --entity-type topics --entity-name ${lasting[0]} --add-config retention.ms=…`,
+        ]
+      : []),
+  ]
 }
 
 /** Whoever restores a partition with several histories must know which one they get. */
@@ -181,7 +195,11 @@ function sourcesOf(
 
 /** A restore that there is nothing to add to. */
 export function finishedText({ restoreId, finished, opened }: LedgerState): string {
-  return `Complete    restore ${restoreId} of ${opened.backupId} had finished already: ${plural(finished?.records ?? 0, 'record')}; nothing was written`
+  const word = finished?.outcome === 'incomplete' ? 'Incomplete' : 'Complete'
+  return [
+    `${word.padEnd(12)}restore ${restoreId} of ${opened.backupId} had finished already: ${plural(finished?.records ?? 0, 'record')}; nothing was written or compared`,
+    `${INDENT}to compare it: kafka-backup verify --against-cluster --restore ${restoreId}`,
+  ].join('\n')
 }
 
 /** The same for programs. */

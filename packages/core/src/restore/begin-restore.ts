@@ -63,6 +63,10 @@ export async function beginRestore(options: BeginRestoreOptions): Promise<Prepar
   })
   const plan = planRestore(state, options.select(state, window))
   if (known) assertSamePlan(known.state, plan)
+  // It is reported, not repeated: what became of its target since is no reason against that.
+  if (known?.state.finished) {
+    return { plan, target: untouched(known.state), known, openLedger: async () => known }
+  }
   const target = await preflightRestore(cluster, plan, {
     ...options.target,
     unfinished: known?.state ?? (isLeft ? last.state : undefined),
@@ -101,6 +105,22 @@ export async function planOfLedger(
   const plan = planRestore(state, select(state, windowBefore(ledger)))
   assertSamePlan(ledger, plan)
   return plan
+}
+
+/** Of a restore that has finished: nothing is done to its target. */
+function untouched({ opened }: LedgerState): TargetPlan {
+  return {
+    clusterId: opened.clusterId,
+    brokers: 0,
+    newTopics: [],
+    mode: opened.mode,
+    modeReason: null,
+    heldSettings: [],
+    purges: new Map(),
+    batchMaxBytes: new Map(),
+    offsets: null,
+    warnings: [],
+  }
 }
 
 /** Topics that were deleted since, or created again, hold nothing of it any more. */

@@ -15,7 +15,7 @@ import {
   refuseContent,
   type TargetOffsets,
 } from './preflight/target-content.ts'
-import { refuseTimes, retentionTrouble, TARGET_SETTINGS } from './preflight/target-settings.ts'
+import { refuseCreated, refuseTimes, retentionTrouble, TARGET_SETTINGS } from './preflight/target-settings.ts'
 import type { RestorePlan, TopicRestorePlan } from './restore-plan.ts'
 
 /** What is done to the target, and where each partition begins. */
@@ -123,6 +123,9 @@ async function preflightOnce(
     held.push(...judged.held)
   }
   refusals.push(...(await refuseAbsent(cluster, absent, newTopics, options)))
+  for (const [at, topic] of absent.entries())
+    refusals.push(...refuseCreated(plan, topic, newTopics[at]?.configs ?? new Map(), options.nowMs))
+  const settings = new Map([...values, ...newTopics.map(({ name, configs }) => [name, configs] as const)])
   const partitions = partitionsOf(description)
   const isOwn = options.isResuming && options.unfinished?.begun != null
   if (options.existingTopics === 'fail' && !isOwn)
@@ -140,11 +143,13 @@ async function preflightOnce(
       newTopics,
       heldSettings: held,
       purges: options.existingTopics === 'purge' && !isOwn ? purgeBounds(partitions, offsets) : new Map(),
-      batchMaxBytes: batchLimits(present, values),
+      batchMaxBytes: batchLimits(plan.topics, settings),
       offsets: kept.room,
       warnings: warningsOf(present, description),
       compacted: new Set(
-        [...values].filter(([, own]) => own.get('cleanup.policy')?.includes('compact')).map(([name]) => name),
+        [...settings]
+          .filter(([, own]) => own.get('cleanup.policy')?.includes('compact'))
+          .map(([name]) => name),
       ),
     },
   }
@@ -219,6 +224,13 @@ async function chooseMode(
       mode: before,
       modeReason: before === 'idempotent' ? 'the restore was begun without transactions' : null,
     }
+  if (plan.isKeepingOffsets && options.requestedMode === 'transactions') {
+    throw new KafkaBackupError(
+      'KB_USAGE',
+      'the markers of transactions would take offsets, so that records cannot keep theirs; nothing was written',
+      { hint: 'Leave restore.mode at auto, or restore without --keep-offsets.' },
+    )
+  }
   if (plan.isKeepingOffsets) {
     return { mode: 'idempotent', modeReason: 'the markers of transactions would take offsets' }
   }
@@ -301,13 +313,13 @@ function roomFor(batchBytes: number): number {
   return Math.min(Math.ceil(batchBytes * 1.1), 2_147_483_647)
 }
 
-/** Limits of existing topics that matter to some stored batch, or to one that is encoded again a little larger. */
+/** Limits of topics that matter to some stored batch, or to one that is encoded again a little larger. */
 function batchLimits(
-  present: readonly TopicRestorePlan[],
+  topics: readonly TopicRestorePlan[],
   values: ReadonlyMap<string, ReadonlyMap<string, string>>,
 ): Map<string, number> {
   return new Map(
-    present.map(({ targetTopic }) => {
+    topics.map(({ targetTopic }) => {
       const limit = values.get(targetTopic)?.get('max.message.bytes')
       return [targetTopic, Number(limit ?? BROKER_MAX_MESSAGE_BYTES)]
     }),

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { fillTopics, type KafkaCluster, startKafkaCluster } from '@kafka-backup/testkit'
+import { type Archive, backupArgs, expectExit, restoreArgs } from '../harness/archive.ts'
+import { createTopics } from '../harness/new-topics.ts'
+import { expectCopiesEqual } from '../harness/same-content.ts'
+import { expectRefused, type Refusal } from './evidence.ts'
+
+const RECORDS = 400
+const YEAR_2020_MS = Date.UTC(2020, 0, 1)
+
+let cluster: KafkaCluster
+let archive: Archive
+
+before(async () => {
+  cluster = await startKafkaCluster()
+  archive = { folder: join(cluster.folder, 'archive'), backupId: 'daily' }
+  const config = { 'retention.ms': '-1' }
+  await createTopics(cluster, { orders: { partitions: 1, config }, keyless: { partitions: 1, config } })
+  await fillTopics(cluster, [
+    { topic: 'orders', records: RECORDS, beginTimestampMs: YEAR_2020_MS },
+    { topic: 'keyless', records: RECORDS, nullKeyEvery: 50 },
+  ])
+  await expectExit(0, backupArgs(cluster, archive, ['orders', 'keyless']))
+})
+
+after(() => cluster?.close())
+
+/** What a topic that does not exist yet would be created with, and why that is refused. */
+const CREATED: readonly (readonly [source: string, name: string, value: string, says: string])[] = [
+  ['orders', 'message.timestamp.type', 'LogAppendTime', 'would overwrite every timestamp'],
+  ['orders', 'retention.ms', '604800000', 'retention.ms=604800000 and would delete restored records'],
+  ['orders', 'retention.bytes', '1000', 'retention.bytes=1000 and would delete restored records'],
+  ['orders', 'message.timestamp.before.max.ms', '3600000', 'would refuse records that are older'],
+  ['keyless', 'cleanup.policy', 'compact', 'takes no record without a key'],
+]
+
+for (const [source, name, value, says] of CREATED) {
+  test(`refuses to create a topic with ${name}=${value} for records that would not last in it`, async () => {
+    const args = await restoreWith(source, `${source}-created`, { [name]: value })
+    const refusal = { exitCode: 5, code: 'KB_TARGET_UNSUITABLE', says: [`topic ${source}-created `, says] }
+    await refused(args, refusal)
+    await refused([...args, '--dry-run'], refusal)
+  })
+}
+
+test('splits batches for a topic that is created with a small limit', async () => {
+  const args = await restoreWith('orders', 'orders-small', { 'max.message.bytes': '2000' })
+  const end = await expectExit(0, [...args, '--verify'])
+  assert.match(end.stderr + end.stdout, /orders-small/)
+  await expectCopiesEqual(cluster, [new Map([['orders', 'orders-small']])])
+})
+
+test('reports a restore that has finished, whatever its target has become since', async () => {
+  const args = [...restoreArgs(cluster, archive, new Map([['orders', 'orders-done']])), '--resume']
+  await expectExit(0, args)
+  await cluster.tools.alterTopicConfig('orders-done', { 'message.timestamp.type': 'LogAppendTime' })
+  const again = await expectExit(0, args)
+  assert.equal(again.json<{ already_finished: boolean }>().already_finished, true)
+})
+
+test('refuses transactions where records are to keep their offsets', async () => {
+  const args = restoreArgs(cluster, archive, new Map([['orders', 'orders-kept']]))
+  await refused([...args, '--keep-offsets', '--mode', 'transactions'], {
+    exitCode: 2,
+    code: 'KB_USAGE',
+    says: ['markers of transactions would take offsets', 'restore.mode'],
+  })
+})
+
+test('compares a restore as a whole, and refuses to be told of other topics', async () => {
+  await expectExit(0, restoreArgs(cluster, archive, new Map([['keyless', 'keyless-whole']])))
+  const place = ['--repo', pathToFileURL(archive.folder).href, '--backup-id', archive.backupId]
+  const verify = ['verify', '--against-cluster', '--bootstrap-servers', cluster.bootstrap, ...place]
+  await expectExit(0, verify)
+  const end = await expectExit(2, [...verify, '--topics', 'orders'])
+  assert.match(end.stderr, /had another choice, and is compared as a whole/)
+})
+
+async function restoreWith(
+  source: string,
+  target: string,
+  settings: Readonly<Record<string, string>>,
+): Promise<string[]> {
+  const path = join(cluster.folder, `${target}-${Object.keys(settings).join()}.yaml`)
+  // JSON is YAML.
+  await writeFile(path, JSON.stringify({ restore: { topic_config_overrides: { [target]: settings } } }))
+  return [...restoreArgs(cluster, archive, new Map([[source, target]])), '--config', path]
+}
+
+function refused(args: readonly string[], refusal: Refusal) {
+  return expectRefused(args, refusal, { folders: [archive.folder], clusters: [cluster] })
+}
