@@ -165,13 +165,14 @@ export class GcsObjects {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const checksum = encodeCrc32c(crc32c(bytes))
+    const md5 = md5Of(bytes)
     const description = JSON.stringify({
       name: this.fullKey(key),
       contentType: 'application/octet-stream',
-      md5Hash: md5Of(bytes).toString('base64'),
+      md5Hash: md5.toString('base64'),
       crc32c: checksum,
     })
-    const boundary = `kafka-backup-${md5Of(bytes).toString('hex')}`
+    const boundary = `kafka-backup-${md5.toString('hex')}`
     const body = Buffer.concat([
       Buffer.from(`--${boundary}\r\ncontent-type: application/json; charset=UTF-8\r\n\r\n${description}\r\n`),
       Buffer.from(`--${boundary}\r\ncontent-type: application/octet-stream\r\n\r\n`),
