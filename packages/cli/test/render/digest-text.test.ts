@@ -184,7 +184,6 @@ function preparedRestore(): PreparedRestore {
     isExact: false,
     rawBytes: 1,
     storedBytes: 1,
-    bytesToRead: 1,
     gaps: [],
   }
   const target: TargetPlan = {

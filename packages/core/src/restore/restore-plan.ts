@@ -109,8 +109,6 @@ export interface RestorePlan {
   readonly isExact: boolean
   readonly rawBytes: number
   readonly storedBytes: number
-  /** Frames and indexes of every part that is looked at; frames that a window leaves out are read over. */
-  readonly bytesToRead: number
   /** Declared gaps of the chosen partitions and offsets: the restored copy has them too. */
   readonly gaps: readonly GapRecord[]
 }
@@ -148,9 +146,6 @@ export function planRestore(state: BackupState, selection: RestoreSelection): Re
     isExact: targets.partitions.every((entry) => entry.isExact),
     rawBytes: sum((entry) => entry.rawBytes),
     storedBytes,
-    bytesToRead:
-      storedBytes +
-      sum((entry) => entry.parts.reduce((total, { segment }) => total + segment.index.bytes, 0)),
     gaps,
   }
 }

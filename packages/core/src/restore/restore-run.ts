@@ -302,8 +302,9 @@ function withResumeHint({ plan, ledger }: RestoreRunOptions, failure: unknown): 
   if (isFinal) return error
   const known = [...ledger.state.progress.values()].reduce((sum, { position }) => sum + position, 0n)
   const isQuiet = code === 'KB_INTERRUPTED' || error.retryable
-  const goOn = 'o on with the same command and --resume.'
-  const hint = isQuiet ? `G${goOn}` : `${error.hint} Then g${goOn}`
+  const hint = isQuiet
+    ? 'Go on with the same command and --resume.'
+    : `${error.hint} Then go on with the same command and --resume.`
   const planned = plan.isExact ? `${plan.records}` : `at most ${plan.records}`
   const message = `${error.message}. The target is incomplete: ${known} of ${planned} records are there for good`
   return new KafkaBackupError(code, message, { context, cause: error.cause ?? error, hint })
