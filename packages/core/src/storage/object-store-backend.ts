@@ -8,6 +8,7 @@ import { objectNotFound } from './object-errors.ts'
 import { checkFolderPrefix, checkObjectKey, checkPrefix } from './object-key.ts'
 import type { PartStore } from './parts/part-upload.ts'
 import { PartWriter } from './parts/part-writer.ts'
+import { createSettled, type ExclusiveCreate } from './settled-create.ts'
 import type {
   ByteRange,
   CallOptions,
@@ -37,8 +38,8 @@ export interface ObjectAnswer {
  */
 export interface ObjectRequests {
   readonly parts: PartStore
-  /** Exclusively; a lost answer is settled. @throws KB_OBJECT_EXISTS */
-  create(key: ObjectKey, bytes: Uint8Array, signal?: AbortSignal): Promise<void>
+  /** The requests of an exclusive creation, for `settled-create.ts`. */
+  exclusive(key: ObjectKey, bytes: Uint8Array, signal?: AbortSignal): ExclusiveCreate
   replace(key: ObjectKey, bytes: Uint8Array, signal?: AbortSignal): Promise<void>
   /** @throws KB_OBJECT_NOT_FOUND, KB_LIMIT_EXCEEDED */
   read(key: ObjectKey, maxBytes: number, signal?: AbortSignal): Promise<Buffer>
@@ -98,7 +99,7 @@ export class ObjectStoreBackend implements StorageBackend {
   async put(key: ObjectKey, bytes: Uint8Array, options?: CallOptions): Promise<void> {
     this.#begin(options)
     checkObjectKey(key)
-    await this.#requests.create(key, bytes, options?.signal)
+    await createSettled(this.#requests.exclusive(key, bytes, options?.signal))
   }
 
   async replace(key: ObjectKey, bytes: Uint8Array, options?: CallOptions): Promise<void> {

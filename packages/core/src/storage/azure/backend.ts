@@ -20,7 +20,7 @@ export function azureBackend(
     isSingleWriter: place.isSingleWriter,
     requests: {
       parts: blockStoreOf(objects),
-      create: (key, bytes, signal) => objects.create(key, bytes, signal),
+      exclusive: (key, bytes, signal) => objects.exclusive(key, bytes, signal),
       replace: (key, bytes, signal) => objects.replace(key, bytes, signal),
       read: (key, maxBytes, signal) => objects.read(key, maxBytes, signal),
       readRange: (key, { begin, end }, signal, take) =>

@@ -2,7 +2,7 @@ import { isKafkaBackupError } from '../../errors/kafka-backup-error.ts'
 import type { Random } from '../../runtime/random.ts'
 import { objectExists } from '../object-errors.ts'
 import type { PartStore, PartUpload, UploadPart } from '../parts/part-upload.ts'
-import { isAmbiguous } from '../settled-create.ts'
+import { createSettledAgain, isAmbiguous } from '../settled-create.ts'
 import type { ObjectKey } from '../storage-backend.ts'
 import { BLOCKS_MAX, blockBytesOf } from './block-size.ts'
 import type { AzureObjects } from './object-requests.ts'
@@ -19,7 +19,7 @@ export function blockStoreOf(objects: AzureObjects): PartStore {
     partsUnderWayMax: 2,
     partBytesOf: blockBytesOf,
     beginUpload: async (key, random) => new BlockUpload(objects, key, random),
-    create: (key, bytes, signal) => objects.createAgain(key, bytes, signal),
+    create: (key, bytes, signal) => createSettledAgain(objects.exclusive(key, bytes, signal)),
   }
 }
 

@@ -2,12 +2,7 @@ import type { BlobDownloadResponseParsed, BlobGetPropertiesResponse } from '@azu
 import { isKafkaBackupError } from '../../errors/kafka-backup-error.ts'
 import { readBody } from '../answer-body.ts'
 import { objectExists, objectTooLarge } from '../object-errors.ts'
-import {
-  type Comparison,
-  createSettled,
-  createSettledAgain,
-  type ExclusiveCreate,
-} from '../settled-create.ts'
+import type { Comparison, ExclusiveCreate } from '../settled-create.ts'
 import type { ObjectEntry, ObjectKey } from '../storage-backend.ts'
 import type { AzureConnection } from './connection.ts'
 import { type AzureAttempt, brokenBody, foreignAnswer } from './errors.ts'
@@ -122,17 +117,8 @@ export class AzureObjects {
     await this.#upload('write', key, bytes, signal)
   }
 
-  /** Creates an object exclusively and settles a lost answer. @throws KB_OBJECT_EXISTS */
-  create(key: ObjectKey, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
-    return createSettled(this.#creation(key, bytes, signal))
-  }
-
-  /** The same after a failed attempt. @throws KB_OBJECT_EXISTS */
-  createAgain(key: ObjectKey, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
-    return createSettledAgain(this.#creation(key, bytes, signal))
-  }
-
-  #creation(key: ObjectKey, bytes: Uint8Array, signal: AbortSignal | undefined): ExclusiveCreate {
+  /** The requests that create an object exclusively, and what tells whose it is when an answer was lost. */
+  exclusive(key: ObjectKey, bytes: Uint8Array, signal?: AbortSignal): ExclusiveCreate {
     return {
       key,
       put: async () => {

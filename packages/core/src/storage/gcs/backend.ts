@@ -19,7 +19,7 @@ export function gcsBackend(place: GcsPlace, location: string, connection: GcsCon
     isSingleWriter: place.isSingleWriter,
     requests: {
       parts: chunkStoreOf(objects),
-      create: (key, bytes, signal) => objects.create(key, bytes, signal),
+      exclusive: (key, bytes, signal) => objects.exclusive(key, bytes, signal),
       replace: (key, bytes, signal) => objects.replace(key, bytes, signal),
       read: (key, maxBytes, signal) => objects.read(key, maxBytes, signal),
       readRange: (key, { begin, end }, signal, take) =>

@@ -4,7 +4,7 @@ import type { Random } from '../../runtime/random.ts'
 import { passing } from '../error-meaning.ts'
 import { objectExists } from '../object-errors.ts'
 import type { PartStore, PartUpload, UploadPart } from '../parts/part-upload.ts'
-import { isAmbiguous } from '../settled-create.ts'
+import { createSettledAgain, isAmbiguous } from '../settled-create.ts'
 import type { ObjectKey } from '../storage-backend.ts'
 import { CHUNK_BYTES, CHUNKS_MAX } from './chunk-size.ts'
 import type { GcsCall } from './connection.ts'
@@ -25,7 +25,7 @@ export function chunkStoreOf(objects: GcsObjects): PartStore {
     partsUnderWayMax: 1,
     partBytesOf: () => CHUNK_BYTES,
     beginUpload: (key, random, signal) => ResumableUpload.begin(objects, key, random, signal),
-    create: (key, bytes, signal) => objects.createAgain(key, bytes, signal),
+    create: (key, bytes, signal) => createSettledAgain(objects.exclusive(key, bytes, signal)),
   }
 }
 

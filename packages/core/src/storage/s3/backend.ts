@@ -22,7 +22,7 @@ export function s3Backend(place: S3Place, location: string, connection: S3Connec
     isSingleWriter: place.isSingleWriter,
     requests: {
       parts: partStoreOf(objects),
-      create: (key, bytes, signal) => objects.create(key, bytes, signal),
+      exclusive: (key, bytes, signal) => objects.exclusive(key, bytes, signal),
       replace: (key, bytes, signal) => objects.put({ key, bytes, isExclusive: false }, signal),
       read: (key, maxBytes, signal) => objects.getWhole(key, maxBytes, signal),
       readRange: (key, { begin, end }, signal, take) =>

@@ -1,4 +1,5 @@
 import type { PartStore } from '../parts/part-upload.ts'
+import { createSettledAgain } from '../settled-create.ts'
 import { MultipartUpload } from './multipart-upload.ts'
 import type { S3Objects } from './object-requests.ts'
 import { PARTS_MAX, partBytesOf } from './part-size.ts'
@@ -10,6 +11,6 @@ export function partStoreOf(objects: S3Objects): PartStore {
     partsUnderWayMax: 2,
     partBytesOf,
     beginUpload: (key, random, signal) => MultipartUpload.begin(objects, key, random, signal),
-    create: (key, bytes, signal) => objects.createAgain(key, bytes, signal),
+    create: (key, bytes, signal) => createSettledAgain(objects.exclusive(key, bytes, signal)),
   }
 }
