@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { openCluster } from '@kafka-backup/core'
 import {
   fillTopics,
   type KafkaCluster,
@@ -16,6 +15,7 @@ import { type Archive, backupArgs, expectExit, renamed } from '../harness/archiv
 import { createTopics } from '../harness/new-topics.ts'
 import type { RunningProgram } from '../harness/run-program.ts'
 import { deleteBelow, endsOf, expectSameOffsets } from '../harness/same-offsets.ts'
+import { appendStrayMarkers } from '../harness/stray-markers.ts'
 import { killAt, REQUEST, type RoundBench, roundArgs, type Shot, shoot } from './restore-rounds.ts'
 
 const START = 3_200_003n
@@ -69,7 +69,7 @@ export function defineOffsetKills(version: KafkaVersion): void {
       const shot: Shot = { apiKey: REQUEST.produce, number: 9, fate: 'hold' }
       const hit = async ({ child }: RunningProgram): Promise<void> => {
         child.kill('SIGSTOP')
-        await appendForeignMarkers(bench.cluster, target)
+        await appendStrayMarkers(bench.cluster, target, [0, 1])
       }
       const { program, wasHit } = await shoot(bench, names, shot, hit, KEEP)
       assert.ok(wasHit)
@@ -111,17 +111,6 @@ export function defineOffsetKills(version: KafkaVersion): void {
       await expectSameOffsets(bench.cluster, names)
     })
   })
-}
-
-/** A marker of somebody else in every partition. */
-async function appendForeignMarkers(cluster: KafkaCluster, topic: string): Promise<void> {
-  const client = openCluster({ bootstrapServers: cluster.bootstrapServers, clientId: 'stranger' })
-  try {
-    for (const partition of [0, 1])
-      await client.appendMarkers({ topic, partition, producerId: 2n ** 61n, count: 1 })
-  } finally {
-    await client.close()
-  }
 }
 
 async function openBench(version: KafkaVersion): Promise<RoundBench> {

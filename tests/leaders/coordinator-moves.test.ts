@@ -3,15 +3,17 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Broker, fillTopics, type KafkaCluster, startKafkaCluster } from '@kafka-backup/testkit'
-import { type Archive, assertExit, backupArgs, expectExit, restoreArgs } from '../harness/archive.ts'
+import { type Archive, assertExit, backupArgs, expectExit, renamed, restoreArgs } from '../harness/archive.ts'
 import { SHORT_QUOTA_WINDOWS, throttleProgram } from '../harness/client-quota.ts'
 import { createTopics, leaderOf } from '../harness/new-topics.ts'
-import { startProgram } from '../harness/run-program.ts'
+import { type RunningProgram, startProgram } from '../harness/run-program.ts'
 import { expectCopiesEqual } from '../harness/same-content.ts'
+import { appendStrayMarkers } from '../harness/stray-markers.ts'
 
 const COORDINATORS = '__transaction_state'
 const PARTITIONS = 2
 const RECORDS = 9_000
+const FEW = 10
 const WRITE_BYTES_PER_SEC = 700_000
 const MIDDLE_MS = 1_500
 const MOVED_WITHIN_MS = 60_000
@@ -51,11 +53,16 @@ describe('a restore whose transaction coordinator moves to another broker', () =
       properties: { ...SHORT_QUOTA_WINDOWS, 'transaction.state.log.num.partitions': '1' },
     })
     archive = { folder: join(cluster.folder, 'repository'), backupId: 'daily' }
-    await createTopics(cluster, { orders: { partitions: PARTITIONS, replicationFactor: 3 } })
+    await createTopics(cluster, {
+      orders: { partitions: PARTITIONS, replicationFactor: 3 },
+      few: { partitions: 1, replicationFactor: 3 },
+    })
+    const beginTimestampMs = Date.UTC(2021, 2, 4)
     await fillTopics(cluster, [
-      { topic: 'orders', records: RECORDS, batchBytes: 16_384, beginTimestampMs: Date.UTC(2021, 2, 4) },
+      { topic: 'orders', records: RECORDS, batchBytes: 16_384, beginTimestampMs },
+      { topic: 'few', records: FEW, beginTimestampMs },
     ])
-    await expectExit(0, backupArgs(cluster, archive, ['orders']))
+    await expectExit(0, backupArgs(cluster, archive, ['orders', 'few']))
     // The brokers create their topic of transactions when somebody begins the first one.
     await expectExit(0, restoreArgs(cluster, archive, new Map([['orders', 'orders-first']])))
     await throttleProgram(cluster, { writeBytesPerSec: WRITE_BYTES_PER_SEC })
@@ -69,10 +76,7 @@ describe('a restore whose transaction coordinator moves to another broker', () =
       const coordinator = cluster.broker(await leaderOf(cluster, COORDINATORS, 0))
       await createAwayFrom(coordinator, `orders-${name}`)
       const args = [...restoreArgs(cluster, archive, names), ...SMALL_TRANSACTIONS]
-      const program = startProgram(args, { timeoutMs: PATIENCE_MS })
-      while (program.child.exitCode === null && program.output().stderr === '') await delay(10)
-      await delay(MIDDLE_MS)
-      assert.equal(program.child.exitCode, null, 'the restore is in the middle')
+      const program = await startToTheMiddle(args)
       await strike(coordinator)
       const end = await program.ended
       assertExit(end, 0)
@@ -81,7 +85,30 @@ describe('a restore whose transaction coordinator moves to another broker', () =
       await expectCopiesEqual(cluster, [names])
     })
   }
+
+  // A coordinator that takes over from one that died in the middle of writing markers writes them all again (seen on 4.2.1).
+  test('markers that come twice are no other writer, in the middle of a partition and behind its end', async () => {
+    const names = renamed(['orders', 'few'], 'marked')
+    const program = await startToTheMiddle([...restoreArgs(cluster, archive, names), ...SMALL_TRANSACTIONS])
+    await appendStrayMarkers(cluster, 'orders-marked', [0, 1])
+    await appendStrayMarkers(cluster, 'few-marked', [0])
+    const end = await program.ended
+    assertExit(end, 0)
+    assert.match(end.stderr, /^Retrying restore .*a batch was written at offset \d+, expected \d+/m)
+    const { partitions } = end.json<{ partitions: { topic: string; next_target_offset: string }[] }>()
+    const few = partitions.find(({ topic }) => topic === 'few-marked')
+    assert.equal(few?.next_target_offset, String(FEW), 'its records were there before the marker')
+    await expectCopiesEqual(cluster, [names])
+  })
 })
+
+async function startToTheMiddle(args: readonly string[]): Promise<RunningProgram> {
+  const program = startProgram(args, { timeoutMs: PATIENCE_MS })
+  while (program.child.exitCode === null && program.output().stderr === '') await delay(10)
+  await delay(MIDDLE_MS)
+  assert.equal(program.child.exitCode, null, 'the restore is in the middle')
+  return program
+}
 
 /** An empty topic with replicas on the other two brokers only. */
 async function createAwayFrom(broker: Broker, topic: string): Promise<void> {

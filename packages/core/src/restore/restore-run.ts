@@ -1,4 +1,4 @@
-import { isKafkaBackupError, KafkaBackupError, toKafkaBackupError } from '../errors/kafka-backup-error.ts'
+import { KafkaBackupError, toKafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { RestoreMode } from '../format/restore-ledger.ts'
 import { partitionName } from '../kafka/cluster.ts'
 import type { ProducerIdentity } from '../kafka/producer-id-api.ts'
@@ -12,7 +12,8 @@ import { gapWriterOf, producerIdentities } from './producer-identities.ts'
 import { type AttemptOptions, type LaneEnd, RestoreAttempt } from './restore-attempt.ts'
 import type { RestorePlan } from './restore-plan.ts'
 import type { TargetPlan } from './restore-preflight.ts'
-import type { Identities } from './take-over.ts'
+import { type Identities, isTransactional } from './take-over.ts'
+import { assertEnds } from './target-ends.ts'
 import { assertEqual, verifyRestore } from './verify-restore.ts'
 
 /** Everything a restore works with. */
@@ -77,7 +78,7 @@ export async function runRestore(options: RestoreRunOptions): Promise<RestoreRep
       filled[kind] += offsets
     }
     const { ends, recoveries } = await writeAll(options, { onWritten: progress.onWritten, onFilled })
-    await assertEnds(options, ends)
+    await assertEnds(options, ends, isTransactional(ledger.state.opened.mode))
     if (plan.isKeepingOffsets) await sealStarts(options.cluster, ends, options)
     const verified = options.isVerifying ? await verify(options) : null
     await releaseTarget(options.cluster, ledger.state.opened.heldSettings)
@@ -251,34 +252,6 @@ function trackProgress(options: RestoreRunOptions) {
       observe({ type: 'progressed', progress })
     },
   }
-}
-
-/**
- * What the target says it holds must be what we wrote: a foreign writer or a deletion is noticed here at the latest. The markers of
- * the last transaction may still be on their way.
- */
-async function assertEnds(options: RestoreRunOptions, ends: readonly LaneEnd[]): Promise<void> {
-  const { cluster, clock, signal } = options
-  const compare = async (): Promise<void> => {
-    const watermarks = await cluster.listOffsets('high_watermark', ends)
-    for (const end of ends) {
-      const watermark = watermarks.get(partitionName(end)) ?? 0n
-      if (end.expectedOffset === null || watermark === end.expectedOffset) continue
-      throw wrongEnd(end, watermark, watermark < end.expectedOffset)
-    }
-  }
-  await retry(compare, { policy: END_RETRY, clock, signal }).catch((error) => {
-    if (!isKafkaBackupError(error, 'KB_BROKER_TRANSIENT') || error.context.offset === undefined) throw error
-    throw new KafkaBackupError('KB_TARGET_CHANGED', error.message, { context: error.context })
-  })
-}
-
-function wrongEnd(end: LaneEnd, watermark: bigint, mayPass: boolean): KafkaBackupError {
-  return new KafkaBackupError(
-    mayPass ? 'KB_BROKER_TRANSIENT' : 'KB_TARGET_CHANGED',
-    `${partitionName(end)} ends at offset ${watermark}, expected ${end.expectedOffset}: something else wrote to this topic, or deleted from it`,
-    { context: { topic: end.topic, partition: end.partition, offset: watermark.toString() } },
-  )
 }
 
 function assertAsPlanned(plan: RestorePlan, records: number): void {

@@ -221,11 +221,16 @@ export class WriteLane implements GatedLane {
     )
   }
 
+  /**
+   * A coordinator that takes over from one that died writes the markers of a transaction again: offsets without a record. The next
+   * attempt sees in the log whether it was that; without transactions it cannot have been.
+   */
   #misplaced(baseOffset: bigint): KafkaBackupError {
-    return new KafkaBackupError(
-      'KB_TARGET_CHANGED',
-      `${partitionName(this.place)}: a batch was written at offset ${baseOffset}, expected ${this.#expectedOffset}: something else writes to this topic`,
-      { context: { ...this.place, offset: baseOffset.toString() } },
-    )
+    const where = `${partitionName(this.place)}: a batch was written at offset ${baseOffset}, expected ${this.#expectedOffset}`
+    const context = { ...this.place, offset: baseOffset.toString() }
+    if (this.#context.isTransactional) return new KafkaBackupError('KB_BROKER_TRANSIENT', where, { context })
+    return new KafkaBackupError('KB_TARGET_CHANGED', `${where}: something else writes to this topic`, {
+      context,
+    })
   }
 }
