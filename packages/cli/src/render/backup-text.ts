@@ -2,6 +2,7 @@ import type { BackupPlan, BackupReport } from '@kafka-backup/core'
 import {
   divergenceDocument,
   divergenceText,
+  gapReasonText,
   historyLabel,
   keptHistoriesText,
   unreadDocument,
@@ -67,11 +68,7 @@ export function backupReportText(report: BackupReport): string {
 function backupWarnings(report: BackupReport): string[] {
   const lines: string[] = []
   for (const gap of report.gaps) {
-    const why =
-      gap.reason === 'deleted_before_read'
-        ? 'deleted on the source before they could be read'
-        : 'missing in the source log'
-    lines.push(`${historyLabel(gap)} offsets ${gap.firstOffset}-${gap.endOffset - 1n}: ${why}`)
+    lines.push(`${historyLabel(gap)} offsets ${gap.firstOffset}-${gap.endOffset - 1n}: ${gapReasonText(gap)}`)
   }
   lines.push(...report.divergences.map(divergenceText))
   if (report.divergences.length > 0) lines.push(keptHistoriesText(report.divergences))
@@ -156,5 +153,6 @@ export function gapDocument(gap: BackupReport['gaps'][number]) {
     first_offset: gap.firstOffset,
     end_offset: gap.endOffset,
     reason: gap.reason,
+    ...(gap.quarantine ? { quarantine: gap.quarantine } : {}),
   }
 }

@@ -1,6 +1,6 @@
 import type { RunEvent } from '@kafka-backup/core'
 import type { Command } from '../command.ts'
-import { divergenceText, unreadText } from './history-text.ts'
+import { divergenceText, gapReasonText, unreadText } from './history-text.ts'
 import { formatDuration, formatTime, plural } from './units.ts'
 
 const STOPPING: Readonly<Record<Command['verb'], string>> = {
@@ -42,12 +42,9 @@ function availabilityText({ state, retryInMs, reason }: EventOf<'store_availabil
   return `The store does not answer; trying again in ${formatDuration(retryInMs)}: ${reason}`
 }
 
-function gapText({ topic, partition, firstOffset, endOffset, reason }: EventOf<'gap_declared'>): string {
-  const what =
-    reason === 'deleted_before_read'
-      ? 'deleted on the source before they could be read'
-      : 'missing in the log'
-  return `Gap: ${topic}/${partition} offsets ${firstOffset}-${endOffset - 1n} were ${what}`
+function gapText(gap: EventOf<'gap_declared'>): string {
+  const { topic, partition, firstOffset, endOffset } = gap
+  return `Gap: ${topic}/${partition} offsets ${firstOffset}-${endOffset - 1n} were ${gapReasonText(gap)}`
 }
 
 function deletionText(event: EventOf<'deletion_near'>): string {

@@ -20,6 +20,21 @@ export function offsetRange(firstOffset: bigint, endOffset: bigint): string {
   return firstOffset === lastOffset ? `offset ${firstOffset}` : `offsets ${firstOffset}-${lastOffset}`
 }
 
+/** Why the offsets of a gap are not in the backup, after "offsets 5-9 were". */
+export function gapReasonText(gap: {
+  readonly reason: string
+  readonly quarantine?: { readonly key: string; readonly detail: string } | undefined
+}): string {
+  switch (gap.reason) {
+    case 'deleted_before_read':
+      return 'deleted on the source before they could be read'
+    case 'missing_in_log':
+      return 'missing in the source log'
+    default:
+      return `damaged in the source log, and are kept as they came in ${gap.quarantine?.key}: ${gap.quarantine?.detail}`
+  }
+}
+
 /** What happened to a partition whose source has another history now. */
 export function divergenceText(
   entry: Omit<DivergenceRecord, 'reason' | 'topicId'> & { readonly reason: string },

@@ -237,6 +237,7 @@ class BackupRun {
     const segments = work.flatMap((entry) => entry.segments)
     const gaps = work.flatMap((entry) => entry.gaps)
     const divergences = work.flatMap((entry) => entry.divergences)
+    const artifacts = work.flatMap((entry) => entry.artifacts)
     if (outcome === 'running' && segments.length + gaps.length + divergences.length === 0) return
     const beganMs = clock.monotonicMs()
     const commit = await appendCommit(storage, state, {
@@ -258,7 +259,7 @@ class BackupRun {
       segments,
       gaps,
       divergences,
-      artifacts: [],
+      artifacts,
     })
     this.#isFirstCommit = false
     // A backup that had no commit before this one could not be asked with before the run.

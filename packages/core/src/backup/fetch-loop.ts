@@ -5,6 +5,7 @@ import { brokerError } from '../kafka/kafka-error.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { settleAll } from '../runtime/settle-all.ts'
 import type { CutFrame, MissingOffsets } from './batch-intake.ts'
+import { findDamagedBatch } from './damaged-batch.ts'
 import { FetchTurns, fetchEntries, type Positions, positionOf } from './fetch-turns.ts'
 import type { PartitionWriter } from './partition-writer.ts'
 import type { ReadingWatch } from './reading-watch.ts'
@@ -18,6 +19,8 @@ export type Symptom =
   | { readonly kind: 'diverged'; readonly error: KafkaBackupError; readonly isProven: boolean }
   /** By the metadata it is not there, or has no leader. */
   | { readonly kind: 'gone'; readonly error: KafkaBackupError }
+  /** A batch is damaged, and nothing says where it ends. */
+  | { readonly kind: 'damaged'; readonly error: KafkaBackupError }
   /** The log ends below the target. */
   | { readonly kind: 'short' }
   /** The leader names a nearer replica; -1: back to the leader. */
@@ -222,9 +225,33 @@ export class FetchLoop {
       }
       const attempts = (this.#corruptAnswers.get(writer) ?? 0) + 1
       this.#corruptAnswers.set(writer, attempts)
-      if (!isKafkaBackupError(error, 'KB_BATCH_CORRUPT') || attempts >= CORRUPT_ANSWERS_MAX) throw located
+      if (!isKafkaBackupError(error, 'KB_BATCH_CORRUPT') || !isKafkaBackupError(located)) throw located
+      if (attempts < CORRUPT_ANSWERS_MAX) return Promise.resolve()
+      this.#corruptAnswers.delete(writer)
+      return this.#passDamaged(writer, { ...fetched, buffer: around.response.buffer }, located, around.lost)
+    }
+  }
+
+  /** Damaged again and again: it is so in the log. What is behind it is still worth having. */
+  #passDamaged(
+    writer: PartitionWriter,
+    answer: { readonly buffer: Buffer; readonly begin: number; readonly end: number },
+    error: KafkaBackupError,
+    lost: LostPartition[],
+  ): Promise<void> {
+    const { intake, plan } = writer
+    if (intake.fetchOffset < intake.nextOffset) {
+      // The batch that was only to be compared; the backup has it whole.
+      intake.forgetAnchor()
       return Promise.resolve()
     }
+    const { nextOffset } = intake
+    const { message: detail } = error.cause instanceof Error ? error.cause : error
+    const at = { nextOffset, targetOffset: plan.targetOffset, detail }
+    const damaged = findDamagedBatch(answer, at)
+    if (damaged) return writer.setAside(damaged)
+    lost.push({ writer, symptom: { kind: 'damaged', error } })
+    return Promise.resolve()
   }
 
   /**

@@ -9,6 +9,10 @@ import { examineSource, type SourceChange } from './source-change.ts'
 const ABSENT_AFTER_MS = 3_000
 const REPLICA_FOR_MS = 5 * 60_000
 
+/** CORRUPT_MESSAGE: a broker that cannot find its way in its own log, because a length in it is damaged. */
+const CORRUPT_MESSAGE = 2
+const DAMAGED_AFTER_ATTEMPTS = 3
+
 /** What brokers answer when only the leader has changed: looking for it is all there is to do. */
 const LEADER_CHANGES: ReadonlySet<number> = new Set([5, 6, 7, 8, 9, 13, 56, 74, 75, 77, 78])
 
@@ -24,6 +28,10 @@ export async function goOnAfterLoss(shared: SharedReading, lost: readonly LostPa
     if (symptom.kind === 'moved') {
       noteReplica(shared, writer, symptom.replica)
       readers.push(writer)
+      continue
+    }
+    if (symptom.kind === 'damaged') {
+      giveUp(shared, writer, 'damaged_in_log', symptom.error.message)
       continue
     }
     hasTrouble = true
@@ -104,8 +112,12 @@ async function applyChange(
         ? giveUp(shared, writer, 'access_denied', 'the account may no longer read the topic')
         : giveUp(shared, writer, 'topic_deleted', 'the cluster has no such topic or partition any more')
     default: {
+      const isDamaged = symptom.kind === 'error' && symptom.kafkaCode === CORRUPT_MESSAGE
+      if (isDamaged && (shared.troubles.get(writer)?.attempts ?? 0) >= DAMAGED_AFTER_ATTEMPTS)
+        return giveUp(shared, writer, 'damaged_in_log', symptom.error.message)
       const isRetryable = symptom.kind !== 'error' || symptom.error.retryable
-      if (!isRetryable && symptom.error.code !== 'KB_OFFSET_OUT_OF_RANGE') throw symptom.error
+      const mayPass = isRetryable || isDamaged || symptom.error.code === 'KB_OFFSET_OUT_OF_RANGE'
+      if (!mayPass) throw symptom.error
       announce(shared, writer, symptom)
       return stillWaiting(shared, sinceMs) ? writer : giveUpLeaderless(shared, writer, symptom)
     }

@@ -1,8 +1,9 @@
-import type { DivergenceRecord, GapRecord, UnreadRecord } from '../format/commit.ts'
+import { sha256Hex } from '../format/canonical-json.ts'
+import type { ArtifactRecord, DivergenceRecord, GapRecord, UnreadRecord } from '../format/commit.ts'
 import type { FrameDigester } from '../format/frame-digest.ts'
 import type { FrameMode, FrameTransform } from '../format/frame-transform.ts'
 import type { LastBatch, OffsetInterval, SegmentRecord } from '../format/segment-record.ts'
-import { segmentKey } from '../repository/key-layout.ts'
+import { quarantineKey, segmentKey } from '../repository/key-layout.ts'
 import { SegmentUpload } from '../repository/segment-upload.ts'
 import type { Budget } from '../runtime/budget.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -10,6 +11,7 @@ import { settleAll } from '../runtime/settle-all.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import type { PartitionPlan } from './backup-plan.ts'
 import { BatchIntake, type CutFrame, type MissingOffsets } from './batch-intake.ts'
+import type { DamagedBatch } from './damaged-batch.ts'
 
 /** What the writers of one run share. Sizes in bytes, times in milliseconds. */
 export interface WriterContext {
@@ -33,6 +35,7 @@ export interface DurableWork {
   readonly segments: readonly SegmentRecord[]
   readonly gaps: readonly GapRecord[]
   readonly divergences: readonly DivergenceRecord[]
+  readonly artifacts: readonly ArtifactRecord[]
 }
 
 interface EncodedFrame {
@@ -62,6 +65,7 @@ export class PartitionWriter {
   #segments: SegmentRecord[] = []
   #gaps: GapRecord[] = []
   #divergences: DivergenceRecord[] = []
+  #artifacts: ArtifactRecord[] = []
   #hasGaps = false
   #isRetired = false
   #unread: UnreadRecord | null = null
@@ -135,6 +139,16 @@ export class PartitionWriter {
     await this.#enqueueGap(firstOffset, endOffset, 'deleted_before_read')
   }
 
+  /** Keeps a damaged batch as it came, declares its offsets, and goes on behind them. */
+  async setAside(damaged: DamagedBatch): Promise<void> {
+    const rest = this.intake.flush()
+    // At once: the next request is made from where the intake stands.
+    this.intake.skipTo(damaged.endOffset)
+    const steps = rest ? [this.#enqueueFrame(rest)] : []
+    steps.push(this.#chain(() => this.#quarantine(damaged)))
+    await settleAll(steps)
+  }
+
   /** Closes the open segment when it is old enough, or in any case when `isForced`. */
   async checkpoint(isForced: boolean): Promise<void> {
     const openedAtMs = this.#openedAtMs
@@ -148,10 +162,16 @@ export class PartitionWriter {
 
   /** What may be committed now; each piece is handed out once. */
   takeDurable(): DurableWork {
-    const work = { segments: this.#segments, gaps: this.#gaps, divergences: this.#divergences }
+    const work = {
+      segments: this.#segments,
+      gaps: this.#gaps,
+      divergences: this.#divergences,
+      artifacts: this.#artifacts,
+    }
     this.#segments = []
     this.#gaps = []
     this.#divergences = []
+    this.#artifacts = []
     return work
   }
 
@@ -205,6 +225,17 @@ export class PartitionWriter {
     segment.lastBatch = frame.lastBatch
     this.#context.onFrameWritten(statistics.records, rawBytes, segment.upload.bytes - before)
     if (segment.upload.bytes >= this.#context.segmentMaxBytes) await this.#closeSegment()
+  }
+
+  async #quarantine({ bytes, firstOffset, endOffset, detail }: DamagedBatch): Promise<void> {
+    await this.#closeSegment()
+    const { storage, backupId, writer } = this.#context
+    const { topic, partition } = this.plan
+    const key = quarantineKey(backupId, { topic, partition, sequence: this.#sequence++, writer })
+    await storage.put(key, bytes)
+    this.#artifacts.push({ kind: 'quarantine', key, bytes: bytes.length, sha256: sha256Hex(bytes) })
+    const gap = this.#gap(firstOffset, endOffset, 'damaged_in_log')
+    this.#gaps.push({ ...gap, quarantine: { key, detail } })
   }
 
   #enqueueGap(firstOffset: bigint, endOffset: bigint, reason: GapRecord['reason']): Promise<void> {

@@ -31,6 +31,8 @@ export type RunEvent =
       readonly firstOffset: bigint
       readonly endOffset: bigint
       readonly reason: string
+      /** The damaged batch that was kept. */
+      readonly quarantine?: { readonly key: string; readonly detail: string } | undefined
     }
   | {
       readonly type: 'divergence_declared'

@@ -4,6 +4,8 @@ import type { SegmentRecord } from './segment-record.ts'
 
 /** Partitions may have more than one history. A reader that does not know this would splice them. */
 const LINEAGES = 'lineages'
+/** Gaps may have a damaged batch beside them. A reader that does not know this would take its object for a foreign one. */
+const QUARANTINE = 'quarantine'
 
 /** What decides which features a document needs. */
 export interface FeaturedContent {
@@ -17,12 +19,13 @@ export function featuresOf(content: FeaturedContent): string[] {
   const parts = content.segments.flatMap((segment) => segment.parts)
   const isLater = ({ lineage }: { readonly lineage: number }) => lineage > 1
   const hasLineages = content.divergences.length > 0 || parts.some(isLater) || content.gaps.some(isLater)
-  return hasLineages ? [LINEAGES] : []
+  const hasQuarantine = content.gaps.some(({ quarantine }) => quarantine !== undefined)
+  return [...(hasLineages ? [LINEAGES] : []), ...(hasQuarantine ? [QUARANTINE] : [])]
 }
 
 /** An entry of `features` that this version does not know; undefined when there is none. */
 export function unknownFeature(features: readonly string[]): string | undefined {
-  return features.find((feature) => feature !== LINEAGES)
+  return features.find((feature) => feature !== LINEAGES && feature !== QUARANTINE)
 }
 
 /** @throws Error (plain) when a document declares other features than its content has */

@@ -8,7 +8,10 @@ export type RunOutcome = 'running' | 'complete' | 'incomplete' | 'interrupted' |
 /** Up to where a run reads, and what it leaves out: see docs/format/commit.md. */
 export type IsolationLevel = 'read_committed' | 'read_uncommitted'
 
-/** Why a run did not get what it wanted; `log_truncated`: the log ends below its target now. */
+/**
+ * Why a run did not get what it wanted; `log_truncated`: the log ends below its target now; `damaged_in_log`: a batch is damaged, and
+ * nothing says where it ends.
+ */
 export type UnreadReason = (typeof UNREAD_REASONS)[number]
 
 const UNREAD_REASONS = [
@@ -17,6 +20,7 @@ const UNREAD_REASONS = [
   'access_denied',
   'no_leader',
   'log_truncated',
+  'damaged_in_log',
 ] as const
 
 /** Offsets [firstOffset, endOffset) that a run wanted and did not get; a later one may. `detail` is for people. */

@@ -138,8 +138,17 @@ function assertKeys(backupId: string, commit: Commit): void {
   }
   for (const artifact of commit.artifacts) {
     const parsed = parseKey(backupId, artifact.key)
-    if (parsed?.kind !== 'artifact' || parsed.artifactKind !== artifact.kind) {
+    const kind = parsed?.kind === 'artifact' ? parsed.artifactKind : parsed?.kind
+    if (kind !== artifact.kind || (kind !== 'quarantine' && parsed?.kind !== 'artifact')) {
       throw new KafkaBackupError('KB_COMMIT_CORRUPT', `"${artifact.key}" is not the key of what it holds`)
+    }
+  }
+  for (const { topic, partition, quarantine } of commit.gaps) {
+    if (!quarantine) continue
+    const parsed = parseKey(backupId, quarantine.key)
+    const isOwn = parsed?.kind === 'quarantine' && parsed.topic === topic && parsed.partition === partition
+    if (!isOwn || !commit.artifacts.some(({ key }) => key === quarantine.key)) {
+      throw new KafkaBackupError('KB_COMMIT_CORRUPT', `"${quarantine.key}" is not the key of what it holds`)
     }
   }
 }

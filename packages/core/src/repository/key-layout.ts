@@ -15,6 +15,13 @@ export type ParsedKey =
   | { readonly kind: 'snapshot'; readonly number: bigint }
   | { readonly kind: 'artifact'; readonly artifactKind: string; readonly number: bigint }
   | { readonly kind: 'restore'; readonly restoreId: string; readonly number: bigint }
+  | {
+      readonly kind: 'quarantine'
+      readonly topic: string
+      readonly partition: number
+      readonly sequence: number
+      readonly writer: string
+    }
   | { readonly kind: 'manifest' }
 
 /** Keys of all probes begin with it. */
@@ -23,6 +30,8 @@ export const PROBE_FOLDER = 'probe=store/'
 const BACKUP_ID = /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/
 const SEGMENT =
   /^topics\/([A-Za-z0-9._-]{1,249})\/partition=(0|[1-9][0-9]{0,9})\/segment-([0-9]{10})-([0-9a-f]{8})\.(?:zst|lz4)$/
+const QUARANTINE =
+  /^quarantine\/([A-Za-z0-9._-]{1,249})\/partition=(0|[1-9][0-9]{0,9})\/batch-([0-9]{10})-([0-9a-f]{8})\.bin$/
 const BUNDLE = /^bundles\/bundle-([0-9]{10})-([0-9a-f]{8})\.(?:zst|lz4)$/
 const COMMIT = /^commits\/([0-9]{20})\.json$/
 const SNAPSHOT = /^snapshots\/([0-9]{20})\.json\.zst$/
@@ -47,6 +56,15 @@ export function segmentKey(
 ): string {
   const name = `segment-${String(place.sequence).padStart(10, '0')}-${place.writer}.${place.extension}`
   return `${backupId}/topics/${place.topic}/partition=${place.partition}/${name}`
+}
+
+/** `daily/quarantine/orders/partition=3/batch-0000000031-9f2c11ab.bin`: `sequence` counts on with the segments. */
+export function quarantineKey(
+  backupId: string,
+  place: { topic: string; partition: number; sequence: number; writer: string },
+): string {
+  const name = `batch-${String(place.sequence).padStart(10, '0')}-${place.writer}.bin`
+  return `${backupId}/quarantine/${place.topic}/partition=${place.partition}/${name}`
 }
 
 /** `daily/bundles/bundle-0000000007-9f2c11ab.zst` */
@@ -106,11 +124,10 @@ export function parseKey(backupId: string, key: string): ParsedKey | undefined {
   if (!key.startsWith(`${backupId}/`)) return undefined
   const rest = key.slice(backupId.length + 1)
   if (rest === 'manifest.json') return { kind: 'manifest' }
-  const segment = SEGMENT.exec(rest)
-  if (segment?.[1] && segment[1] !== '.' && segment[1] !== '..') {
-    const [, topic, partition, sequence, writer = ''] = segment
-    return { kind: 'segment', topic, partition: Number(partition), sequence: Number(sequence), writer }
-  }
+  const segment = parseOfPartition(SEGMENT.exec(rest))
+  if (segment) return { kind: 'segment', ...segment }
+  const quarantine = parseOfPartition(QUARANTINE.exec(rest))
+  if (quarantine) return { kind: 'quarantine', ...quarantine }
   const bundle = BUNDLE.exec(rest)
   if (bundle) return { kind: 'bundle', sequence: Number(bundle[1]), writer: bundle[2] ?? '' }
   const commit = COMMIT.exec(rest)
@@ -125,4 +142,10 @@ export function parseKey(backupId: string, key: string): ParsedKey | undefined {
     return { kind: 'restore', restoreId: restore[1], number: BigInt(restore[2]) }
   }
   return undefined
+}
+
+function parseOfPartition(match: RegExpExecArray | null) {
+  if (!match?.[1] || match[1] === '.' || match[1] === '..') return undefined
+  const [, topic, partition, sequence, writer = ''] = match
+  return { topic, partition: Number(partition), sequence: Number(sequence), writer }
 }

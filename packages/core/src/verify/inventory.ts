@@ -35,7 +35,7 @@ export async function takeInventory(
     const parsed = parseKey(backupId, entry.key)
     if (!parsed) unknown.push(entry)
     else if (parsed.kind === 'segment' || parsed.kind === 'bundle') segments.set(entry.key, entry)
-    else if (parsed.kind === 'artifact') artifacts.set(entry.key, entry)
+    else if (parsed.kind === 'artifact' || parsed.kind === 'quarantine') artifacts.set(entry.key, entry)
     else if (parsed.kind === 'restore') restores.add(parsed.restoreId)
     else if (parsed.kind === 'commit') commits.push(parsed.number)
     else if (parsed.kind === 'snapshot') snapshots.push(parsed.number)

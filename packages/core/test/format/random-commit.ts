@@ -88,7 +88,14 @@ function randomUnread(random: Prng): UnreadRecord {
     partition: random.below(9),
     firstOffset,
     endOffset: firstOffset + BigInt(random.below(99)),
-    reason: random.pick(['open_transaction', 'topic_deleted', 'access_denied', 'no_leader', 'log_truncated']),
+    reason: random.pick([
+      'open_transaction',
+      'topic_deleted',
+      'access_denied',
+      'no_leader',
+      'log_truncated',
+      'damaged_in_log',
+    ]),
     detail: random.pick(['', 'ü "quoted"', 'producer 7']),
   }
 }
@@ -96,9 +103,11 @@ function randomUnread(random: Prng): UnreadRecord {
 function randomGaps(random: Prng, lineage: number): GapRecord[] {
   return Array.from({ length: random.below(3) }, (): GapRecord => {
     const firstOffset = random.pick(OFFSETS)
-    const reason = random.pick(['deleted_before_read', 'missing_in_log'] as const)
+    const reason = random.pick(['deleted_before_read', 'missing_in_log', 'damaged_in_log'] as const)
+    const quarantine = { key: `b/${random.below(9)}`, detail: random.pick(['', 'ü "quoted"']) }
     const endOffset = firstOffset + BigInt(1 + random.below(99))
-    return { topic: 'g', partition: random.below(9), lineage, firstOffset, endOffset, reason }
+    const gap = { topic: 'g', partition: random.below(9), lineage, firstOffset, endOffset, reason }
+    return reason === 'damaged_in_log' ? { ...gap, quarantine } : gap
   })
 }
 
