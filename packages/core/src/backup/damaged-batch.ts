@@ -1,6 +1,6 @@
 import { assertBatch, BatchCursor, hasValidCrc } from '../protocol/record-batch.ts'
 
-/** A batch that the source's log holds damaged, and the offsets [firstOffset, endOffset) that are lost with it. */
+/** A batch that the source's log holds damaged, or several in a row, and the offsets [firstOffset, endOffset) that are lost. */
 export interface DamagedBatch {
   readonly kind: 'damaged'
   /** As the broker sent it: a copy. */
@@ -29,7 +29,7 @@ export function findDamagedBatch(
 ): DamagedBatch | null {
   const cursor = new BatchCursor(answer.buffer, answer.begin, answer.end)
   if (!stepTo(cursor, (own) => !isSound(own) || own.lastOffset >= nextOffset)) return null
-  const bytes = Buffer.from(cursor.bytes)
+  const { position, endPosition } = cursor
   const claimedEnd = hasValidCrc(cursor) || isConsistent(cursor) ? cursor.lastOffset + 1n : null
   const isProven = claimedEnd !== null && hasValidCrc(cursor)
   const followingOffset = isProven ? null : soundOffsetBehind(cursor)
@@ -38,6 +38,9 @@ export function findDamagedBatch(
   // What nobody confirms must not reach beyond what the run knows to be there.
   if (end > targetOffset && followingOffset === null) return null
   const endOffset = end < targetOffset ? end : targetOffset
+  const bytes = Buffer.from(
+    answer.buffer.subarray(position, followingOffset === null ? endPosition : cursor.position),
+  )
   return { kind: 'damaged', bytes, firstOffset: nextOffset, endOffset, detail }
 }
 
