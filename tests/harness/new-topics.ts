@@ -27,19 +27,26 @@ export async function createTopics(
   }
 }
 
+/** What the brokers say of a topic now. */
+export async function describeTopic(cluster: Pick<KafkaCluster, 'bootstrapServers'>, topic: string) {
+  const client = openCluster({ bootstrapServers: cluster.bootstrapServers, clientId: 'test-setup' })
+  try {
+    const [description] = (await client.describe([topic])).topics
+    if (!description) throw new Error(`there is no topic ${topic}`)
+    return description
+  } finally {
+    await client.close()
+  }
+}
+
 /** Id of the broker that leads a partition. */
 export async function leaderOf(
   cluster: Pick<KafkaCluster, 'bootstrapServers'>,
   topic: string,
   partition: number,
 ): Promise<number> {
-  const client = openCluster({ bootstrapServers: cluster.bootstrapServers, clientId: 'test-setup' })
-  try {
-    const [description] = (await client.describe([topic])).topics
-    const leader = description?.partitions.find((entry) => entry.partition === partition)?.leader ?? -1
-    if (leader < 0) throw new Error(`${topic}/${partition} has no leader`)
-    return leader
-  } finally {
-    await client.close()
-  }
+  const { partitions } = await describeTopic(cluster, topic)
+  const leader = partitions.find((entry) => entry.partition === partition)?.leader ?? -1
+  if (leader < 0) throw new Error(`${topic}/${partition} has no leader`)
+  return leader
 }

@@ -1,4 +1,5 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import { cappingBrokers } from './capped-in-sync.ts'
 import type { Cluster, ClusterAddress, ClusterDescription, ClusterSurvey } from './cluster.ts'
 import { changeTopicSettings, deleteRecords, topicOperations } from './cluster-changes.ts'
 import { ClusterConnections } from './cluster-connections.ts'
@@ -23,6 +24,7 @@ export function openCluster(address: ClusterAddress): Cluster {
     openTransactions: (partitions) => openTransactions(connections, partitions),
     topicConfigs: (topics, names) => topicConfigs(connections, topics, names),
     topicOverrides: (topics, names) => topicConfigs(connections, topics, names, true),
+    cappingBrokers: (brokers) => cappingBrokers(connections, brokers),
     topicOperations: (topics) => topicOperations(connections, topics),
     changeTopicSettings: (changes, isTrial) => changeTopicSettings(connections, changes, isTrial),
     deleteRecords: (bounds) => deleteRecords(connections, bounds),

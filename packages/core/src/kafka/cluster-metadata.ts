@@ -68,6 +68,7 @@ function toDescription(topic: MetadataTopic, name: string): TopicDescription {
       partition: entry.partitionIndex,
       leader: entry.leaderId,
       leaderEpoch: entry.leaderEpoch,
+      replicas: entry.replicaNodes.length,
       inSyncReplicas: entry.isrNodes.length,
     }
   })

@@ -20,7 +20,9 @@ export interface PartitionDescription {
   readonly partition: number
   readonly leader: number
   readonly leaderEpoch: number
-  /** Replicas that have everything, the leader included. */
+  /** Assigned ones, the leader included. */
+  readonly replicas: number
+  /** Those of them that have everything. */
   readonly inSyncReplicas: number
 }
 
@@ -140,6 +142,11 @@ export interface Cluster {
     topics: readonly string[],
     names: readonly string[],
   ): Promise<Map<string, ReadonlyMap<string, string>>>
+  /**
+   * Which of these brokers want no more replicas in sync than a partition has, whatever its `min.insync.replicas` says: those of
+   * Kafka 3.7 and later.
+   */
+  cappingBrokers(brokers: readonly number[]): Promise<ReadonlySet<number>>
   /** What the account may do with each topic (KIP-430); a topic is left out where the brokers do not tell. */
   topicOperations(topics: readonly string[]): Promise<Map<string, ReadonlySet<TopicOperation>>>
   /** Sets or removes settings; with `isTrial` it is only checked. @throws KB_CLUSTER_PERMISSION, KB_TARGET_UNSUITABLE */

@@ -104,13 +104,8 @@ async function preflightOnce(
 ): Promise<Findings> {
   const present = plan.topics.filter((topic) => existing.has(topic.targetTopic))
   const absent = plan.topics.filter((topic) => !existing.has(topic.targetTopic))
-  const names = present.map((topic) => topic.targetTopic)
-  const description = await cluster.describe(names)
-  const [values, overrides, operations] = await Promise.all([
-    cluster.topicConfigs(names, TARGET_SETTINGS),
-    cluster.topicOverrides(names, TARGET_SETTINGS),
-    cluster.topicOperations(names),
-  ])
+  const description = await cluster.describe(present.map((topic) => topic.targetTopic))
+  const facts = await factsOf(cluster, description)
   const offsets = await targetOffsets(cluster, description)
   const newTopics = absent.map((topic) => newTopic(topic, options))
   const refusals: Refusal[] = plan.topics
@@ -118,14 +113,17 @@ async function preflightOnce(
     .map(refuseOwn)
   const held: HeldSetting[] = []
   for (const topic of present) {
-    const judged = judgeTopic(plan, topic, options, { description, values, overrides, operations })
+    const judged = judgeTopic(plan, topic, options, facts)
     refusals.push(...judged.refusals)
     held.push(...judged.held)
   }
   refusals.push(...(await refuseAbsent(cluster, absent, newTopics, options)))
   for (const [at, topic] of absent.entries())
     refusals.push(...refuseCreated(plan, topic, newTopics[at]?.configs ?? new Map(), options.nowMs))
-  const settings = new Map([...values, ...newTopics.map(({ name, configs }) => [name, configs] as const)])
+  const settings = new Map([
+    ...facts.values,
+    ...newTopics.map(({ name, configs }) => [name, configs] as const),
+  ])
   const partitions = partitionsOf(description)
   const isOwn = options.isResuming && options.unfinished?.begun != null
   if (options.existingTopics === 'fail' && !isOwn)
@@ -160,6 +158,19 @@ interface TargetFacts {
   readonly values: ReadonlyMap<string, ReadonlyMap<string, string>>
   readonly overrides: ReadonlyMap<string, ReadonlyMap<string, string>>
   readonly operations: ReadonlyMap<string, ReadonlySet<TopicOperation>>
+  readonly cappingBrokers: ReadonlySet<number>
+}
+
+async function factsOf(cluster: Cluster, description: ClusterDescription): Promise<TargetFacts> {
+  const names = description.topics.map(({ name }) => name)
+  const leaders = description.topics.flatMap(({ partitions }) => partitions.map(({ leader }) => leader))
+  const [values, overrides, operations, cappingBrokers] = await Promise.all([
+    cluster.topicConfigs(names, TARGET_SETTINGS),
+    cluster.topicOverrides(names, TARGET_SETTINGS),
+    cluster.topicOperations(names),
+    cluster.cappingBrokers(leaders),
+  ])
+  return { description, values, overrides, operations, cappingBrokers }
 }
 
 /** One topic that exists, but for what it holds. */
@@ -182,7 +193,10 @@ function judgeTopic(
   const found = facts.description.topics.find((entry) => entry.name === targetTopic)
   return {
     refusals: [
-      ...refuseShape(topic, found, Number(own.get('min.insync.replicas') ?? 1)),
+      ...refuseShape(topic, found, {
+        minInSync: Number(own.get('min.insync.replicas') ?? 1),
+        cappingBrokers: facts.cappingBrokers,
+      }),
       ...refuseTimes(topic, own, options.nowMs),
       // What an unfinished restore began is held already.
       ...(options.isResuming ? [] : retention.refusals),

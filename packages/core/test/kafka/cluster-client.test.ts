@@ -90,7 +90,13 @@ for (const version of KAFKA_VERSIONS) {
       assert.equal(orders.replicationFactor, 1)
       assert.deepEqual(
         orders.partitions,
-        [0, 1, 2].map((partition) => ({ partition, leader: 1, leaderEpoch: 0, inSyncReplicas: 1 })),
+        [0, 1, 2].map((partition) => ({
+          partition,
+          leader: 1,
+          leaderEpoch: 0,
+          replicas: 1,
+          inSyncReplicas: 1,
+        })),
       )
     })
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { fillTopics, KAFKA_VERSIONS, type KafkaCluster, startKafkaCluster } from '@kafka-backup/testkit'
-import type { VersionRange } from '../../src/kafka/api-versions.ts'
+import { API_KEY, type VersionRange } from '../../src/kafka/api-versions.ts'
 import { openCluster } from '../../src/kafka/client-cluster.ts'
 import type { Cluster } from '../../src/kafka/cluster.ts'
 import {
@@ -101,9 +101,20 @@ for (const kafkaVersion of KAFKA_VERSIONS) {
       assert.equal(answers.length, 6)
       for (const answer of answers) assert.deepEqual(answer, answers[0])
       assert.deepEqual(answers[0]?.topics[1]?.partitions, [
-        { partition: 0, leader: 1, leaderEpoch: 0, inSyncReplicas: 1 },
-        { partition: 1, leader: 1, leaderEpoch: 0, inSyncReplicas: 1 },
+        { partition: 0, leader: 1, leaderEpoch: 0, replicas: 1, inSyncReplicas: 1 },
+        { partition: 1, leader: 1, leaderEpoch: 0, replicas: 1, inSyncReplicas: 1 },
       ])
+    })
+
+    test('brokers of 3.7 and later are told from earlier ones by their Produce', async () => {
+      for (const [max, capping] of [
+        [9, []],
+        [10, [1]],
+      ] as const) {
+        await visit([[API_KEY.produce, { min: 0, max }]], async ({ cluster }) => {
+          assert.deepEqual([...(await cluster.cappingBrokers([1, 1, 7, -1]))], capping)
+        })
+      }
     })
 
     test('offsets are the same in every version', async () => {
