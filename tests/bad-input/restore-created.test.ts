@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
+import { openCluster } from '@kafka-backup/core'
 import { fillTopics, type KafkaCluster, startKafkaCluster } from '@kafka-backup/testkit'
 import { type Archive, backupArgs, expectExit, restoreArgs } from '../harness/archive.ts'
 import { createTopics } from '../harness/new-topics.ts'
@@ -79,6 +80,52 @@ test('compares a restore as a whole, and refuses to be told of other topics', as
   const end = await expectExit(2, [...verify, '--topics', 'orders'])
   assert.match(end.stderr, /had another choice, and is compared as a whole/)
 })
+
+// The last ones: from here on the cluster has other defaults.
+test('judges a topic that it creates by the defaults of the cluster', async () => {
+  await setDefaults({ 'log.message.timestamp.before.max.ms': '3600000', 'log.cleanup.policy': 'compact' })
+  const young = await restoreWith('orders', 'orders-young', {})
+  const refusal = {
+    exitCode: 5,
+    code: 'KB_TARGET_UNSUITABLE',
+    says: ['would be created so that it has message.timestamp.before.max.ms=3600000', 'beats the defaults'],
+  }
+  await refused(young, refusal)
+  await refused([...young, '--dry-run'], refusal)
+  await refused(await restoreWith('keyless', 'keyless-compact', {}), {
+    exitCode: 5,
+    code: 'KB_TARGET_UNSUITABLE',
+    says: ['topic keyless-compact is compacted and takes no record without a key'],
+  })
+})
+
+test('gives a topic that it creates room for what the defaults of the cluster would refuse', async () => {
+  await setDefaults({ 'message.max.bytes': '2000' })
+  const settings = { 'message.timestamp.before.max.ms': '9223372036854775807', 'cleanup.policy': 'delete' }
+  await expectExit(0, [...(await restoreWith('orders', 'orders-room', settings)), '--verify'])
+  await expectExit(0, [
+    ...(await restoreWith('orders', 'orders-tight', { ...settings, 'max.message.bytes': '1900' })),
+    '--verify',
+  ])
+  const client = openCluster({ bootstrapServers: cluster.bootstrapServers, clientId: 'test-evidence' })
+  try {
+    const names = ['orders-room', 'orders-tight']
+    const limits = await client.topicConfigs(names, ['max.message.bytes'])
+    const [room, tight] = names.map((name) => Number(limits.get(name)?.get('max.message.bytes')))
+    assert.ok(room! > 2000, `${room}`)
+    assert.equal(tight, 1900)
+  } finally {
+    await client.close()
+  }
+})
+
+async function setDefaults(properties: Readonly<Record<string, string>>): Promise<void> {
+  const added = Object.entries(properties).map((pair) => pair.join('='))
+  const entity = ['--entity-type', 'brokers', '--entity-default', '--alter', '--add-config', added.join(',')]
+  const args = ['--bootstrap-server', cluster.bootstrap, ...entity]
+  const run = await cluster.tools.run('kafka.admin.ConfigCommand', args)
+  if (run.exitCode !== 0) throw new Error(`the defaults were not changed:\n${run.stdout}${run.stderr}`)
+}
 
 async function restoreWith(
   source: string,

@@ -167,11 +167,14 @@ interface CreateQuestion {
   readonly configs: { name: string; value: string }[]
 }
 
-interface CreateAnswer {
+/** An answer to CreateTopics. */
+export interface CreateAnswer {
   readonly topics: readonly {
     readonly name: string
     readonly errorCode: number
     readonly errorMessage?: string | null | undefined
+    /** From version 5 on; empty where the account may not see them. */
+    readonly configs?: readonly { readonly name: string; readonly value: string | null | undefined }[] | null
   }[]
 }
 

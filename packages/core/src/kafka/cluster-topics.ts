@@ -1,10 +1,10 @@
 import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { type RetryPolicy, retry } from '../runtime/retry.ts'
 import type { BrokerLink } from './broker-connections.ts'
-import { type BrokerAddress, type NewTopic, partitionName } from './cluster.ts'
+import { type BrokerAddress, type NewTopic, partitionName, type TopicTrial } from './cluster.ts'
 import type { ClusterConnections } from './cluster-connections.ts'
 import { readMetadata } from './cluster-metadata.ts'
-import { CREATE_TOPICS, DESCRIBE_CONFIGS } from './cluster-requests.ts'
+import { CREATE_TOPICS, type CreateAnswer, DESCRIBE_CONFIGS } from './cluster-requests.ts'
 import { brokerError } from './kafka-error.ts'
 import { askBroker } from './library-request.ts'
 
@@ -71,7 +71,7 @@ async function createTopic(
 ): Promise<void> {
   const attempt = async (): Promise<KafkaBackupError | null> => {
     const link = await connections.link(await controllerOf(connections))
-    const refusal = await requestTopic(link, topic, false)
+    const { failure: refusal } = await requestTopic(link, topic, false)
     if (refusal && UNTOUCHED.has(refusal.context.kafkaError ?? '')) throw refusal
     return refusal
   }
@@ -79,45 +79,49 @@ async function createTopic(
   if (refusal) throw refusal
 }
 
-/** What would keep these topics from being created. */
+/** Whether these topics could be created, and what settings they would have. */
 export async function tryTopics(
   connections: ClusterConnections,
   topics: readonly NewTopic[],
-): Promise<KafkaBackupError[]> {
-  const refusals: KafkaBackupError[] = []
+): Promise<TopicTrial[]> {
+  const trials: TopicTrial[] = []
   for (const topic of topics) {
     const link = await connections.link(await controllerOf(connections))
-    const refusal = await requestTopic(link, topic, true)
-    if (refusal) refusals.push(refusal)
+    trials.push(await requestTopic(link, topic, true))
   }
-  return refusals
+  return trials
 }
 
 /**
- * null: it is created. Failures are values, because a request whose answer was lost must not be repeated: the topic may exist by
+ * Failures are values, because a request whose answer was lost must not be repeated: the topic may exist by
  * now, and would be taken for somebody else's.
  */
-async function requestTopic(
-  link: BrokerLink,
-  topic: NewTopic,
-  isTrial: boolean,
-): Promise<KafkaBackupError | null> {
+async function requestTopic(link: BrokerLink, topic: NewTopic, isTrial: boolean): Promise<TopicTrial> {
   const { name, partitions: numPartitions, replicationFactor } = topic
   const configs = [...topic.configs].map(([key, value]) => ({ name: key, value }))
   const doing = `creating topic ${name}`
   try {
     const question = { name, numPartitions, replicationFactor, assignments: [] as [], configs }
     const { topics } = await askBroker(link, CREATE_TOPICS, [[question], CREATE_TIMEOUT_MS, isTrial])
-    const { errorCode, errorMessage } = topics[0] ?? { errorCode: UNKNOWN_SERVER_ERROR }
-    return errorCode === 0 ? null : brokerError(errorCode, doing, { topic: name, says: errorMessage ?? null })
+    const [answer = { name, errorCode: UNKNOWN_SERVER_ERROR }] = topics
+    const { errorCode, errorMessage } = answer
+    const says = errorMessage ?? null
+    const failure = errorCode === 0 ? null : brokerError(errorCode, doing, { topic: name, says })
+    return { topic: name, failure, settings: failure ? null : settingsOf(answer) }
   } catch (error) {
     if (!isKafkaBackupError(error)) throw error
-    return new KafkaBackupError(error.code, `${doing}: ${error.message}`, {
+    const failure = new KafkaBackupError(error.code, `${doing}: ${error.message}`, {
       cause: error,
       context: { ...error.context, topic: name },
       hint: error.hint,
     })
+    return { topic: name, failure, settings: null }
   }
+}
+
+function settingsOf({ configs }: CreateAnswer['topics'][number]): ReadonlyMap<string, string> | null {
+  if (!configs || configs.length === 0) return null
+  return new Map(configs.flatMap(({ name, value }) => (value == null ? [] : [[name, value] as const])))
 }
 
 /** Brokers of KRaft pass the request on; with ZooKeeper only the controller takes it. */

@@ -94,6 +94,15 @@ export interface NewTopic {
   readonly configs: ReadonlyMap<string, string>
 }
 
+/** What came of trying to create a topic; it was not. */
+export interface TopicTrial {
+  readonly topic: string
+  /** Why it could not be; null: it could. */
+  readonly failure: KafkaBackupError | null
+  /** All settings that it would have, the cluster's defaults included (KIP-525); null: not told. */
+  readonly settings: ReadonlyMap<string, string> | null
+}
+
 /** What an account may do with a topic; the names are Kafka's. */
 export type TopicOperation = 'read' | 'write' | 'delete' | 'describe' | 'alter_configs'
 
@@ -162,8 +171,8 @@ export interface Cluster {
   ): Promise<void>
   /** Whether the account may append markers (ClusterAction on the cluster), and the brokers know how; writes nothing. */
   mayAppendMarkers(): Promise<boolean>
-  /** Why these topics could not be created, one error for each that could not; creates nothing. */
-  tryTopics(topics: readonly NewTopic[]): Promise<KafkaBackupError[]>
+  /** What would come of creating these topics, in their order; creates nothing. */
+  tryTopics(topics: readonly NewTopic[]): Promise<TopicTrial[]>
   /** Creates topics and waits until every partition has a leader. @throws KB_TARGET_UNSUITABLE when one exists */
   createTopics(topics: readonly NewTopic[], signal?: AbortSignal): Promise<void>
   close(): Promise<void>

@@ -5,9 +5,11 @@ import type { LedgerState } from '../repository/restore-ledger.ts'
 import type { TransformsById } from '../repository/segment-reader.ts'
 import { retry } from '../runtime/retry.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
+import { refuseCreated, refuseCreation, tryCreation } from './preflight/created-topics.ts'
 import { assertMayKeepOffsets, judgeOffsetRoom, type OffsetRoom } from './preflight/offset-room.ts'
 import { inspectRecords } from './preflight/record-inspection.ts'
 import { type Refusal, throwRefusals, unsuitable } from './preflight/refusal.ts'
+import { chooseMode } from './preflight/restore-mode.ts'
 import { refuseAccess, refuseShape } from './preflight/target-access.ts'
 import {
   type ExistingTopics,
@@ -15,7 +17,7 @@ import {
   refuseContent,
   type TargetOffsets,
 } from './preflight/target-content.ts'
-import { refuseCreated, refuseTimes, retentionTrouble, TARGET_SETTINGS } from './preflight/target-settings.ts'
+import { refuseTimes, retentionTrouble, TARGET_SETTINGS } from './preflight/target-settings.ts'
 import type { RestorePlan, TopicRestorePlan } from './restore-plan.ts'
 
 /** What is done to the target, and where each partition begins. */
@@ -63,7 +65,6 @@ export interface TargetOptions {
 // The leaders of a topic that was just created may not have heard of it yet.
 const PREFLIGHT_RETRY = { firstDelayMs: 200, maxDelayMs: 1_000, giveUpAfterMs: 10_000 }
 const BROKER_MAX_MESSAGE_BYTES = 1_048_588
-const FUTURE_MAX_MS = 3_600_000n
 const BROKERS_OWN = new Set(['__consumer_offsets', '__transaction_state', '__cluster_metadata'])
 
 /**
@@ -80,7 +81,7 @@ export async function preflightRestore(
   if (plan.isKeepingOffsets) assertMayKeepOffsets(options.existingTopics)
   // Outside of the retry: that no broker answers is said at once.
   const existing = new Set(await cluster.topicNames())
-  const { mode, modeReason } = await chooseMode(plan, options)
+  const { mode, modeReason } = await chooseMode(plan.isKeepingOffsets, options)
   const { refusals, target } = await retry(() => preflightOnce(cluster, plan, options, existing), {
     policy: PREFLIGHT_RETRY,
     signal: options.signal,
@@ -107,7 +108,6 @@ async function preflightOnce(
   const description = await cluster.describe(present.map((topic) => topic.targetTopic))
   const facts = await factsOf(cluster, description)
   const offsets = await targetOffsets(cluster, description)
-  const newTopics = absent.map((topic) => newTopic(topic, options))
   const refusals: Refusal[] = plan.topics
     .filter(({ targetTopic }) => BROKERS_OWN.has(targetTopic))
     .map(refuseOwn)
@@ -117,18 +117,17 @@ async function preflightOnce(
     refusals.push(...judged.refusals)
     held.push(...judged.held)
   }
-  refusals.push(...(await refuseAbsent(cluster, absent, newTopics, options)))
-  for (const [at, topic] of absent.entries())
-    refusals.push(...refuseCreated(plan, topic, newTopics[at]?.configs ?? new Map(), options.nowMs))
-  const settings = new Map([
-    ...facts.values,
-    ...newTopics.map(({ name, configs }) => [name, configs] as const),
-  ])
+  const created = options.isCreatingTopics ? await tryCreation(cluster, absent, options) : []
+  refusals.push(...(options.isCreatingTopics ? [] : absent.map(refuseMissing)))
+  for (const entry of created)
+    refusals.push(...refuseCreation(entry), ...refuseCreated(plan, entry, options.nowMs))
+  const newSettings = created.map(({ topic, settings: own }) => [topic.targetTopic, own] as const)
+  const settings = new Map([...facts.values, ...newSettings])
   const partitions = partitionsOf(description)
   const isOwn = options.isResuming && options.unfinished?.begun != null
   if (options.existingTopics === 'fail' && !isOwn)
     refusals.unshift(...refuseContent(present, partitions, offsets, options.unfinished))
-  const place = { topics: description.topics, newTopics, offsets }
+  const place = { topics: description.topics, newSettings: new Map(newSettings), offsets }
   const kept = plan.isKeepingOffsets
     ? await judgeOffsetRoom(cluster, plan, place, { ...options, isOwn })
     : { refusals: [], room: null }
@@ -138,7 +137,7 @@ async function preflightOnce(
     target: {
       clusterId: description.clusterId,
       brokers: description.brokers.size,
-      newTopics,
+      newTopics: created.map(({ request }) => request),
       heldSettings: held,
       purges: options.existingTopics === 'purge' && !isOwn ? purgeBounds(partitions, offsets) : new Map(),
       batchMaxBytes: batchLimits(plan.topics, settings),
@@ -206,61 +205,16 @@ function judgeTopic(
   }
 }
 
-/** What can be found out only by trying: whether topics of these names could be created. Nothing is. */
-async function refuseAbsent(
-  cluster: Cluster,
-  absent: readonly TopicRestorePlan[],
-  newTopics: readonly NewTopic[],
-  options: TargetOptions,
-): Promise<Refusal[]> {
-  if (!options.isCreatingTopics)
-    return absent.map((topic) => unsuitable(topic, 'does not exist, and restore.create_topics is false'))
-  const failures = await cluster.tryTopics(newTopics)
-  return failures.flatMap((failure) => {
-    const topic = absent.find(({ targetTopic }) => targetTopic === failure.context.topic)
-    if (!topic || failure.retryable) throw failure
-    const code = failure.code === 'KB_CLUSTER_PERMISSION' ? failure.code : 'KB_TARGET_UNSUITABLE'
-    return [unsuitable(topic, `cannot be created: ${failure.message}`, null, code)]
-  })
+function refuseMissing(topic: TopicRestorePlan): Refusal {
+  return unsuitable(
+    topic,
+    'does not exist, and restore.create_topics is false',
+    'Create the topic, or leave out --create-topics false.',
+  )
 }
 
 function refuseOwn(topic: TopicRestorePlan): Refusal {
   return unsuitable(topic, 'is kept by the brokers themselves; restore it under another name')
-}
-
-async function chooseMode(
-  plan: RestorePlan,
-  options: TargetOptions,
-): Promise<Pick<TargetPlan, 'mode' | 'modeReason'>> {
-  const before = options.isResuming ? options.unfinished?.opened.mode : undefined
-  if (before)
-    return {
-      mode: before,
-      modeReason: before === 'idempotent' ? 'the restore was begun without transactions' : null,
-    }
-  if (plan.isKeepingOffsets && options.requestedMode === 'transactions') {
-    throw new KafkaBackupError(
-      'KB_USAGE',
-      'the markers of transactions would take offsets, so that records cannot keep theirs; nothing was written',
-      { hint: 'Leave restore.mode at auto, or restore without --keep-offsets.' },
-    )
-  }
-  if (plan.isKeepingOffsets) {
-    return { mode: 'idempotent', modeReason: 'the markers of transactions would take offsets' }
-  }
-  if (options.requestedMode === 'idempotent') return { mode: 'idempotent', modeReason: 'it was asked for' }
-  if (await options.mayUseTransactions()) return { mode: 'transactions', modeReason: null }
-  if (options.requestedMode === 'transactions') {
-    throw new KafkaBackupError(
-      'KB_CLUSTER_PERMISSION',
-      'the account may not use transactional ids that begin with kafka-backup-restore-; nothing was written',
-      { hint: 'Grant Write on them, or leave restore.mode at auto.' },
-    )
-  }
-  return {
-    mode: 'idempotent',
-    modeReason: 'the account may not use transactional ids that begin with kafka-backup-restore-',
-  }
 }
 
 /** An archive that this program cannot read is said before anything is written. The ending of a name tells the transform. */
@@ -294,37 +248,6 @@ async function inspectArchive(
     refusals.push(...(await inspectRecords(source, plan, topic, { batchMaxBytes: most ?? null, needsKeys })))
   }
   return refusals
-}
-
-/**
- * Created topics keep what they are given: without `retention.ms=-1` the broker's default would delete restored records
- * that are older than a week, as it does with every old record.
- */
-function newTopic(topic: TopicRestorePlan, options: TargetOptions): NewTopic {
-  const configs = new Map([
-    ['message.timestamp.type', 'CreateTime'],
-    ['retention.ms', '-1'],
-    ['retention.bytes', '-1'],
-  ])
-  if (topic.largestBatchBytes > BROKER_MAX_MESSAGE_BYTES) {
-    configs.set('max.message.bytes', String(roomFor(topic.largestBatchBytes)))
-  }
-  // Kafka 4 refuses records from more than an hour ahead (KIP-937).
-  if (topic.maxTimestampMs > BigInt(options.nowMs) + FUTURE_MAX_MS) {
-    configs.set('message.timestamp.after.max.ms', '9223372036854775807')
-  }
-  for (const [key, value] of topic.configOverrides) configs.set(key, value)
-  return {
-    name: topic.targetTopic,
-    partitions: topic.partitionCount,
-    replicationFactor: options.replicationFactor,
-    configs,
-  }
-}
-
-/** A batch that is encoded again may come out a little larger than it was. */
-function roomFor(batchBytes: number): number {
-  return Math.min(Math.ceil(batchBytes * 1.1), 2_147_483_647)
 }
 
 /** Limits of topics that matter to some stored batch, or to one that is encoded again a little larger. */

@@ -1,5 +1,5 @@
 import { KafkaBackupError } from '../../errors/kafka-backup-error.ts'
-import { type Cluster, type NewTopic, partitionName, type TopicDescription } from '../../kafka/cluster.ts'
+import { type Cluster, partitionName, type TopicDescription } from '../../kafka/cluster.ts'
 import type { GapMethod } from '../gap-writer.ts'
 import { deletesRecords, type StartMethod, startMethods } from '../offset-start.ts'
 import type { PartitionRestorePlan, RestorePlan, TopicRestorePlan } from '../restore-plan.ts'
@@ -28,7 +28,8 @@ export interface OffsetRoomOptions {
 /** What the target is like. */
 export interface OffsetTarget {
   readonly topics: readonly TopicDescription[]
-  readonly newTopics: readonly NewTopic[]
+  /** Of topics that will be created. */
+  readonly newSettings: ReadonlyMap<string, ReadonlyMap<string, string>>
   readonly offsets: TargetOffsets
 }
 
@@ -79,7 +80,7 @@ export async function judgeOffsetRoom(
 async function startsOf(
   cluster: Cluster,
   plan: RestorePlan,
-  { topics, newTopics }: OffsetTarget,
+  { topics, newSettings }: OffsetTarget,
 ): Promise<ReadonlyMap<string, StartMethod>> {
   const present = plan.topics.filter(({ targetTopic }) => topics.some(({ name }) => name === targetTopic))
   const known =
@@ -89,8 +90,8 @@ async function startsOf(
           cluster,
           present.map(({ targetTopic }) => targetTopic),
         )
-  const created = newTopics.map(({ name, configs }): [string, StartMethod] => {
-    return [name, deletesRecords(configs.get('cleanup.policy')) ? 'filler' : 'markers']
+  const created = [...newSettings].map(([name, settings]): [string, StartMethod] => {
+    return [name, deletesRecords(settings.get('cleanup.policy')) ? 'filler' : 'markers']
   })
   return new Map([...known, ...created])
 }

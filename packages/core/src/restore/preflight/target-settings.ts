@@ -45,26 +45,6 @@ export function refuseTimes(topic: TopicRestorePlan, values: Values, nowMs: numb
   return refusals
 }
 
-/** The same for a topic that the restore would create, by the settings that it would get; what the broker adds is not known. */
-export function refuseCreated(
-  plan: RestorePlan,
-  topic: TopicRestorePlan,
-  configs: Values,
-  nowMs: number,
-): Refusal[] {
-  const options = { nowMs, isHolding: false, overrides: new Map() }
-  const refusals = [
-    ...refuseTimes(topic, configs, nowMs),
-    ...retentionTrouble(plan, topic, configs, options).refusals,
-  ]
-  return refusals.map(({ message, ...refusal }) => ({
-    ...refusal,
-    message: `would be created so that it ${message}`,
-    remedy:
-      'Set another value in restore.topic_config_overrides; retention can be set when the restore is done.',
-  }))
-}
-
 /** What the topic would delete again at once, and what to hold so that it does not. */
 export function retentionTrouble(
   plan: RestorePlan,

@@ -1,0 +1,121 @@
+import type { KafkaBackupError } from '../../errors/kafka-backup-error.ts'
+import type { Cluster, NewTopic } from '../../kafka/cluster.ts'
+import type { RestorePlan, TopicRestorePlan } from '../restore-plan.ts'
+import { type Refusal, unsuitable } from './refusal.ts'
+import { refuseTimes, retentionTrouble } from './target-settings.ts'
+
+/** A topic that the restore creates. */
+export interface CreatedTopic {
+  readonly topic: TopicRestorePlan
+  readonly request: NewTopic
+  /** What it would have; where the brokers do not tell, what it is given. */
+  readonly settings: ReadonlyMap<string, string>
+  /** Why it cannot be created. */
+  readonly failure: KafkaBackupError | null
+}
+
+/** How topics are created. */
+export interface CreationOptions {
+  /** -1: the cluster's default. */
+  readonly replicationFactor: number
+  readonly nowMs: number
+}
+
+/** Defaults of Kafka, for brokers that do not tell theirs. Kafka 4 refuses records from more than an hour ahead (KIP-937). */
+const UNTOLD: ReadonlyMap<string, string> = new Map([
+  ['max.message.bytes', '1048588'],
+  ['message.timestamp.after.max.ms', '3600000'],
+])
+const MAX_INT32 = 2_147_483_647
+const NO_LIMIT = '9223372036854775807'
+const REMEDY =
+  'Give the topic another value by restore.topic_config_overrides, which beats the defaults of the cluster. Retention can be set when the restore is done.'
+
+/** Has the brokers check each topic, without creating it, and gives it room for what would not fit by their defaults. */
+export async function tryCreation(
+  cluster: Cluster,
+  topics: readonly TopicRestorePlan[],
+  options: CreationOptions,
+): Promise<CreatedTopic[]> {
+  const created: CreatedTopic[] = []
+  for (const topic of topics) {
+    const plain = await tryRequest(cluster, topic, newTopic(topic, options, new Map()))
+    const room = plain.failure ? new Map<string, string>() : roomFor(topic, plain.settings, options.nowMs)
+    created.push(room.size === 0 ? plain : await tryRequest(cluster, topic, newTopic(topic, options, room)))
+  }
+  return created
+}
+
+async function tryRequest(
+  cluster: Cluster,
+  topic: TopicRestorePlan,
+  request: NewTopic,
+): Promise<CreatedTopic> {
+  const [trial] = await cluster.tryTopics([request])
+  const failure = trial?.failure ?? null
+  const settings = trial?.settings ?? new Map([...(failure ? [] : UNTOLD), ...request.configs])
+  return { topic, request, settings, failure }
+}
+
+/** @throws a failure that may pass */
+export function refuseCreation({ topic, failure }: CreatedTopic): Refusal[] {
+  if (failure === null) return []
+  if (failure.retryable) throw failure
+  const code = failure.code === 'KB_CLUSTER_PERMISSION' ? failure.code : 'KB_TARGET_UNSUITABLE'
+  return [unsuitable(topic, `cannot be created: ${failure.message}`, null, code)]
+}
+
+/** The rows of an existing topic, for one that would be created, by the settings that it would have. */
+export function refuseCreated(
+  plan: RestorePlan,
+  { topic, settings }: CreatedTopic,
+  nowMs: number,
+): Refusal[] {
+  const retention = retentionTrouble(plan, topic, settings, { nowMs, isHolding: false, overrides: new Map() })
+  return [...refuseTimes(topic, settings, nowMs), ...retention.refusals].map(({ message, ...refusal }) => ({
+    ...refusal,
+    message: `would be created so that it ${message}`,
+    remedy: REMEDY,
+  }))
+}
+
+/**
+ * Created topics keep what they are given: without `retention.ms=-1` the broker's default would delete restored records
+ * that are older than a week, as it does with every old record.
+ */
+function newTopic(
+  { targetTopic, partitionCount, configOverrides }: TopicRestorePlan,
+  { replicationFactor }: CreationOptions,
+  room: ReadonlyMap<string, string>,
+): NewTopic {
+  const lasting = [
+    ['message.timestamp.type', 'CreateTime'],
+    ['retention.ms', '-1'],
+    ['retention.bytes', '-1'],
+  ] as const
+  return {
+    name: targetTopic,
+    partitions: partitionCount,
+    replicationFactor,
+    configs: new Map([...lasting, ...room, ...configOverrides]),
+  }
+}
+
+/** Settings for records that are larger, or from further ahead, than the topic would take. What somebody gave stays. */
+function roomFor(
+  topic: TopicRestorePlan,
+  settings: ReadonlyMap<string, string>,
+  nowMs: number,
+): Map<string, string> {
+  const room = new Map<string, string>()
+  const { largestBatchBytes, configOverrides } = topic
+  const mostBytes = Number(settings.get('max.message.bytes') ?? MAX_INT32)
+  if (!configOverrides.has('max.message.bytes') && largestBatchBytes > mostBytes) {
+    // A batch that is encoded again may come out a little larger than it was.
+    room.set('max.message.bytes', String(Math.min(Math.ceil(largestBatchBytes * 1.1), MAX_INT32)))
+  }
+  const aheadMs = topic.maxTimestampMs - BigInt(nowMs)
+  const name = 'message.timestamp.after.max.ms'
+  if (!configOverrides.has(name) && aheadMs > BigInt(settings.get(name) ?? NO_LIMIT)) room.set(name, NO_LIMIT)
+  return room
+}
