@@ -62,15 +62,36 @@ test('knows its own unfinished restore, and goes on with it only by the same req
       '--resume',
     ],
   })
-  await refused([...args, '--resume', '--partitions', '0'], {
+  await refused([...args, '--resume', '--partitions', '0', '--from', '-7d'], {
     exitCode: 5,
     code: 'KB_TARGET_NOT_EMPTY',
-    says: ['topic orders-half is not empty'],
+    says: [
+      /topic orders-half is not empty: it holds \d[\d,]* offsets?, and restore \S+-0001, which was not finished/,
+      'another choice: --from (then: not given; now: -7d), --partitions (then: not given; now: 0)',
+      /To go on with restore \S+-0001, give the choice that it was begun with, and --resume/,
+    ],
   })
+  await expectLeftOver(args)
   const end = await expectExit(0, [...args, '--resume'])
   assert.equal(end.json<{ resumed: boolean }>().resumed, true)
   await expectCopiesEqual(cluster, [names])
 })
+
+/** The dry run of going on tells what is written, and what is left; the limit of records is what takes the time. */
+async function expectLeftOver(args: readonly string[]): Promise<void> {
+  const slow = ['--resume', '--dry-run', '--rate-limit-records-per-sec', '10']
+  const { stdout, stderr } = await expectExit(0, [...args, ...slow])
+  const plan = JSON.parse(stdout) as Record<'records' | 'written_records' | 'left_records', number>
+  assert.equal(plan.records, 4_000)
+  assert.ok(plan.written_records > 0 && plan.written_records < 4_000, `${plan.written_records}`)
+  assert.equal(plan.left_records, 4_000 - plan.written_records)
+  const { estimated_duration_ms: estimatedMs } = JSON.parse(stdout) as { estimated_duration_ms: number }
+  assert.equal(estimatedMs, plan.left_records * 100, stderr)
+  const text = (await expectExit(0, [...args, ...slow, '--output-format', 'table'])).stdout
+  const left = plan.left_records.toLocaleString('en-US')
+  assert.match(text, new RegExp(`left to do: at most ${left} records; at least [\\d,]+ records are written`))
+  assert.match(text, /at the limit of 10 records a second \(restore\.rate_limit_records_per_sec\)/)
+}
 
 async function ledgerEntries(folder: string): Promise<number> {
   const names = await readdir(folder, { recursive: true }).catch(() => [])

@@ -3,12 +3,14 @@ import { gapDocument } from './backup-text.ts'
 import { historyLabel } from './history-text.ts'
 import { roomDocument } from './kept-offsets-text.ts'
 import { restoreHeadline } from './restore-text.ts'
-import { formatBytes, formatDuration, formatTime } from './units.ts'
+import { formatBytes, formatDuration, formatTime, plural } from './units.ts'
 
 type Pace = RestoreSettings['pace']
 
 /** Where nothing limits it; a plan cannot know how fast a cluster is. */
 const ASSUMED_BYTES_PER_SEC = 100_000_000
+const BYTES_SETTING = 'restore.rate_limit_bytes_per_sec'
+const RECORDS_SETTING = 'restore.rate_limit_records_per_sec'
 
 /** What `--dry-run` prints. */
 export function restorePlanText(prepared: PreparedRestore, pace: Pace): string {
@@ -19,15 +21,32 @@ export function restorePlanText(prepared: PreparedRestore, pace: Pace): string {
   )
   const { firstMs, lastMs } = timeRange(prepared)
   const estimate = estimateOf(prepared, pace)
-  const rate = `${formatBytes(estimate.bytesPerSec)}/s${estimate.isAssumed ? ', which is assumed' : ''}`
   return [
     restoreHeadline(prepared),
     `  time range: ${formatTime(firstMs)} to ${formatTime(lastMs)}`,
-    `  about ${formatDuration(estimate.durationMs)} at ${rate}`,
+    ...leftLines(prepared),
+    `  about ${formatDuration(estimate.durationMs)} ${estimate.basis}`,
     ...gaps,
     'Would refuse: nothing.',
     'Plan only: nothing was written.',
   ].join('\n')
+}
+
+/** What earlier runs of this restore have written. By its ledger, which may be some records behind. */
+function progressOf({ plan, known }: PreparedRestore) {
+  const written = [...(known?.state.progress.values() ?? [])].reduce(
+    (sum, { position }) => sum + Number(position),
+    0,
+  )
+  return { written, left: Math.max(0, plan.records - written) }
+}
+
+function leftLines(prepared: PreparedRestore): string[] {
+  if (!prepared.known) return []
+  const { written, left } = progressOf(prepared)
+  return [
+    `  left to do: at most ${plural(left, 'record')}; at least ${plural(written, 'record')} are written`,
+  ]
 }
 
 /** Of all records that may be restored; null: not known. */
@@ -46,12 +65,21 @@ function timeRange({ plan }: PreparedRestore): { readonly firstMs: bigint | null
   }
 }
 
-function estimateOf({ plan, target }: PreparedRestore, pace: Pace) {
-  const byRecords = pace.recordsPerSec === undefined ? 0 : (plan.records / pace.recordsPerSec) * 1000
-  const bytesPerSec = pace.bytesPerSec ?? ASSUMED_BYTES_PER_SEC
-  const durationMs =
-    Math.max(byRecords, (plan.rawBytes / bytesPerSec) * 1000) + (target.offsets?.estimatedMs ?? 0)
-  return { durationMs, bytesPerSec, isAssumed: pace.bytesPerSec === undefined }
+/** For what is left, and what that is based on: a limit that was set, or a speed that nobody has measured. */
+function estimateOf(prepared: PreparedRestore, { recordsPerSec, bytesPerSec }: Pace) {
+  const { plan, target } = prepared
+  const { left } = progressOf(prepared)
+  const leftBytes = plan.records === 0 ? 0 : plan.rawBytes * (left / plan.records)
+  const byRecordsMs = recordsPerSec === undefined ? 0 : (left / recordsPerSec) * 1000
+  const byBytesMs = (leftBytes / (bytesPerSec ?? ASSUMED_BYTES_PER_SEC)) * 1000
+  const extraMs = target.offsets?.estimatedMs ?? 0
+  const isSlowedByRecords = recordsPerSec !== undefined && byRecordsMs > byBytesMs
+  const basis = isSlowedByRecords
+    ? `at the limit of ${plural(recordsPerSec, 'record')} a second (${RECORDS_SETTING})`
+    : bytesPerSec === undefined
+      ? `if the cluster takes ${formatBytes(ASSUMED_BYTES_PER_SEC)}/s, which is assumed and was not measured`
+      : `at the limit of ${formatBytes(bytesPerSec)}/s (${BYTES_SETTING})`
+  return { durationMs: Math.max(byRecordsMs, byBytesMs) + extraMs, basis }
 }
 
 /** The plan for programs. */
@@ -71,6 +99,8 @@ export function restorePlanDocument(prepared: PreparedRestore, pace: Pace) {
     kept_offsets: roomDocument(target.offsets),
     records: plan.records,
     records_exact: plan.isExact,
+    written_records: progressOf(prepared).written,
+    left_records: progressOf(prepared).left,
     raw_bytes: plan.rawBytes,
     stored_bytes: plan.storedBytes,
     first_timestamp: firstMs,

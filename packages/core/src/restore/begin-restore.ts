@@ -2,7 +2,7 @@ import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { BackupState } from '../format/backup-state.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { openExistingBackup } from '../repository/open-backup.ts'
-import { type LedgerState, RestoreLedger } from '../repository/restore-ledger.ts'
+import { type LedgerState, RestoreLedger, readLedgers } from '../repository/restore-ledger.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
@@ -20,7 +20,10 @@ export interface BeginRestoreOptions {
   readonly request: RestoreRequest
   /** What the request means for a backup; its patterns are looked up there. @throws KB_TOPIC_NOT_FOUND, KB_USAGE */
   readonly select: (state: BackupState, window: TimeWindow | null) => RestoreSelection
-  readonly target: Omit<TargetOptions, 'unfinished' | 'isResuming' | 'storage' | 'nowMs' | 'signal'>
+  readonly target: Omit<
+    TargetOptions,
+    'unfinished' | 'earlierRestores' | 'request' | 'isResuming' | 'storage' | 'nowMs' | 'signal'
+  >
   /** Makes every request of a restore that is abandoned fail; where it used no transactions there is nothing to do. */
   readonly fence: (ledger: LedgerState) => Promise<void>
   /** Go on with an unfinished restore of the same request. */
@@ -70,6 +73,9 @@ export async function beginRestore(options: BeginRestoreOptions): Promise<Prepar
   const target = await preflightRestore(cluster, plan, {
     ...options.target,
     unfinished: known?.state ?? (isLeft ? last.state : undefined),
+    // They only make a refusal clearer; a damaged one must not hide it.
+    earlierRestores: () => readLedgers(storage, backupId, signal).catch(() => []),
+    request,
     isResuming: known !== undefined,
     storage,
     nowMs: clock.nowMs(),
@@ -141,7 +147,7 @@ function assertSamePlan({ opened, restoreId }: LedgerState, plan: RestorePlan): 
   if (opened.planSha256 === plan.planSha256) return
   throw new KafkaBackupError(
     'KB_RESTORE_CHANGED',
-    `restore ${restoreId} was begun with another plan: what it reads of the backup has changed since, or another version of this program begun it`,
+    `restore ${restoreId} was begun with another plan: the backup has changed since, or another version of this program began it`,
     { context: { backup: opened.backupId } },
   )
 }

@@ -7,18 +7,21 @@ import { retry } from '../runtime/retry.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { refuseCreated, refuseCreation, tryCreation } from './preflight/created-topics.ts'
 import { assertMayKeepOffsets, judgeOffsetRoom, type OffsetRoom } from './preflight/offset-room.ts'
+import { differingChoices, unfinishedOf } from './preflight/other-choice.ts'
 import { inspectRecords } from './preflight/record-inspection.ts'
 import { type Refusal, throwRefusals, unsuitable } from './preflight/refusal.ts'
 import { chooseMode } from './preflight/restore-mode.ts'
 import { refuseAccess, refuseShape } from './preflight/target-access.ts'
 import {
   type ExistingTopics,
+  filledTopics,
   purgeBounds,
   refuseContent,
   type TargetOffsets,
 } from './preflight/target-content.ts'
 import { refuseTimes, retentionTrouble, TARGET_SETTINGS } from './preflight/target-settings.ts'
 import type { RestorePlan, TopicRestorePlan } from './restore-plan.ts'
+import type { RestoreRequest } from './restore-request.ts'
 
 /** What is done to the target, and where each partition begins. */
 export interface TargetPlan {
@@ -54,6 +57,9 @@ export interface TargetOptions {
   readonly mayUseTransactions: () => Promise<boolean>
   /** The newest restore of the same request, when it has not ended or is gone on with. */
   readonly unfinished: LedgerState | undefined
+  /** Restores of this backup that were begun before; read only when a topic is in the way. */
+  readonly earlierRestores: () => Promise<LedgerState[]>
+  readonly request: RestoreRequest
   /** It is gone on with: what it wrote is expected. */
   readonly isResuming: boolean
   readonly storage: StorageBackend
@@ -88,7 +94,7 @@ export async function preflightRestore(
   })
   // Only when nothing else is in the way: it reads the archive.
   if (refusals.length === 0) refusals.push(...(await inspectArchive(plan, options, target)))
-  throwRefusals(refusals, target.clusterId)
+  throwRefusals(refusals, target.clusterId, existing)
   return { ...target, mode, modeReason }
 }
 
@@ -126,7 +132,7 @@ async function preflightOnce(
   const partitions = partitionsOf(description)
   const isOwn = options.isResuming && options.unfinished?.begun != null
   if (options.existingTopics === 'fail' && !isOwn)
-    refusals.unshift(...refuseContent(present, partitions, offsets, options.unfinished))
+    refusals.unshift(...(await judgeContent(present, description, offsets, options)))
   const place = { topics: description.topics, newSettings: new Map(newSettings), offsets }
   const kept = plan.isKeepingOffsets
     ? await judgeOffsetRoom(cluster, plan, place, { ...options, isOwn })
@@ -150,6 +156,27 @@ async function preflightOnce(
       ),
     },
   }
+}
+
+/** Topics that must be empty, and whether one of our restores filled them. */
+async function judgeContent(
+  present: readonly TopicRestorePlan[],
+  description: ClusterDescription,
+  offsets: TargetOffsets,
+  options: TargetOptions,
+): Promise<Refusal[]> {
+  const partitions = partitionsOf(description)
+  const filled = filledTopics(present, partitions, offsets)
+  const ledgers = filled.length === 0 ? [] : await options.earlierRestores()
+  const others = filled.flatMap((name) => {
+    const found = unfinishedOf(ledgers, description.clusterId, name)
+    if (!found || found.restoreId === options.unfinished?.restoreId) return []
+    const differences = differingChoices(found.opened.request, options.request)
+    // Of the same request, it is one whose topic was deleted since.
+    if (differences.length === 0) return []
+    return [[name, { restoreId: found.restoreId, differences }] as const]
+  })
+  return refuseContent(present, partitions, offsets, { own: options.unfinished, others: new Map(others) })
 }
 
 interface TargetFacts {
@@ -214,7 +241,7 @@ function refuseMissing(topic: TopicRestorePlan): Refusal {
 }
 
 function refuseOwn(topic: TopicRestorePlan): Refusal {
-  return unsuitable(topic, 'is kept by the brokers themselves; restore it under another name')
+  return unsuitable(topic, 'is kept by the brokers for themselves', 'Restore it under another name.')
 }
 
 /** An archive that this program cannot read is said before anything is written. The ending of a name tells the transform. */

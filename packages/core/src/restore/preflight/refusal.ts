@@ -26,23 +26,31 @@ export function unsuitable(
   return { code, topic: topic.targetTopic, sourceTopic: topic.sourceTopic, message, remedy }
 }
 
-/** All refusals in one error. @throws the code of the first one */
-export function throwRefusals(refusals: readonly Refusal[], clusterId: string): void {
+/** All refusals in one error. `existing`: topics of the cluster. @throws the code of the first one */
+export function throwRefusals(
+  refusals: readonly Refusal[],
+  clusterId: string,
+  existing: ReadonlySet<string>,
+): void {
   const [first] = refusals
   if (!first) return
   const lines = refusals.map(({ topic, message }) => `- topic ${topic} ${message}`)
   const remedies = [...new Set(refusals.flatMap(({ remedy }) => (remedy === null ? [] : [remedy])))]
-  const sources = [...new Set(refusals.map(({ sourceTopic }) => sourceTopic))]
-  const beside = sources.map((topic) => `${topic}=${topic}-restored`).join(',')
   throw new KafkaBackupError(
     first.code,
     `cluster ${clusterId} cannot take this restore; nothing was written:\n${lines.join('\n')}`,
     {
       context: { topic: first.topic },
-      hint: [
-        ...remedies,
-        `Or change or delete what is in the way, or restore beside it: --topic-mapping ${beside}`,
-      ].join('\n      '),
+      hint: [...remedies, ...besideOf(refusals, existing)].join('\n      '),
     },
   )
+}
+
+/** Another name helps where a topic is in the way, and neither against missing permissions nor for topics that are not there yet. */
+function besideOf(refusals: readonly Refusal[], existing: ReadonlySet<string>): string[] {
+  const helped = refusals.filter(({ code, topic }) => existing.has(topic) && code !== 'KB_CLUSTER_PERMISSION')
+  if (helped.length === 0) return ['When nothing is in the way any more, run the same command again.']
+  const sources = [...new Set(helped.map(({ sourceTopic }) => sourceTopic))]
+  const mapping = sources.map((topic) => `${topic}=${topic}-restored`).join(',')
+  return [`Or change or delete what is in the way, or restore beside it: --topic-mapping ${mapping}`]
 }

@@ -3,6 +3,10 @@ import type { LedgerState } from '../../repository/restore-ledger.ts'
 import type { TopicRestorePlan } from '../restore-plan.ts'
 import { type Refusal, unsuitable } from './refusal.ts'
 
+const GO_ON = 'To go on with it, run the same command with --resume.'
+const ADD_OR_DELETE =
+  'To add to what is there: --existing-topics append. To delete it first: --existing-topics purge.'
+
 /** What is done with topics that hold records already. */
 export type ExistingTopics = 'fail' | 'append' | 'purge'
 
@@ -12,12 +16,23 @@ export interface TargetOffsets {
   readonly ends: ReadonlyMap<string, bigint>
 }
 
-/** Topics that must be empty and are not. What an unfinished restore of the same request wrote is told apart. */
+/** Restores that were not finished, by what they may have written. */
+export interface UnfinishedRestores {
+  /** Of the same request. */
+  readonly own: LedgerState | undefined
+  /** Of another request, by target topic, with what differs. */
+  readonly others: ReadonlyMap<
+    string,
+    { readonly restoreId: string; readonly differences: readonly string[] }
+  >
+}
+
+/** Topics that must be empty and are not. What a restore wrote that was not finished is told apart. */
 export function refuseContent(
   present: readonly TopicRestorePlan[],
   partitions: readonly TopicPartition[],
   offsets: TargetOffsets,
-  unfinished: LedgerState | undefined,
+  { own, others }: UnfinishedRestores,
 ): Refusal[] {
   return present.flatMap((topic): Refusal[] => {
     const held = partitions
@@ -25,23 +40,36 @@ export function refuseContent(
       .reduce((sum, entry) => sum + heldOffsets(entry, offsets), 0n)
     if (held === 0n) return []
     const count = `${held.toLocaleString('en-US')} offset${held === 1n ? '' : 's'}`
-    const isOwn = unfinished?.begun?.topics.some(({ name }) => name === topic.targetTopic) ?? false
+    const isOwn = own?.begun?.topics.some(({ name }) => name === topic.targetTopic) ?? false
+    const other = others.get(topic.targetTopic)
+    const holds = `is not empty: it holds ${count}`
+    if (isOwn)
+      return [notEmpty(topic, `${holds} of restore ${own?.restoreId}, which was not finished`, GO_ON)]
+    if (!other) return [notEmpty(topic, holds, ADD_OR_DELETE)]
+    const { restoreId, differences } = other
+    const message = `${holds}, and restore ${restoreId}, which was not finished, was writing to it. That restore was begun with another choice: ${differences.join(', ')}`
     return [
-      isOwn
-        ? unsuitable(
-            topic,
-            `is not empty: it holds ${count} of restore ${unfinished?.restoreId}, which was not finished`,
-            'To go on with it, run the same command with --resume.',
-            'KB_TARGET_NOT_EMPTY',
-          )
-        : unsuitable(
-            topic,
-            `is not empty: it holds ${count}`,
-            'To add to what is there: --existing-topics append. To delete it first: --existing-topics purge.',
-            'KB_TARGET_NOT_EMPTY',
-          ),
+      notEmpty(
+        topic,
+        message,
+        `To go on with restore ${restoreId}, give the choice that it was begun with, and --resume.`,
+      ),
     ]
   })
+}
+
+/** Names of topics that hold something. */
+export function filledTopics(
+  present: readonly TopicRestorePlan[],
+  partitions: readonly TopicPartition[],
+  offsets: TargetOffsets,
+): string[] {
+  const filled = partitions.filter((entry) => heldOffsets(entry, offsets) > 0n).map(({ topic }) => topic)
+  return present.map(({ targetTopic }) => targetTopic).filter((name) => filled.includes(name))
+}
+
+function notEmpty(topic: TopicRestorePlan, message: string, remedy: string): Refusal {
+  return unsuitable(topic, message, remedy, 'KB_TARGET_NOT_EMPTY')
 }
 
 /** What a purge deletes: everything that is there now, and nothing that comes later. */
