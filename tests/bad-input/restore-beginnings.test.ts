@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { openCluster } from '@kafka-backup/core'
 import { fillTopics, type KafkaCluster, startKafkaCluster } from '@kafka-backup/testkit'
 import { type Archive, archivePath, backupArgs, expectExit, restoreArgs } from '../harness/archive.ts'
 import { SHORT_QUOTA_WINDOWS, throttleProgram } from '../harness/client-quota.ts'
@@ -10,7 +12,7 @@ import { createTopics } from '../harness/new-topics.ts'
 import { startProgram } from '../harness/run-program.ts'
 import { expectCopiesEqual } from '../harness/same-content.ts'
 import { until } from '../harness/until.ts'
-import { expectRefused, type Refusal } from './evidence.ts'
+import { expectError, expectRefused, type Refusal } from './evidence.ts'
 
 const WITHOUT_LZ4 = fileURLToPath(new URL('./children/without-lz4.ts', import.meta.url))
 
@@ -76,6 +78,48 @@ test('knows its own unfinished restore, and goes on with it only by the same req
   assert.equal(end.json<{ resumed: boolean }>().resumed, true)
   await expectCopiesEqual(cluster, [names])
 })
+
+test('keeps to its limits, and notices what somebody else adds behind its last record', async () => {
+  await createTopics(cluster, { 'orders-paced': { partitions: 2 } })
+  const limits = ['--rate-limit-records-per-sec', '500', '--max-concurrent-partitions-per-topic', '1']
+  const args = restoreArgs(cluster, archive, new Map([['orders', 'orders-paced']]))
+  const program = startProgram([...args, ...limits, '--mode', 'idempotent'])
+  const { partition, tookMs } = await firstFinished('orders', 'orders-paced')
+  assert.ok(tookMs > 1_000, `a partition of about 2,000 records took ${tookMs} ms at 500 a second`)
+  // The other partition must not be finished before the record is there.
+  program.child.kill('SIGSTOP')
+  await fillTopics(cluster, [{ topic: 'orders-paced', records: 1, partition }])
+  program.child.kill('SIGCONT')
+  expectError(await program.ended, {
+    exitCode: 5,
+    code: 'KB_TARGET_CHANGED',
+    says: [new RegExp(`orders-paced/${partition} ends at offset \\d+, expected \\d+: something else wrote`)],
+  })
+})
+
+/** Watches a restore of two partitions until one is complete; until then the other one must not have begun. */
+async function firstFinished(source: string, target: string) {
+  const client = openCluster({ bootstrapServers: cluster.bootstrapServers, clientId: 'test-evidence' })
+  const endsOf = async (topic: string) => {
+    const places = [0, 1].map((partition) => ({ topic, partition }))
+    const ends = await client.listOffsets('high_watermark', places)
+    return places.map(({ partition }) => Number(ends.get(`${topic}/${partition}`)))
+  }
+  try {
+    const totals = await endsOf(source)
+    let beganMs: number | undefined
+    for (;;) {
+      const ends = await endsOf(target)
+      const partition = ends.findIndex((end, at) => end === totals[at])
+      if (ends.some((end) => end > 0)) beganMs ??= performance.now()
+      if (partition >= 0) return { partition, tookMs: performance.now() - (beganMs ?? 0) }
+      assert.ok(ends.includes(0), `both partitions are written at a time: ${ends.join(' and ')}`)
+      await delay(20)
+    }
+  } finally {
+    await client.close()
+  }
+}
 
 /** The dry run of going on tells what is written, and what is left; the limit of records is what takes the time. */
 async function expectLeftOver(args: readonly string[]): Promise<void> {

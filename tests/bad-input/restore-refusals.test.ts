@@ -134,6 +134,24 @@ test('refuses a target that holds records, and restores beside it as the hint sa
   await expectSameContent(new Map([['orders', 'orders-restored']]))
 })
 
+test('refuses to write into topics that the brokers keep for themselves', async () => {
+  const names = new Map([
+    ['orders', '__consumer_offsets'],
+    ['payments', '__transaction_state'],
+  ])
+  // Told also where the topic is empty, or is not there yet.
+  const args = [...restoreArgs(cluster, archive, names), '--existing-topics', 'append']
+  await refused(args, {
+    exitCode: 5,
+    code: 'KB_TARGET_UNSUITABLE',
+    says: [
+      'topic __consumer_offsets is kept by the brokers for themselves',
+      'topic __transaction_state is kept by the brokers for themselves',
+      'Restore it under another name.',
+    ],
+  })
+})
+
 test('tells all refusals at once', async () => {
   const names = new Map([
     ['history', 'shortlived'],
