@@ -81,11 +81,11 @@ test('knows its own unfinished restore, and goes on with it only by the same req
 
 test('keeps to its limits, and notices what somebody else adds behind its last record', async () => {
   await createTopics(cluster, { 'orders-paced': { partitions: 2 } })
-  const limits = ['--rate-limit-records-per-sec', '500', '--max-concurrent-partitions-per-topic', '1']
+  const limits = ['--rate-limit-records-per-sec', '800', '--max-concurrent-partitions-per-topic', '1']
   const args = restoreArgs(cluster, archive, new Map([['orders', 'orders-paced']]))
   const program = startProgram([...args, ...limits, '--mode', 'idempotent'])
   const { partition, tookMs } = await firstFinished('orders', 'orders-paced')
-  assert.ok(tookMs > 1_000, `a partition of about 2,000 records took ${tookMs} ms at 500 a second`)
+  assert.ok(tookMs > 1_000, `a partition of about 2,000 records took ${tookMs} ms at 800 a second`)
   // The other partition must not be finished before the record is there.
   program.child.kill('SIGSTOP')
   await fillTopics(cluster, [{ topic: 'orders-paced', records: 1, partition }])

@@ -31,7 +31,13 @@ const TIMES: readonly (readonly [
     /before\.max\.ms=3600000 and would refuse records that are older/,
   ],
   ['only the oldest is too old', BEFORE, HOUR_MS, { oldest: -2 * HOUR_MS, newest: -1 }, /that are older/],
-  ['the oldest is not known', BEFORE, HOUR_MS, { oldest: null, newest: 0 }, /how old the oldest record is/],
+  [
+    'the oldest is not known',
+    BEFORE,
+    HOUR_MS,
+    { oldest: null, newest: 0 },
+    /the age of the oldest record is not known/,
+  ],
   ['from the future', BEFORE, HOUR_MS, { oldest: 2 * HOUR_MS, newest: 2 * HOUR_MS }, null],
   ['just as far ahead as it may be', AFTER, HOUR_MS, { oldest: 0, newest: HOUR_MS }, null],
   [

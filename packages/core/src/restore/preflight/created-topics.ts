@@ -28,6 +28,8 @@ const UNTOLD: ReadonlyMap<string, string> = new Map([
 ])
 const MAX_INT32 = 2_147_483_647
 const NO_LIMIT = '9223372036854775807'
+const GRANT_CREATE =
+  'Grant the account the ACL Create on the topic or the cluster, or have somebody create the topic before.'
 const REMEDY =
   'Give the topic another value by restore.topic_config_overrides, which beats the defaults of the cluster. Retention can be set when the restore is done.'
 
@@ -61,8 +63,10 @@ async function tryRequest(
 export function refuseCreation({ topic, failure }: CreatedTopic): Refusal[] {
   if (failure === null) return []
   if (failure.retryable) throw failure
-  const code = failure.code === 'KB_CLUSTER_PERMISSION' ? failure.code : 'KB_TARGET_UNSUITABLE'
-  return [unsuitable(topic, `cannot be created: ${failure.message}`, null, code)]
+  const said = failure.message.replace(`creating topic ${topic.targetTopic}: `, '')
+  const message = `cannot be created: ${said}`
+  if (failure.code !== 'KB_CLUSTER_PERMISSION') return [unsuitable(topic, message)]
+  return [unsuitable(topic, message, GRANT_CREATE, failure.code)]
 }
 
 /** The rows of an existing topic, for one that would be created, by the settings that it would have. */

@@ -38,7 +38,7 @@ export function refuseTimes(topic: TopicRestorePlan, values: Values, nowMs: numb
     const limit = limitOf(name)
     if (limit === BigInt(NO_LIMIT) || maxTimestampMs < 0n) continue
     // The oldest record of a backup is not always known; then the limit is in the way until it is.
-    if (minTimestampMs === null) refuse(`has ${name}=${limit}, and how old the oldest record is is not known`)
+    if (minTimestampMs === null) refuse(`has ${name}=${limit}, and the age of the oldest record is not known`)
     else if (now - minTimestampMs > limit)
       refuse(`has ${name}=${limit} and would refuse records that are older`)
   }
