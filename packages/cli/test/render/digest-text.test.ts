@@ -142,6 +142,30 @@ test('a restore says which history it writes, and when its count is a bound', ()
   )
 })
 
+const PACES: readonly (readonly [limits: Partial<RestoreSettings['pace']>, says: string])[] = [
+  [{}, 'about 20.0 s if the cluster takes 100 MB/s, which is assumed and was not measured'],
+  [{ bytesPerSec: 50_000_000 }, 'about 40.0 s at the limit of 50.0 MB/s (restore.rate_limit_bytes_per_sec)'],
+  [
+    { recordsPerSec: 10 },
+    'about 50.0 s at the limit of 10 records a second (restore.rate_limit_records_per_sec)',
+  ],
+  [
+    { recordsPerSec: 10, bytesPerSec: 20_000_000 },
+    'about 1 m 40 s at the limit of 20.0 MB/s (restore.rate_limit_bytes_per_sec)',
+  ],
+]
+
+for (const [limits, says] of PACES) {
+  test(`the plan says what its estimate rests on: ${says}`, () => {
+    const { plan, ...prepared } = preparedRestore()
+    const text = restorePlanText(
+      { ...prepared, plan: { ...plan, rawBytes: 2_000_000_000 } },
+      { ...PACE, ...limits },
+    )
+    assert.ok(text.includes(`\n  ${says}\n`), text)
+  })
+}
+
 const PACE: RestoreSettings['pace'] = {
   isResuming: false,
   concurrentPartitions: 4,

@@ -164,6 +164,13 @@ for (const kafkaVersion of KAFKA_VERSIONS) {
       const answers = await inEveryVersion(CREATE_TOPICS, async (cluster, version) => {
         const topic = topicOf(`made-${version}`, { partitions: 2, configs: { 'retention.ms': '88000' } })
         await cluster.createTopics([topic])
+        const [denied, tried] = await cluster.tryTopics([topic, { ...topic, name: 'only-tried' }])
+        assert.match(denied?.failure?.message ?? '', /TOPIC_ALREADY_EXISTS/)
+        assert.deepEqual([denied?.settings, tried?.failure], [null, null])
+        // What is given, and a default of the brokers; version 5 is the first that tells.
+        const told = ['retention.ms', 'max.message.bytes'].map((name) => tried?.settings?.get(name))
+        assert.deepEqual(told, version < 5 ? [undefined, undefined] : ['88000', '1048588'])
+        assert.ok(!(await cluster.topicNames()).includes('only-tried'))
         const again = await failureOf(cluster.createTopics([topic]))
         assert.match(again.message, /^creating topic made-\d: .*TOPIC_ALREADY_EXISTS \(.*already exists/)
         const configs = await cluster.topicConfigs([topic.name], ['retention.ms'])
