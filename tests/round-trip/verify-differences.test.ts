@@ -10,10 +10,14 @@ import { createTopics } from '../harness/new-topics.ts'
 const TOPIC = 'orders'
 const COPY = 'orders-copy'
 const RECORDS = 20
+const KEPT = 'orders-kept'
 const TIME_MS = 1_700_000_000_000n
 /** The source has a hole before the altered record, as compaction leaves them; the copy has none. */
 const SOURCE_OFFSETS = Array.from({ length: RECORDS }, (_, at) => BigInt(at < ALTERED_AT ? at : at + 1))
 const COPY_OFFSETS = SOURCE_OFFSETS.map((_, at) => BigInt(at))
+
+/** Of records that are planted beside those that were restored with their offsets, by partition. */
+const STRANGERS: readonly (readonly bigint[])[] = [[], [7n], [21n, 22n], [7n, 21n]]
 
 interface Verdict {
   readonly partition: number
@@ -29,6 +33,8 @@ interface Verdict {
     readonly fields: readonly string[]
     readonly detail: string
   } | null
+  readonly passed_over?: number
+  readonly behind?: { readonly records: number; readonly at_least: boolean }
   readonly remarks?: readonly { readonly kind: string; readonly offset?: string }[]
 }
 
@@ -41,6 +47,9 @@ interface Report {
 
 let cluster: KafkaCluster
 let archive: Archive
+let copyRestore: string
+/** Of a copy with the offsets of the source, and so with its hole. */
+let keptRestore: string
 
 before(async () => {
   cluster = await startKafkaCluster()
@@ -87,9 +96,12 @@ test('a backup that was never restored is compared with its source, and both are
 })
 
 test('every kind of difference that a restored copy can have is found and named', async () => {
-  await expectExit(0, restoreArgs(cluster, archive, renamed([TOPIC], 'copy')))
+  const copy = await expectExit(0, restoreArgs(cluster, archive, renamed([TOPIC], 'copy')))
+  copyRestore = copy.json<{ restore_id: string }>().restore_id
   const equal = (await expectExit(0, verifyArgs())).json<Report>()
   assert.deepEqual([equal.compared_with, equal.outcome], ['restore', 'equal'])
+  const kept = [...restoreArgs(cluster, archive, renamed([TOPIC], 'kept')), '--keep-offsets']
+  keptRestore = (await expectExit(0, kept)).json<{ restore_id: string }>().restore_id
   const copied = recordsAt(COPY_OFFSETS, TIME_MS)
   const sources = recordsAt(SOURCE_OFFSETS, TIME_MS)
   await plantLogs(
@@ -97,9 +109,11 @@ test('every kind of difference that a restored copy can have is found and named'
     ALTERATIONS.flatMap(({ log }, partition) => [
       { topic: COPY, partition, bytes: log(copied) },
       { topic: TOPIC, partition, bytes: log(sources) },
-    ]),
+    ]).concat(
+      STRANGERS.map((offsets, partition) => ({ topic: KEPT, partition, bytes: withStrangers(offsets) })),
+    ),
   )
-  const report = (await expectExit(4, verifyArgs())).json<Report>()
+  const report = (await expectExit(4, verifyArgs('--restore', copyRestore))).json<Report>()
   const value = 'its value differs (17 bytes, from byte'
   assert.deepEqual(linesOf(report), {
     untouched: 'equal',
@@ -124,10 +138,27 @@ test('every kind of difference that a restored copy can have is found and named'
   }
 })
 
+test('records that nobody restored are differences among the restored ones, and counted behind them', async () => {
+  const end = await expectExit(4, verifyArgs('--restore', keptRestore))
+  const { partitions } = end.json<Report>()
+  const lines = partitions
+    .slice(0, STRANGERS.length)
+    .map((entry) => `${lineOf(entry)}, ${entry.behind?.records} behind`)
+  const stranger = 'the archive does not have it, and the restore did not write it'
+  assert.deepEqual(lines, [
+    'equal, 0 behind',
+    `1 unexpected, first null at 7: ${stranger}, 0 behind`,
+    'equal, 2 behind',
+    `1 unexpected, first null at 7: ${stranger}, 1 behind`,
+  ])
+  for (const entry of partitions.slice(0, STRANGERS.length))
+    assert.equal(entry.cluster_sha256 === entry.sha256, entry.verdict === 'equal')
+})
+
 test('every kind of difference that the source can have is found and named', async () => {
   const report = (await expectExit(4, verifyArgs('--source'))).json<Report>()
   assert.deepEqual([report.compared_with, report.outcome], ['source', 'differs'])
-  const restored = (await expectExit(4, verifyArgs())).json<Report>()
+  const restored = (await expectExit(4, verifyArgs('--restore', copyRestore))).json<Report>()
   const expected: Record<string, string> = {
     ...linesOf(restored),
     'record inserted': '1 unexpected, first null at 7: it is not in the archive',
@@ -141,3 +172,9 @@ test('every kind of difference that the source can have is found and named', asy
   }
   assert.deepEqual(linesOf(report), expected)
 })
+
+function withStrangers(offsets: readonly bigint[]): Buffer {
+  const own = recordsAt(SOURCE_OFFSETS, TIME_MS)
+  const others = recordsAt(offsets, TIME_MS)
+  return logOf([...own, ...others].toSorted((a, b) => Number(a.offset - b.offset)))
+}

@@ -78,7 +78,15 @@ interface Report {
     readonly cluster_sha256: string
     readonly differences: number
     readonly first_difference: Difference | null
+    readonly passed_over: number
+    readonly behind: { readonly records: number; readonly at_least: boolean }
   })[]
+}
+
+function behindOf({ partitions }: Report, topic: string): number {
+  return partitions
+    .filter((entry) => entry.topic === topic)
+    .reduce((sum, { behind }) => sum + behind.records, 0)
 }
 
 test('a restore reads back what it wrote, and a later verification finds the same digests', async () => {
@@ -102,9 +110,15 @@ test('a restore reads back what it wrote, and a later verification finds the sam
   await expectComplete(archive)
 })
 
-test('records that somebody else added behind are passed over', async () => {
+test('records that somebody else added behind are counted, and are no difference', async () => {
   await fillTopics(cluster, [{ topic: 'orders-copy', records: 50, seed: 9 }])
-  await expectExit(0, verifyArgs())
+  const report = (await expectExit(0, verifyArgs())).json<Report>()
+  assert.deepEqual(
+    [report.outcome, behindOf(report, 'orders-copy'), behindOf(report, 'payments-copy')],
+    ['equal', 50, 0],
+  )
+  const end = await expectExit(0, verifyArgs('--output-format', 'table'))
+  assert.match(end.stdout, /^ +not compared: 50 records behind the last one of the restore$/m)
 })
 
 test('a record that is gone is named with both offsets, and the exit code is that of damage', async () => {
@@ -186,4 +200,21 @@ test('what is not said or does not exist is refused in words', async () => {
   assert.match(usage.stderr, /validate .*--deep/)
   const absent = await expectExit(2, verifyArgs('--restore', '0000000000000000-0001'))
   assert.match(absent.stderr, /KB_RESTORE_NOT_FOUND/)
+})
+
+test('everything twice is equal for neither restore without a word', async () => {
+  const names = renamed(TOPICS, 'twice')
+  const first = (await expectExit(0, restoreArgs(cluster, archive, names))).json<{ restore_id: string }>()
+  await expectExit(0, [...restoreArgs(cluster, archive, names), '--existing-topics', 'append'])
+  const second = (await expectExit(0, verifyArgs())).json<Report>()
+  assert.deepEqual(
+    second.partitions.map(({ verdict, passed_over: own }) => [verdict, own]),
+    Array(3).fill(['equal', 0]),
+  )
+  assert.equal(behindOf(second, 'orders-twice'), 0)
+  const earlier = (await expectExit(0, verifyArgs('--restore', first.restore_id))).json<Report>()
+  assert.equal(earlier.outcome, 'equal')
+  for (const { behind } of earlier.partitions) assert.deepEqual(behind, { records: 1_000, at_least: true })
+  await cluster.tools.deleteTopic('orders-twice')
+  await cluster.tools.deleteTopic('payments-twice')
 })

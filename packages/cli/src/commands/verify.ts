@@ -128,7 +128,7 @@ async function compareWithRestore(
   const verdicts = await verifyRestore({
     ...readingOptions(context, compared),
     plan,
-    restoreId: ledger.restoreId,
+    ledger,
     isWritten: ledger.finished !== null,
   })
   const worst = worstVerdict(verdicts)

@@ -2,6 +2,7 @@ import type {
   LedgerState,
   PartitionVerdict,
   RestorePlan,
+  RestoreVerdict,
   SourceRemark,
   SourceVerdict,
   Verdict,
@@ -14,7 +15,7 @@ import { formatCount, formatDuration, plural } from './units.ts'
 export interface RestoreVerification {
   readonly ledger: LedgerState
   readonly outcome: Verdict
-  readonly verdicts: readonly PartitionVerdict[]
+  readonly verdicts: readonly RestoreVerdict[]
   readonly gaps: RestorePlan['gaps']
   readonly durationMs: number
 }
@@ -45,12 +46,33 @@ export function restoreVerificationText(verification: RestoreVerification): stri
       return `${INDENT}${historyLabel(gap)} ${offsetRange(gap.firstOffset, gap.endOffset)}: not in the backup`
     }),
   ]
+  lines.push(...othersLines(verdicts).map((line) => `${INDENT}${line}`))
   if (outcome === 'equal') return lines.join('\n')
   for (const verdict of verdicts) {
     const lacks = verdict.verdict === 'incomplete' ? ['not all of it was restored yet'] : []
-    lines.push(...partitionLines(verdict, historyLabel(verdict), restorePlace(verdict), lacks))
+    const behind = verdict.behind.records > 0 ? [`${behindCount([verdict])} behind it`] : []
+    const remarks = [...lacks, ...behind]
+    lines.push(...partitionLines(verdict, historyLabel(verdict), restorePlace(verdict), remarks))
   }
   return lines.join('\n')
+}
+
+/** Records that are no part of the restore, and no difference. */
+function othersLines(verdicts: readonly RestoreVerdict[]): string[] {
+  const passedOver = verdicts.reduce((sum, entry) => sum + entry.passedOver, 0)
+  const isBehind = verdicts.some(({ behind }) => behind.records > 0)
+  return [
+    ...(passedOver > 0
+      ? [`${plural(passedOver, 'record')} of others among them passed over: it was restored by append`]
+      : []),
+    ...(isBehind ? [`not compared: ${behindCount(verdicts)} behind the last one of the restore`] : []),
+  ]
+}
+
+function behindCount(verdicts: readonly RestoreVerdict[]): string {
+  const records = verdicts.reduce((sum, { behind }) => sum + behind.records, 0)
+  const isAtLeast = verdicts.some(({ behind }) => behind.isAtLeast)
+  return `${isAtLeast ? 'at least ' : ''}${plural(records, 'record')}`
 }
 
 /** The same for the source. What only the archive has is always told. */
@@ -150,7 +172,11 @@ export function restoreVerificationDocument(verification: RestoreVerification) {
     ...totals(verdicts),
     duration_ms: Math.round(durationMs),
     gaps: gaps.map(gapDocument),
-    partitions: verdicts.map(verdictDocument),
+    partitions: verdicts.map((entry) => ({
+      ...verdictDocument(entry),
+      passed_over: entry.passedOver,
+      behind: { records: entry.behind.records, at_least: entry.behind.isAtLeast },
+    })),
   }
 }
 

@@ -57,6 +57,7 @@ const openedSchema = z.object({
   plan_sha256: digest,
   cluster_id: z.string(),
   mode: z.enum(['transactions', 'idempotent']),
+  shared: z.literal(true).optional(),
   sources: listOf(z.object({ ...place, lineage })),
   created_topics: listOf(topicName),
   held_settings: listOf(setting),
@@ -144,6 +145,7 @@ function contentFields(entry: LedgerContent): { readonly [key: string]: JsonValu
         plan_sha256: entry.planSha256,
         cluster_id: entry.clusterId,
         mode: entry.mode,
+        shared: entry.isShared ? true : undefined,
         sources: entry.sources.map((source) => ({
           ...placeOf(source),
           lineage: source.lineage === 1 ? undefined : source.lineage,
@@ -298,6 +300,7 @@ function openedOf(fields: z.output<typeof openedSchema>): OpenedEntry {
     planSha256: fields.plan_sha256,
     clusterId: fields.cluster_id,
     mode: fields.mode,
+    isShared: fields.shared === true,
     sources: fields.sources,
     createdTopics: fields.created_topics,
     heldSettings: fields.held_settings,

@@ -60,6 +60,8 @@ export interface OpenedEntry {
   readonly planSha256: string
   readonly clusterId: string
   readonly mode: RestoreMode
+  /** Topics of the target were allowed to hold records of others, and to get more of them meanwhile. */
+  readonly isShared: boolean
   readonly sources: readonly LedgerSource[]
   readonly createdTopics: readonly string[]
   readonly heldSettings: readonly HeldSetting[]

@@ -93,7 +93,8 @@ export async function beginRestore(options: BeginRestoreOptions): Promise<Prepar
         await options.fence(last.state)
       }
       const generation = (last?.state.generation ?? 0) + 1
-      const opened = openedEntry({ plan, target, request, clusterId })
+      const isShared = options.target.existingTopics === 'append'
+      const opened = openedEntry({ plan, target, request, clusterId, isShared })
       return RestoreLedger.open(storage, opened, generation, { writer, clock, signal })
     },
   }
@@ -157,8 +158,9 @@ function openedEntry(parts: {
   readonly target: TargetPlan
   readonly request: RestoreRequest
   readonly clusterId: string
+  readonly isShared: boolean
 }) {
-  const { plan, target, request, clusterId } = parts
+  const { plan, target, request, clusterId, isShared } = parts
   return {
     backupId: plan.backupId,
     request: requestDocument(request),
@@ -170,6 +172,7 @@ function openedEntry(parts: {
     planSha256: plan.planSha256,
     clusterId,
     mode: target.mode,
+    isShared,
     sources: plan.partitions.map(({ sourceTopic: topic, partition, lineage }) => ({
       topic,
       partition,

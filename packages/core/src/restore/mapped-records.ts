@@ -6,6 +6,7 @@ import type { ReadableLog } from './readable-logs.ts'
 
 /** A record that the offset map names, and what readers of committed records find there. */
 export interface MappedRecord {
+  readonly kind: 'mapped'
   readonly source: number
   readonly sourceOffset: bigint
   readonly targetOffset: bigint
@@ -15,32 +16,62 @@ export interface MappedRecord {
   readonly absence: string
 }
 
-type MappedPlace = Omit<MappedRecord, 'record' | 'absence'>
+/** A record that readers of committed records find, and that the map does not name. */
+export interface StrangerRecord {
+  readonly kind: 'stranger'
+  readonly targetOffset: bigint
+  readonly record: KafkaRecord
+}
+
+/** What is looked for in one partition of the target. Offsets are of the target. */
+export interface MappedRange {
+  readonly place: TargetPlace
+  /** Of the offset map, in order. */
+  readonly runs: readonly OffsetRun[]
+  /** Where looking begins; null: where the log does. */
+  readonly fromOffset: bigint | null
+  /** Behind the last record that the map names. */
+  readonly endOffset: bigint
+}
+
+type MappedPlace = Omit<MappedRecord, 'kind' | 'record' | 'absence'>
+type Portion = (MappedRecord | StrangerRecord)[]
 
 const PORTION_MAX_RECORDS = 1_000
 const NOT_THERE = 'it is not in the target'
 const NO_LOG = `${NOT_THERE}: there is no such topic or partition`
 
-/** Everything that the map names in one target partition, in order; `log` is undefined when there is no such partition. */
+/**
+ * Everything that the map names in one target partition, in order, and the strangers among and before it; `log` is undefined when there is
+ * no such partition.
+ */
 export async function* readMapped(
   options: PartitionReaderOptions,
-  place: TargetPlace,
-  runs: readonly OffsetRun[],
+  range: MappedRange,
   log: ReadableLog | undefined,
-): AsyncGenerator<readonly MappedRecord[], void, undefined> {
-  const [first] = runs
-  const last = runs.at(-1)
-  if (!first || !last) return
-  const places = new PlaceQueue(runs)
+): AsyncGenerator<Readonly<Portion>, void, undefined> {
+  const places = new PlaceQueue(range.runs)
   if (log) {
-    const wantedEnd = last.targetOffset + BigInt(last.records)
-    const beginOffset = first.targetOffset > log.logStart ? first.targetOffset : log.logStart
-    const endOffset = wantedEnd < log.lastStable ? wantedEnd : log.lastStable
-    for await (const batch of readCommitted(options, { ...place, beginOffset, endOffset }, () => undefined)) {
-      yield* foundIn(batch, places, log)
+    const from = range.fromOffset ?? log.logStart
+    const beginOffset = from > log.logStart ? from : log.logStart
+    const endOffset = range.endOffset < log.lastStable ? range.endOffset : log.lastStable
+    const read = { ...range.place, beginOffset, endOffset }
+    for await (const batch of readCommitted(options, read, () => undefined)) {
+      yield* portionsOf(foundIn(batch, places, log))
     }
   }
-  yield* restOf(places, log)
+  yield* portionsOf(restOf(places, log))
+}
+
+function* portionsOf(items: Iterable<MappedRecord | StrangerRecord>): Generator<Readonly<Portion>> {
+  let portion: Portion = []
+  for (const item of items) {
+    portion.push(item)
+    if (portion.length < PORTION_MAX_RECORDS) continue
+    yield portion
+    portion = []
+  }
+  yield portion
 }
 
 /** Records that a batch has, and those that should stand before its end and do not. */
@@ -48,32 +79,27 @@ function* foundIn(
   { firstOffset, lastOffset, isAborted, records }: CommittedBatch,
   places: PlaceQueue,
   log: ReadableLog,
-): Generator<readonly MappedRecord[]> {
-  let portion: MappedRecord[] = []
-  let at = 0
-  for (let place = places.head; place && place.targetOffset <= lastOffset; place = places.next()) {
-    while ((records[at]?.offset ?? place.targetOffset) < place.targetOffset) at++
-    const record = records[at]?.offset === place.targetOffset ? (records[at] ?? null) : null
+): Generator<MappedRecord | StrangerRecord> {
+  const absent = (place: MappedPlace): MappedRecord => {
     const isInside = place.targetOffset >= firstOffset
     const absence = isAborted && isInside ? 'its transaction was aborted' : absenceAt(place.targetOffset, log)
-    portion.push({ ...place, record, absence: record ? '' : absence })
-    if (portion.length < PORTION_MAX_RECORDS) continue
-    yield portion
-    portion = []
+    return { kind: 'mapped', ...place, record: null, absence }
   }
-  yield portion
+  for (const record of records) {
+    for (; places.head && places.head.targetOffset < record.offset; places.next()) yield absent(places.head)
+    if (places.head?.targetOffset === record.offset) {
+      yield { kind: 'mapped', ...places.head, record, absence: '' }
+      places.next()
+    } else yield { kind: 'stranger', targetOffset: record.offset, record }
+  }
+  for (; places.head && places.head.targetOffset <= lastOffset; places.next()) yield absent(places.head)
 }
 
-function* restOf(places: PlaceQueue, log: ReadableLog | undefined): Generator<readonly MappedRecord[]> {
-  let portion: MappedRecord[] = []
-  for (let place = places.head; place; place = places.next()) {
-    const absence = log ? absenceAt(place.targetOffset, log) : NO_LOG
-    portion.push({ ...place, record: null, absence })
-    if (portion.length < PORTION_MAX_RECORDS) continue
-    yield portion
-    portion = []
+function* restOf(places: PlaceQueue, log: ReadableLog | undefined): Generator<MappedRecord> {
+  for (; places.head; places.next()) {
+    const absence = log ? absenceAt(places.head.targetOffset, log) : NO_LOG
+    yield { kind: 'mapped', ...places.head, record: null, absence }
   }
-  yield portion
 }
 
 function absenceAt(offset: bigint, { logStart, lastStable, highWatermark }: ReadableLog): string {
@@ -96,14 +122,13 @@ class PlaceQueue {
     this.head = this.#place()
   }
 
-  next(): MappedPlace | undefined {
+  next(): void {
     this.#at++
     if (this.#at === this.#runs[this.#run]?.records) {
       this.#run++
       this.#at = 0
     }
     this.head = this.#place()
-    return this.head
   }
 
   #place(): MappedPlace | undefined {

@@ -288,7 +288,7 @@ async function verify(options: RestoreRunOptions): Promise<PartitionVerdict[]> {
   const verdicts = await verifyRestore({
     ...options,
     backupId: plan.backupId,
-    restoreId: ledger.state.restoreId,
+    ledger: ledger.state,
     isWritten: true,
   })
   assertEqual(verdicts)

@@ -19,6 +19,7 @@ const OPENED: Omit<OpenedEntry, 'type' | 'restoreId'> = {
   toMs: -1n,
   planSha256: DIGEST,
   clusterId: 'target',
+  isShared: false,
   mode: 'transactions',
   sources: [
     { topic: 'orders', partition: 0, lineage: 1 },
