@@ -68,6 +68,8 @@ export const LIMITS = {
   documentFreeValues: 1000,
   /** Bytes that a value of a document takes on average, at least: many small ones cost far more memory than their text. */
   documentValueMinBytes: 4,
+  /** How long what a run leaves behind is removed; a store that is silent for longer keeps it, and the run says so. */
+  cleanupGraceMs: 10_000,
   /** Messages that either side sends in one authentication; the longest mechanism needs three. */
   saslMaxRounds: 8,
 } as const

@@ -1,19 +1,19 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { invalidLocation } from './location-errors.ts'
+import type { RequestHooks } from './request-gate.ts'
 import type { StorageBackend } from './storage-backend.ts'
 import { NO_CREDENTIALS, type StorageCredentials } from './storage-credentials.ts'
-import type { OnStorageRequest } from './storage-request.ts'
 
 /**
  * Makes the backend of one scheme. It does no I/O and loads no vendor's SDK: both wait for the first call. What is no secret
- * (region, endpoint, …) stands in the query of the URL, secrets in `credentials`. A backend that sends requests tells `onRequest` of
- * each, just before it is sent. @throws KB_LOCATION_INVALID
+ * (region, endpoint, …) stands in the query of the URL, secrets in `credentials`. A backend that sends requests tells `hooks` of
+ * them. @throws KB_LOCATION_INVALID
  */
 export type BackendFactory = (
   url: URL,
   credentials: StorageCredentials,
-  onRequest?: OnStorageRequest,
+  hooks?: RequestHooks,
 ) => StorageBackend
 
 const SCHEME_PATTERN = /^([a-z][a-z0-9+.-]*):/i
@@ -26,7 +26,7 @@ export function openLocation(
   location: string,
   factories: ReadonlyMap<string, BackendFactory>,
   credentials: StorageCredentials = NO_CREDENTIALS,
-  onRequest?: OnStorageRequest,
+  hooks?: RequestHooks,
 ): StorageBackend {
   const scheme = SCHEME_PATTERN.exec(location)?.[1]?.toLowerCase()
   if (scheme === undefined) throw plainPath(location)
@@ -43,7 +43,7 @@ export function openLocation(
   if (!location.slice(scheme.length + 1).startsWith('//')) {
     throw invalidLocation(location, `${scheme}: is not followed by //`, `Write ${scheme}://…`)
   }
-  return factory(parseUrl(location), credentials, onRequest)
+  return factory(parseUrl(location), credentials, hooks)
 }
 
 function parseUrl(location: string): URL {

@@ -1,5 +1,6 @@
-import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import { isKafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { CircuitBreaker } from '../runtime/circuit-breaker.ts'
+import type { PassingCall } from './request-gate.ts'
 import type {
   CallOptions,
   ListOptions,
@@ -8,28 +9,12 @@ import type {
   ObjectWriter,
   StorageBackend,
 } from './storage-backend.ts'
-import { type PassingCall, WrappedBackend } from './wrapped-backend.ts'
+import { judged, StoreRestingError } from './store-breaker.ts'
+import { WrappedBackend } from './wrapped-backend.ts'
 
 /**
- * KB_STORAGE_UNAVAILABLE of a call that was not made: the store did not answer others, and is left alone for a while. Whatever the
- * call was, it may be made again.
- */
-export class StoreRestingError extends KafkaBackupError {
-  /** When it is worth asking again, in milliseconds from now. */
-  readonly retryAfterMs: number
-
-  constructor(location: string, retryAfterMs: number, cause?: unknown) {
-    const seconds = Math.ceil(retryAfterMs / 1000)
-    super('KB_STORAGE_UNAVAILABLE', `${location} does not answer; it is asked again in ${seconds} s`, {
-      cause,
-    })
-    this.retryAfterMs = retryAfterMs
-  }
-}
-
-/**
- * Makes no call while the breaker is open. Only "the store is not available" is a failure; every other error is an answer.
- * A writer's calls do not tell whether the store was asked, so that none of them is the try: a look at its key goes before.
+ * Makes no call while the breaker is open. Writers whose requests pass a gate meet the breaker there. The calls of others do not
+ * tell whether the store was asked, so that none of them is the try: a look at its key goes before.
  */
 export class BreakerBackend extends WrappedBackend {
   readonly #breaker: CircuitBreaker
@@ -40,6 +25,7 @@ export class BreakerBackend extends WrappedBackend {
   }
 
   override async openWrite(key: ObjectKey, options?: CallOptions): Promise<ObjectWriter> {
+    if (this.capabilities.hasGatedWriters) return this.inner.openWrite(key, options)
     await this.#assertAwake(key, options)
     const writer = await this.inner.openWrite(key, options)
     return {
@@ -84,20 +70,7 @@ export class BreakerBackend extends WrappedBackend {
     }
   }
 
-  async #judged<T>(step: () => Promise<T>, { isEvidence }: { readonly isEvidence: boolean }): Promise<T> {
-    const ticket = this.#breaker.admit()
-    if (typeof ticket === 'number') throw new StoreRestingError(this.location, ticket)
-    try {
-      const result = await step()
-      if (isEvidence) ticket.succeed()
-      return result
-    } catch (error) {
-      if (isKafkaBackupError(error, 'KB_STORAGE_UNAVAILABLE')) ticket.fail(error)
-      else if (isKafkaBackupError(error) && error.category !== 'interrupted') ticket.succeed()
-      throw error
-    } finally {
-      // Does nothing when it is settled already.
-      ticket.abandon()
-    }
+  #judged<T>(step: () => Promise<T>, { isEvidence }: { readonly isEvidence: boolean }): Promise<T> {
+    return judged(this.#breaker, { location: this.location, isEvidence }, step)
   }
 }

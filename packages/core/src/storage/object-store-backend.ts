@@ -8,6 +8,7 @@ import { objectNotFound } from './object-errors.ts'
 import { checkFolderPrefix, checkObjectKey, checkPrefix } from './object-key.ts'
 import type { PartStore } from './parts/part-upload.ts'
 import { PartWriter } from './parts/part-writer.ts'
+import type { RequestGate, RequestHooks } from './request-gate.ts'
 import { createSettled, type ExclusiveCreate } from './settled-create.ts'
 import type {
   ByteRange,
@@ -20,6 +21,7 @@ import type {
   StorageBackend,
   StorageCapabilities,
 } from './storage-backend.ts'
+import { StoreRetry } from './store-retry.ts'
 
 /** The answer to a read, before its body was taken. Exactly one of `whole` and `discard` is called. */
 export interface ObjectAnswer {
@@ -67,6 +69,7 @@ export interface ObjectStoreOptions {
   /** Somebody vouches that one run at a time writes: the condition of exclusive creation is not sent. */
   readonly isSingleWriter: boolean
   readonly requests: ObjectRequests
+  readonly hooks: RequestHooks
   readonly clock?: Clock
   readonly random?: Random
 }
@@ -79,21 +82,26 @@ export class ObjectStoreBackend implements StorageBackend {
   readonly location: string
   readonly capabilities: StorageCapabilities
   readonly #requests: ObjectRequests
+  readonly #hooks: RequestHooks
+  readonly #gate: RequestGate
   readonly #clock: Clock
   readonly #random: Random
   readonly #budget = new Budget(PARTS_UNDER_WAY_BYTES)
   #isClosed = false
 
-  constructor({ location, isSingleWriter, requests, clock, random }: ObjectStoreOptions) {
+  constructor({ location, isSingleWriter, requests, hooks, clock, random }: ObjectStoreOptions) {
     this.location = location
     this.capabilities = {
       putIfAbsent: !isSingleWriter,
       readAfterWrite: true,
       ...(isSingleWriter ? { hasSingleWriter: true } : {}),
+      ...(hooks.gate ? { hasGatedWriters: true } : {}),
     }
     this.#requests = requests
+    this.#hooks = hooks
     this.#clock = clock ?? systemClock
     this.#random = random ?? systemRandom
+    this.#gate = hooks.gate ?? new StoreRetry({ clock: this.#clock, random: this.#random })
   }
 
   async put(key: ObjectKey, bytes: Uint8Array, options?: CallOptions): Promise<void> {
@@ -116,6 +124,8 @@ export class ObjectStoreBackend implements StorageBackend {
       store: this.#requests.parts,
       signal: options?.signal,
       budget: this.#budget,
+      gate: this.#gate,
+      onLeft: this.#hooks.onLeft ?? (() => undefined),
       clock: this.#clock,
       random: this.#random,
     })

@@ -7,10 +7,13 @@ import { RateLimiter } from '../runtime/rate-limiter.ts'
 import { type BackendFactory, openLocation } from './backend-registry.ts'
 import { BreakerBackend } from './breaker-backend.ts'
 import { MeteredBackend, type StorageUsage } from './metered-backend.ts'
-import { RetryingBackend, STORAGE_RETRY, type StorageRetryPolicy } from './retrying-backend.ts'
+import type { RequestHooks } from './request-gate.ts'
+import { ResilientGate } from './resilient-gate.ts'
+import { RetryingBackend } from './retrying-backend.ts'
 import type { StorageBackend } from './storage-backend.ts'
 import type { StorageCredentials } from './storage-credentials.ts'
 import { RequestCounter } from './storage-request.ts'
+import { STORAGE_RETRY, type StorageRetryPolicy, StoreRetry } from './store-retry.ts'
 import { ThrottledBackend } from './throttled-backend.ts'
 
 /** A store as the verbs use it, and what it has been asked for so far. */
@@ -40,9 +43,7 @@ export function openResilient(
   credentials: StorageCredentials,
   options: ResilienceOptions = {},
 ): ResilientStorage {
-  const requests = new RequestCounter()
-  const backend = openLocation(location, factories, credentials, requests.onRequest)
-  return withResilience(backend, options, requests)
+  return withResilience((hooks) => openLocation(location, factories, credentials, hooks), options)
 }
 
 /**
@@ -51,28 +52,30 @@ export function openResilient(
  * - the breaker decides about every single attempt, so that attempts which it stops are not metered;
  * - the throttle is outside of it: whoever waits for bytes must not hold the one try of a breaker;
  * - the retry is outermost: it waits for the breaker as it waits for the store, and repeated bytes are throttled too.
+ * The steps of uploads, which are no calls, meet the same three at a gate that the backend is opened with.
  */
 export function withResilience(
-  backend: StorageBackend,
+  open: (hooks: RequestHooks) => StorageBackend,
   options: ResilienceOptions = {},
-  requests = new RequestCounter(),
 ): ResilientStorage {
+  const { rateLimitBytesPerSec: unitsPerSec, observe } = options
   const clock = options.clock ?? systemClock
   const random = options.random ?? systemRandom
-  const metered = new MeteredBackend(backend, requests)
+  const requests = new RequestCounter()
+  const limiter = unitsPerSec === undefined ? undefined : new RateLimiter({ unitsPerSec }, clock)
+  const retry = new StoreRetry({ policy: options.retry ?? STORAGE_RETRY, clock, random })
   const breaker = new CircuitBreaker({
     policy: options.breaker ?? STORAGE_BREAKER,
     clock,
     random,
-    onChange: (change) => report(options.observe, backend.location, change),
+    onChange: (change) => report(observe, backend.location, change),
   })
-  let storage: StorageBackend = new BreakerBackend(metered, breaker)
-  if (options.rateLimitBytesPerSec !== undefined) {
-    const limiter = new RateLimiter({ unitsPerSec: options.rateLimitBytesPerSec }, clock)
-    storage = new ThrottledBackend(storage, limiter)
-  }
-  storage = new RetryingBackend(storage, { policy: options.retry ?? STORAGE_RETRY, clock, random })
-  return { storage, usage: () => metered.usage }
+  const gate = new ResilientGate({ retry, limiter, breaker, location: () => backend.location })
+  const backend = open({ onRequest: requests.onRequest, gate })
+  const metered = new MeteredBackend(backend, requests)
+  const guarded = new BreakerBackend(metered, breaker)
+  const throttled = limiter === undefined ? guarded : new ThrottledBackend(guarded, limiter)
+  return { storage: new RetryingBackend(throttled, retry), usage: () => metered.usage }
 }
 
 function report(observe: Observer | undefined, location: string, change: BreakerChange): void {

@@ -1,10 +1,6 @@
 import { isKafkaBackupError } from '../errors/kafka-backup-error.ts'
-import { type Clock, systemClock } from '../runtime/clock.ts'
-import { type Random, systemRandom } from '../runtime/random.ts'
-import { RateLimiter } from '../runtime/rate-limiter.ts'
-import { backoffDelayMs, type RetryPolicy } from '../runtime/retry.ts'
-import { StoreRestingError } from './breaker-backend.ts'
 import { compareKeys } from './object-key.ts'
+import type { PassingCall } from './request-gate.ts'
 import type {
   CallOptions,
   ListOptions,
@@ -13,72 +9,32 @@ import type {
   ObjectWriter,
   StorageBackend,
 } from './storage-backend.ts'
-import { type PassingCall, WrappedBackend } from './wrapped-backend.ts'
-
-/** How long calls are repeated. Milliseconds. */
-export interface StorageRetryPolicy extends RetryPolicy {
-  /** Instead of `giveUpAfterMs` until the store has answered once: a store that never did is rather misspelt than down. */
-  readonly strangerGiveUpAfterMs: number
-  /** Of all calls of a backend together. */
-  readonly retriesPerSec: number
-  readonly burstRetries: number
-}
-
-/** The policy of the program. */
-export const STORAGE_RETRY: StorageRetryPolicy = {
-  firstDelayMs: 200,
-  maxDelayMs: 10_000,
-  // Longer than the silence after which a connection counts as dead, twice, so that a stalled call has a second one.
-  giveUpAfterMs: 300_000,
-  strangerGiveUpAfterMs: 10_000,
-  retriesPerSec: 10,
-  burstRetries: 50,
-}
-
-/** Parts of a {@link RetryingBackend} that have defaults. */
-export interface RetryingOptions {
-  readonly policy?: StorageRetryPolicy
-  readonly clock?: Clock
-  readonly random?: Random
-  /** Told of every attempt that failed and is repeated. */
-  readonly onRetry?: (error: unknown, attempt: number) => void
-}
-
-type Attempted = 'unsure' | 'not made'
+import { isNotMade, isUnavailable, StoreRetry } from './store-retry.ts'
+import { WrappedBackend } from './wrapped-backend.ts'
 
 /**
- * Repeats calls that failed because the store was not available. A call has a time, and all calls share a rate of repetitions: a
- * hundred concurrent calls do not hammer a store that is down. A put that may have been carried out is settled by its bytes.
- * Writers settle their own requests, so that their failure is final, unless the store was not asked at all.
+ * Repeats calls that failed because the store was not available. A put that may have been carried out is settled by its bytes.
+ * Writers settle their own requests, so that their failure is final, unless the store was not asked at all; those whose requests
+ * pass a gate have been repeated there.
  */
 export class RetryingBackend extends WrappedBackend {
-  readonly #policy: StorageRetryPolicy
-  readonly #clock: Clock
-  readonly #random: Random
-  readonly #shared: RateLimiter
-  readonly #onRetry: (error: unknown, attempt: number) => void
-  #hasAnswered = false
+  readonly #retry: StoreRetry
 
-  constructor(inner: StorageBackend, options: RetryingOptions = {}) {
+  constructor(inner: StorageBackend, retry = new StoreRetry()) {
     super(inner)
-    this.#policy = options.policy ?? STORAGE_RETRY
-    this.#clock = options.clock ?? systemClock
-    this.#random = options.random ?? systemRandom
-    this.#onRetry = options.onRetry ?? (() => undefined)
-    const { retriesPerSec: unitsPerSec, burstRetries: burstUnits } = this.#policy
-    this.#shared = new RateLimiter({ unitsPerSec, burstUnits }, this.#clock)
+    this.#retry = retry
   }
 
   override put(key: ObjectKey, bytes: Uint8Array, options?: CallOptions): Promise<void> {
     let isUnsure = false
-    return this.#repeat(options?.signal, async () => {
+    return this.#retry.repeat(options?.signal, async () => {
       try {
         await this.inner.put(key, bytes, options)
       } catch (error) {
         if (isUnsure && isKafkaBackupError(error, 'KB_OBJECT_EXISTS')) {
           if (await this.#holds(key, bytes, options)) return
         }
-        isUnsure ||= isUnavailable(error) && attemptOf(error) === 'unsure'
+        isUnsure ||= isUnavailable(error) && !isNotMade(error)
         throw error
       }
     })
@@ -86,10 +42,11 @@ export class RetryingBackend extends WrappedBackend {
 
   override async openWrite(key: ObjectKey, options?: CallOptions): Promise<ObjectWriter> {
     const signal = options?.signal
+    if (this.capabilities.hasGatedWriters) return this.inner.openWrite(key, options)
     const writer = await this.around({ sentBytes: 0, signal }, () => this.inner.openWrite(key, options))
     return {
-      write: (chunks) => this.#repeat(signal, () => writer.write(chunks), isNotMade),
-      commit: () => this.#repeat(signal, () => writer.commit(), isNotMade),
+      write: (chunks) => this.#retry.repeat(signal, () => writer.write(chunks), isNotMade),
+      commit: () => this.#retry.repeat(signal, () => writer.commit(), isNotMade),
       abort: () => writer.abort(),
     }
   }
@@ -115,7 +72,7 @@ export class RetryingBackend extends WrappedBackend {
     }
     try {
       for (;;) {
-        const entry = await this.#repeat(options?.signal, next)
+        const entry = await this.#retry.repeat(options?.signal, next)
         if (entry === undefined) return
         last = entry
         yield entry
@@ -126,7 +83,7 @@ export class RetryingBackend extends WrappedBackend {
   }
 
   protected around<T>({ signal }: PassingCall, step: () => Promise<T>): Promise<T> {
-    return this.#repeat(signal, step)
+    return this.#retry.repeat(signal, step)
   }
 
   /** Only whole objects of exactly these bytes are ours: whoever meant something else wrote something else. */
@@ -139,52 +96,6 @@ export class RetryingBackend extends WrappedBackend {
       throw error
     }
   }
-
-  async #repeat<T>(
-    signal: AbortSignal | undefined,
-    step: () => Promise<T>,
-    mayRepeat: (error: unknown) => boolean = isUnavailable,
-  ): Promise<T> {
-    const beginMs = this.#clock.monotonicMs()
-    // A rest is no failure: what the call itself met says more to whoever reads it.
-    let met: unknown
-    for (let attempt = 1; ; attempt++) {
-      signal?.throwIfAborted()
-      try {
-        const result = await step()
-        this.#hasAnswered = true
-        return result
-      } catch (error) {
-        signal?.throwIfAborted()
-        if (!isUnavailable(error)) this.#hasAnswered ||= isKafkaBackupError(error)
-        if (!mayRepeat(error)) throw error
-        const isResting = error instanceof StoreRestingError
-        if (!isResting) met = error
-        const pauseMs = backoffDelayMs(this.#policy, attempt, this.#random)
-        const delayMs = isResting ? Math.max(error.retryAfterMs, 1) + pauseMs / 8 : pauseMs
-        const { giveUpAfterMs, strangerGiveUpAfterMs } = this.#policy
-        const limitMs = this.#hasAnswered ? giveUpAfterMs : strangerGiveUpAfterMs
-        if (this.#clock.monotonicMs() - beginMs + delayMs > limitMs) throw met ?? error
-        if (!isResting) this.#onRetry(error, attempt)
-        await this.#clock.sleep(delayMs, signal)
-        // A call that does not reach the store costs it nothing.
-        if (!isResting) await this.#shared.take(1, signal)
-        if (this.#clock.monotonicMs() - beginMs > limitMs) throw met ?? error
-      }
-    }
-  }
-}
-
-function isUnavailable(error: unknown): boolean {
-  return isKafkaBackupError(error, 'KB_STORAGE_UNAVAILABLE')
-}
-
-function isNotMade(error: unknown): boolean {
-  return attemptOf(error) === 'not made'
-}
-
-function attemptOf(error: unknown): Attempted {
-  return error instanceof StoreRestingError ? 'not made' : 'unsure'
 }
 
 async function nextAfter(

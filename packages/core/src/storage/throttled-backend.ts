@@ -1,4 +1,5 @@
 import type { RateLimiter } from '../runtime/rate-limiter.ts'
+import type { PassingCall } from './request-gate.ts'
 import type {
   ByteRange,
   CallOptions,
@@ -8,7 +9,7 @@ import type {
   ObjectWriter,
   StorageBackend,
 } from './storage-backend.ts'
-import { type PassingCall, WrappedBackend } from './wrapped-backend.ts'
+import { WrappedBackend } from './wrapped-backend.ts'
 
 /**
  * Holds calls so that bytes read and written, together, stay below a rate. What is not known before, the size of a whole object, is
@@ -24,6 +25,8 @@ export class ThrottledBackend extends WrappedBackend {
 
   override async openWrite(key: ObjectKey, options?: CallOptions): Promise<ObjectWriter> {
     const writer = await this.inner.openWrite(key, options)
+    // Their bytes wait at the gate, where they are counted as often as they are sent.
+    if (this.capabilities.hasGatedWriters) return writer
     return {
       write: async (chunks) => {
         const byteCount = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0)

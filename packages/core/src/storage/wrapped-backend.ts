@@ -1,3 +1,4 @@
+import type { PassingCall } from './request-gate.ts'
 import type {
   ByteRange,
   CallOptions,
@@ -9,13 +10,6 @@ import type {
   StorageBackend,
   StorageCapabilities,
 } from './storage-backend.ts'
-
-/** What a layer needs to know of a call that passes through it. */
-export interface PassingCall {
-  /** Bytes that it sends; 0 for calls that only ask. */
-  readonly sentBytes: number
-  readonly signal: AbortSignal | undefined
-}
 
 /**
  * A backend in front of another one: every call goes through `around`, which a layer replaces. Layers that treat some call in

@@ -98,7 +98,7 @@ describe('all layers together', () => {
     const { store, inner, state } = flaky()
     const clock = new SleepyClock()
     const events: RunEvent[] = []
-    const { storage, usage } = withResilience(inner, { clock, observe: (event) => events.push(event) })
+    const { storage, usage } = withResilience(() => inner, { clock, observe: (event) => events.push(event) })
     await storage.put('warm', BYTES)
     const writer = await storage.openWrite('streamed')
     await writer.write([BYTES])
@@ -129,7 +129,7 @@ describe('all layers together', () => {
   it('keep a writer from an outage that began before its commit', async () => {
     const { store, inner, state } = flaky()
     const clock = new SleepyClock()
-    const { storage } = withResilience(inner, { clock })
+    const { storage } = withResilience(() => inner, { clock })
     const writer = await storage.openWrite('streamed')
     await writer.write([BYTES])
     await storage.stat('warm')

@@ -3,8 +3,9 @@ import { describe, it } from 'node:test'
 import { collect, expectBytes, expectCode } from '../../../testkit/src/conformance/storage-subject.ts'
 import { KafkaBackupError } from '../../src/errors/kafka-backup-error.ts'
 import { MemoryBackend } from '../../src/storage/memory/backend.ts'
-import { RetryingBackend, STORAGE_RETRY } from '../../src/storage/retrying-backend.ts'
+import { RetryingBackend } from '../../src/storage/retrying-backend.ts'
 import type { StorageBackend } from '../../src/storage/storage-backend.ts'
+import { STORAGE_RETRY, StoreRetry } from '../../src/storage/store-retry.ts'
 import { altered } from '../verify/altered-backend.ts'
 import { SleepyClock } from './sleepy-clock.ts'
 
@@ -12,7 +13,7 @@ const OURS = Buffer.from('ours')
 const unavailable = () => new KafkaBackupError('KB_STORAGE_UNAVAILABLE', 'the test wants it')
 
 function retrying(inner: StorageBackend, clock = new SleepyClock()) {
-  return { clock, backend: new RetryingBackend(inner, { clock }) }
+  return { clock, backend: new RetryingBackend(inner, new StoreRetry({ clock })) }
 }
 
 /** Fails the first calls of one method, after they were carried out or before. */

@@ -7,11 +7,12 @@ import { describeStorageReplace } from '../../../testkit/src/conformance/storage
 import { FAULTS, type FaultProxy, openFaultProxy } from '../../../testkit/src/stores/fault-proxy.ts'
 import { missingS3Server, type S3Server, startS3Server } from '../../../testkit/src/stores/versity-gateway.ts'
 import { settleAll } from '../../src/runtime/settle-all.ts'
+import type { RequestHooks } from '../../src/storage/request-gate.ts'
 import { withResilience } from '../../src/storage/resilience.ts'
-import { STORAGE_RETRY } from '../../src/storage/retrying-backend.ts'
 import { openS3 } from '../../src/storage/s3/location.ts'
 import type { StorageBackend } from '../../src/storage/storage-backend.ts'
 import type { StorageCredentials } from '../../src/storage/storage-credentials.ts'
+import { STORAGE_RETRY } from '../../src/storage/store-retry.ts'
 import { freshBucket, openBucket } from './s3-subject.ts'
 import { newTally, StoreModel } from './store-model.ts'
 
@@ -51,8 +52,8 @@ describe(`S3 when ${SHARE * 100} % of the requests go wrong`, { skip: missingS3S
 
   function openThrough(proxy: FaultProxy, place: string): StorageBackend {
     const url = new URL(`s3://${place}?endpoint=${proxy.endpoint}`)
-    const s3 = openS3(url, AMBIENT, undefined, { silenceTimeoutMs: SILENCE_MS })
-    return withResilience(s3, { retry: FAST_RETRY, breaker: FAST_BREAKER }).storage
+    const open = (hooks: RequestHooks) => openS3(url, AMBIENT, hooks, { silenceTimeoutMs: SILENCE_MS })
+    return withResilience(open, { retry: FAST_RETRY, breaker: FAST_BREAKER }).storage
   }
 
   it('does what the contract says or throws what it allows, over random operations', async (t) => {

@@ -1,4 +1,5 @@
 import { ObjectStoreBackend } from '../object-store-backend.ts'
+import type { RequestHooks } from '../request-gate.ts'
 import type { StorageBackend } from '../storage-backend.ts'
 import { blockStoreOf } from './block-upload.ts'
 import type { AzureConnection } from './connection.ts'
@@ -13,11 +14,13 @@ export function azureBackend(
   place: AzurePlace,
   location: string,
   connection: AzureConnection,
+  hooks: RequestHooks,
 ): StorageBackend {
   const objects = new AzureObjects(place, connection)
   return new ObjectStoreBackend({
     location,
     isSingleWriter: place.isSingleWriter,
+    hooks,
     requests: {
       parts: blockStoreOf(objects),
       exclusive: (key, bytes, signal) => objects.exclusive(key, bytes, signal),

@@ -18,18 +18,25 @@ export function blockStoreOf(objects: AzureObjects): PartStore {
     partsMax: BLOCKS_MAX,
     partsUnderWayMax: 2,
     partBytesOf: blockBytesOf,
+    isBegunByRequest: false,
     beginUpload: async (key, random) => new BlockUpload(objects, key, random),
     create: (key, bytes, signal) => createSettledAgain(objects.exclusive(key, bytes, signal)),
   }
 }
 
-/** The blocks of one object: single requests, each without a second attempt. Nothing has to be begun. */
+/**
+ * The blocks of one object: single requests, each without a second attempt. Nothing has to be begun. Azure cannot remove blocks
+ * without making an object of them or of others, so nothing is aborted: they stay, invisible, and are gone a week after the last
+ * one, or when the key gets an object.
+ */
 class BlockUpload implements PartUpload {
   readonly #objects: AzureObjects
   readonly #key: ObjectKey
   readonly #token: string
   #blockCount = 0
   #byteCount = 0
+  /** The object may be there already, made of these blocks. */
+  #isEndSent = false
 
   constructor(objects: AzureObjects, key: ObjectKey, random: Random) {
     this.#objects = objects
@@ -55,17 +62,13 @@ class BlockUpload implements PartUpload {
    * request gives it the token of this upload, 128 random bits that nobody else has. A token that is ours and the length
    * that we sent therefore prove that our request was carried out. @throws KB_OBJECT_EXISTS
    */
-  async complete({
-    isFirst,
-    signal,
-  }: {
-    readonly isFirst: boolean
-    readonly signal: AbortSignal
-  }): Promise<void> {
+  async complete(signal: AbortSignal): Promise<void> {
     const { isSingleWriter } = this.#objects.place
-    if (isSingleWriter && isFirst && (await this.#objects.head(this.#key, signal))) {
+    if (isSingleWriter && !this.#isEndSent && (await this.#objects.head(this.#key, signal))) {
       throw objectExists(this.#key)
     }
+    const isFirst = !this.#isEndSent
+    this.#isEndSent = true
     try {
       await this.#commit(isSingleWriter, signal)
     } catch (error) {
@@ -81,12 +84,6 @@ class BlockUpload implements PartUpload {
       throw isWithoutBlocks ? objectExists(this.#key) : error
     }
   }
-
-  /**
-   * Azure cannot remove blocks without making an object of them or of others, so they stay: invisible, and gone a week
-   * after the last one, or when the key gets an object.
-   */
-  async abort(): Promise<void> {}
 
   async #commit(isSingleWriter: boolean, signal: AbortSignal): Promise<void> {
     const names = Array.from({ length: this.#blockCount }, (_, at) => this.#nameOf(at + 1))

@@ -7,9 +7,9 @@ import {
   prefixOfPath,
   readLocationQuery,
 } from '../location-query.ts'
+import type { RequestHooks } from '../request-gate.ts'
 import type { StorageBackend } from '../storage-backend.ts'
 import type { StorageCredentials } from '../storage-credentials.ts'
-import type { OnStorageRequest } from '../storage-request.ts'
 import { azureBackend } from './backend.ts'
 import { AzureConnection } from './connection.ts'
 import type { AzurePlace } from './place.ts'
@@ -34,12 +34,17 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 export function openAzure(
   url: URL,
   credentials: StorageCredentials,
-  onRequest?: OnStorageRequest,
+  hooks: RequestHooks = {},
 ): StorageBackend {
   const place = placeOf(url)
   checkSecrets(url, credentials)
   checkIdentity(url, place, credentials)
-  return azureBackend(place, canonicalLocation(place), new AzureConnection(place, credentials, onRequest))
+  return azureBackend(
+    place,
+    canonicalLocation(place),
+    new AzureConnection(place, credentials, hooks.onRequest),
+    hooks,
+  )
 }
 
 function placeOf(url: URL): AzurePlace {

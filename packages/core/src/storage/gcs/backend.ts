@@ -1,4 +1,5 @@
 import { ObjectStoreBackend } from '../object-store-backend.ts'
+import type { RequestHooks } from '../request-gate.ts'
 import type { StorageBackend } from '../storage-backend.ts'
 import type { GcsConnection } from './connection.ts'
 import { strangeStore } from './errors.ts'
@@ -12,11 +13,17 @@ import { chunkStoreOf } from './resumable-upload.ts'
  * Objects of a bucket below a prefix, through the JSON protocol. Exclusive creation is `ifGenerationMatch=0` on simple and
  * on resumable uploads.
  */
-export function gcsBackend(place: GcsPlace, location: string, connection: GcsConnection): StorageBackend {
+export function gcsBackend(
+  place: GcsPlace,
+  location: string,
+  connection: GcsConnection,
+  hooks: RequestHooks,
+): StorageBackend {
   const objects = new GcsObjects(place, connection)
   return new ObjectStoreBackend({
     location,
     isSingleWriter: place.isSingleWriter,
+    hooks,
     requests: {
       parts: chunkStoreOf(objects),
       exclusive: (key, bytes, signal) => objects.exclusive(key, bytes, signal),

@@ -6,9 +6,9 @@ import {
   prefixOfPath,
   readLocationQuery,
 } from '../location-query.ts'
+import type { RequestHooks } from '../request-gate.ts'
 import type { StorageBackend } from '../storage-backend.ts'
 import type { StorageCredentials } from '../storage-credentials.ts'
-import type { OnStorageRequest } from '../storage-request.ts'
 import { gcsBackend } from './backend.ts'
 import { GcsConnection } from './connection.ts'
 import type { GcsPlace } from './place.ts'
@@ -28,10 +28,10 @@ const BUCKET =
 export function openGcs(
   url: URL,
   _credentials?: StorageCredentials,
-  onRequest?: OnStorageRequest,
+  hooks: RequestHooks = {},
 ): StorageBackend {
   const place = placeOf(url)
-  return gcsBackend(place, canonicalLocation(place), new GcsConnection(place, onRequest))
+  return gcsBackend(place, canonicalLocation(place), new GcsConnection(place, hooks.onRequest), hooks)
 }
 
 function placeOf(url: URL): GcsPlace {

@@ -24,6 +24,7 @@ export function chunkStoreOf(objects: GcsObjects): PartStore {
     partsMax: CHUNKS_MAX,
     partsUnderWayMax: 1,
     partBytesOf: () => CHUNK_BYTES,
+    isBegunByRequest: true,
     beginUpload: (key, random, signal) => ResumableUpload.begin(objects, key, random, signal),
     create: (key, bytes, signal) => createSettledAgain(objects.exclusive(key, bytes, signal)),
   }
@@ -40,6 +41,8 @@ class ResumableUpload implements PartUpload {
   #checksum = 0
   /** An answer was lost, so that only the store knows how much it has. */
   #isUnsure = false
+  /** The object may be there already, made of these chunks. */
+  #isEndSent = false
   /** The last chunk waits for `complete`, since it makes the object. */
   #lastBytes: Buffer = Buffer.alloc(0)
 
@@ -75,13 +78,14 @@ class ResumableUpload implements PartUpload {
     return new ResumableUpload(objects, key, token, session)
   }
 
-  async sendPart({ bytes, isLast }: UploadPart, signal: AbortSignal): Promise<void> {
-    if (isLast) this.#lastBytes = bytes
-    else {
-      await this.#sendChunk(bytes, signal)
-      this.#byteCount += bytes.length
-      this.#checksum = crc32c(bytes, this.#checksum)
-    }
+  async sendPart({ bytes }: UploadPart, signal: AbortSignal): Promise<void> {
+    await this.#sendChunk(bytes, signal)
+    this.#byteCount += bytes.length
+    this.#checksum = crc32c(bytes, this.#checksum)
+  }
+
+  keepLastPart(bytes: Buffer): void {
+    this.#lastBytes = bytes
   }
 
   /**
@@ -89,17 +93,13 @@ class ResumableUpload implements PartUpload {
    * it is: it carries the token of this upload, 128 random bits that nobody else has. A token that is ours, the length and
    * the checksum that we sent therefore prove that our request was carried out. @throws KB_OBJECT_EXISTS
    */
-  async complete({
-    isFirst,
-    signal,
-  }: {
-    readonly isFirst: boolean
-    readonly signal: AbortSignal
-  }): Promise<void> {
+  async complete(signal: AbortSignal): Promise<void> {
     const { isSingleWriter } = this.#objects.place
-    if (isSingleWriter && isFirst && (await this.#objects.head(this.#key, signal))) {
+    if (isSingleWriter && !this.#isEndSent && (await this.#objects.head(this.#key, signal))) {
       throw objectExists(this.#key)
     }
+    const isFirst = !this.#isEndSent
+    this.#isEndSent = true
     try {
       await this.#sendEnd(signal)
     } catch (error) {
@@ -111,10 +111,10 @@ class ResumableUpload implements PartUpload {
     }
   }
 
-  /** Ends the session, so that its bytes are gone. Goes on when the run is stopped: that is when it is needed. */
-  async abort(): Promise<void> {
+  /** Ends the session, so that its bytes are gone. */
+  async abort(signal: AbortSignal): Promise<void> {
     const expected = [200, 204, 404, 410, GIVEN_UP]
-    await this.#request({ method: 'DELETE', path: this.#session, expected }, undefined)
+    await this.#request({ method: 'DELETE', path: this.#session, expected }, signal)
   }
 
   /** Sends what the store has not got of a chunk. The store may take less than it is sent, and says so. */

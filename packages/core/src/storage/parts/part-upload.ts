@@ -6,21 +6,18 @@ export interface UploadPart {
   /** From 1, without gaps. */
   readonly number: number
   readonly bytes: Buffer
-  /** Nothing follows but `complete`. A stream that ends exactly with a part has no such part. */
-  readonly isLast: boolean
 }
 
-/** An upload that has begun. Each call is one request without a second attempt; {@link PartStore} says what is repeated. */
+/** An upload that has begun. Each call asks the store and makes no second attempt; `parts/part-writer.ts` says what is repeated. */
 export interface PartUpload {
   /** The same part may be sent again under its number after a failure. */
   sendPart(part: UploadPart, signal: AbortSignal): Promise<void>
-  /**
-   * Makes the object of its parts, unless the key is taken; called again after a failure that can pass, with `isFirst`
-   * false. It settles a lost answer. @throws KB_OBJECT_EXISTS
-   */
-  complete(options: { readonly isFirst: boolean; readonly signal: AbortSignal }): Promise<void>
-  /** Removes the parts, as far as the store can. Goes on when the run is stopped: that is when it is needed. */
-  abort(): Promise<void>
+  /** Present where the last part, which may be shorter, travels with `complete`: keeps it, and asks nobody. */
+  keepLastPart?(bytes: Buffer): void
+  /** Makes the object of its parts, unless the key is taken; may be called again. It settles a lost answer. @throws KB_OBJECT_EXISTS */
+  complete(signal: AbortSignal): Promise<void>
+  /** Removes the parts. Absent where the store removes what nobody finished. The signal is not that of the run, which may have ended. */
+  abort?(signal: AbortSignal): Promise<void>
 }
 
 /** How a store takes objects that do not fit into memory. */
@@ -30,6 +27,8 @@ export interface PartStore {
   readonly partsUnderWayMax: number
   /** Bytes of a part by its number, unless it is the last one of its object. */
   partBytesOf(partNumber: number): number
+  /** False: nobody is asked to begin an upload. */
+  readonly isBegunByRequest: boolean
   beginUpload(key: ObjectKey, random: Random, signal: AbortSignal): Promise<PartUpload>
   /**
    * Stores a whole object that fits into one part, exclusively, and settles a lost answer, also of an earlier call: a taken key is a

@@ -1,9 +1,11 @@
-import { isKafkaBackupError } from '../../errors/kafka-backup-error.ts'
+import { isKafkaBackupError, KafkaBackupError } from '../../errors/kafka-backup-error.ts'
 import type { Budget } from '../../runtime/budget.ts'
 import type { Clock } from '../../runtime/clock.ts'
+import { withinGrace } from '../../runtime/grace.ts'
 import { invariant } from '../../runtime/invariant.ts'
+import { LIMITS } from '../../runtime/limits.ts'
 import type { Random } from '../../runtime/random.ts'
-import { retry } from '../../runtime/retry.ts'
+import type { RequestGate } from '../request-gate.ts'
 import type { ObjectKey, ObjectWriter } from '../storage-backend.ts'
 import { PartBuffer } from './part-buffer.ts'
 import type { PartStore, PartUpload, UploadPart } from './part-upload.ts'
@@ -15,12 +17,13 @@ export interface PartWriterContext {
   readonly signal: AbortSignal | undefined
   /** Bytes of parts under way, shared by all writers of a backend. */
   readonly budget: Budget
+  /** A stream cannot be written again from its begin, so the steps that carry it are made again there. */
+  readonly gate: RequestGate
+  /** Told of parts that could not be removed. */
+  readonly onLeft: (what: string) => void
   readonly clock: Clock
   readonly random: Random
 }
-
-// A stream cannot be written again from its begin, so what carries it is sent again here. Longer than two connections that fall silent.
-const WRITE_RETRY = { firstDelayMs: 200, maxDelayMs: 5_000, giveUpAfterMs: 300_000 }
 
 /**
  * Streams an object: what fits into one part is put at `commit`, more becomes an upload of parts. In memory are the part
@@ -101,35 +104,41 @@ export class PartWriter implements ObjectWriter {
       let rest = chunk
       while (rest.byteLength > 0) {
         rest = this.#buffer.fill(rest, store.partBytesOf(this.#nextPart))
-        if (this.#buffer.length === store.partBytesOf(this.#nextPart)) await this.#sendPart(false)
+        if (this.#buffer.length === store.partBytesOf(this.#nextPart)) await this.#sendPart()
       }
     }
     this.#throwPartFailure()
   }
 
-  async #sendPart(isLast: boolean): Promise<void> {
-    const { key, store, budget, random } = this.#context
+  async #sendPart(): Promise<void> {
+    const { key, store, budget } = this.#context
     invariant(this.#nextPart <= store.partsMax, `the object ${key} has more than ${store.partsMax} parts`)
     const bytes = this.#buffer.take()
     await budget.acquire(bytes.length, this.#signal)
     try {
-      this.#upload ??= await this.#retrying(() => store.beginUpload(key, random, this.#signal))
+      this.#upload ??= await this.#beginUpload()
     } catch (error) {
       budget.release(bytes.length)
       throw error
     }
-    const task = this.#sendBytes(this.#upload, { number: this.#nextPart++, bytes, isLast })
+    const task = this.#sendBytes(this.#upload, { number: this.#nextPart++, bytes })
     this.#underWay.add(task)
     void task.then(() => this.#underWay.delete(task))
     if (this.#underWay.size >= store.partsUnderWayMax) await Promise.race(this.#underWay)
     this.#throwPartFailure()
   }
 
+  #beginUpload(): Promise<PartUpload> {
+    const { key, store, random } = this.#context
+    const begin = () => store.beginUpload(key, random, this.#signal)
+    return store.isBegunByRequest ? this.#asking(0, begin) : begin()
+  }
+
   /** Never rejects: a failure waits for the next call. */
   async #sendBytes(upload: PartUpload, part: UploadPart): Promise<void> {
     try {
       // The same part under the same number is what it was before: sending it again is always safe.
-      await this.#retrying(() => upload.sendPart(part, this.#signal))
+      await this.#asking(part.bytes.length, () => upload.sendPart(part, this.#signal))
     } catch (error) {
       this.#partFailure ??= { error }
     } finally {
@@ -140,14 +149,23 @@ export class PartWriter implements ObjectWriter {
   async #putWhole(): Promise<void> {
     const { key, store } = this.#context
     const bytes = this.#buffer.take()
-    await this.#retrying(() => store.create(key, bytes, this.#signal))
+    await this.#asking(bytes.length, () => store.create(key, bytes, this.#signal))
   }
 
   async #completeUpload(upload: PartUpload): Promise<void> {
-    if (this.#buffer.length > 0) await this.#sendPart(true)
+    const keptBytes = this.#keepLastPart(upload)
+    if (this.#buffer.length > 0) await this.#sendPart()
     await Promise.all(this.#underWay)
     this.#throwPartFailure()
-    await this.#retrying((attempt) => upload.complete({ isFirst: attempt === 1, signal: this.#signal }))
+    await this.#asking(keptBytes, () => upload.complete(this.#signal))
+  }
+
+  /** Bytes that travel with the end. */
+  #keepLastPart(upload: PartUpload): number {
+    if (!upload.keepLastPart) return 0
+    const bytes = this.#buffer.take()
+    upload.keepLastPart(bytes)
+    return bytes.length
   }
 
   #throwPartFailure(): void {
@@ -158,16 +176,28 @@ export class PartWriter implements ObjectWriter {
     this.#stopping.abort(new Error('the upload was given up'))
     this.#buffer.take()
     await Promise.all(this.#underWay)
+    await this.#removeParts()
+  }
+
+  /** Also when the run is stopped: that is when it is needed. But nobody waits long for a store that is silent. */
+  async #removeParts(): Promise<void> {
+    const upload = this.#upload
+    if (!upload?.abort) return
+    const { key, gate, clock, onLeft } = this.#context
+    const reason = () =>
+      new KafkaBackupError('KB_STORAGE_UNAVAILABLE', `no parts of ${key} were removed in time`)
     try {
-      await this.#upload?.abort()
+      await withinGrace(clock, { graceMs: LIMITS.cleanupGraceMs, reason }, (signal) =>
+        gate.pass({ sentBytes: 0, signal }, async () => upload.abort?.(signal)),
+      )
     } catch (error) {
       // The error that brought us here counts. Parts that stay are invisible, and the store or a rule removes them.
       if (!isKafkaBackupError(error)) throw error
+      onLeft(`parts of an upload that did not end, of ${key}`)
     }
   }
 
-  #retrying<T>(operation: (attempt: number) => Promise<T>): Promise<T> {
-    const { clock, random } = this.#context
-    return retry(operation, { policy: WRITE_RETRY, signal: this.#signal, clock, random })
+  #asking<T>(sentBytes: number, step: () => Promise<T>): Promise<T> {
+    return this.#context.gate.pass({ sentBytes, signal: this.#signal }, step)
   }
 }

@@ -1,6 +1,7 @@
 import type { GetObjectCommandOutput } from '@aws-sdk/client-s3'
 import { readBody } from '../answer-body.ts'
 import { type ObjectAnswer, ObjectStoreBackend } from '../object-store-backend.ts'
+import type { RequestHooks } from '../request-gate.ts'
 import type { ObjectKey, StorageBackend } from '../storage-backend.ts'
 import type { S3Connection } from './connection.ts'
 import { brokenBody, type S3Attempt, strangeStore } from './errors.ts'
@@ -14,12 +15,18 @@ import { inspectBucket } from './place-facts.ts'
  * Objects of a bucket below a prefix. Exclusive creation is `If-None-Match: *`, which AWS, MinIO, Ceph, R2 and VersityGW
  * honour for whole bodies and for the end of an upload.
  */
-export function s3Backend(place: S3Place, location: string, connection: S3Connection): StorageBackend {
+export function s3Backend(
+  place: S3Place,
+  location: string,
+  connection: S3Connection,
+  hooks: RequestHooks,
+): StorageBackend {
   const objects = new S3Objects(place, connection)
   const reading = (key: ObjectKey): S3Attempt => ({ action: 'read', subject: key, bucket: place.bucket })
   return new ObjectStoreBackend({
     location,
     isSingleWriter: place.isSingleWriter,
+    hooks,
     requests: {
       parts: partStoreOf(objects),
       exclusive: (key, bytes, signal) => objects.exclusive(key, bytes, signal),

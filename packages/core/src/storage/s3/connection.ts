@@ -22,7 +22,7 @@ const SOCKETS_MAX = 64
 /** Parts of a {@link S3Connection} that have defaults. */
 export interface S3ConnectionOptions {
   /** Told of every request just before it is sent. */
-  readonly onRequest?: OnStorageRequest
+  readonly onRequest?: OnStorageRequest | undefined
   /** Milliseconds without a byte after which a connection is dead. */
   readonly silenceTimeoutMs?: number
 }

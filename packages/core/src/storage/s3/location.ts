@@ -6,9 +6,9 @@ import {
   prefixOfPath,
   readLocationQuery,
 } from '../location-query.ts'
+import type { RequestHooks } from '../request-gate.ts'
 import type { StorageBackend } from '../storage-backend.ts'
 import type { StorageCredentials } from '../storage-credentials.ts'
-import type { OnStorageRequest } from '../storage-request.ts'
 import { s3Backend } from './backend.ts'
 import { S3Connection, type S3ConnectionOptions } from './connection.ts'
 import type { S3Place } from './place.ts'
@@ -27,7 +27,7 @@ const REGION_OF_ENDPOINTS = 'us-east-1'
 export function openS3(
   url: URL,
   credentials: StorageCredentials,
-  onRequest?: OnStorageRequest,
+  hooks: RequestHooks = {},
   options: S3ConnectionOptions = {},
 ): StorageBackend {
   const place = placeOf(url)
@@ -49,7 +49,8 @@ export function openS3(
   return s3Backend(
     place,
     canonicalLocation(place),
-    new S3Connection(place, credentials, { ...options, ...(onRequest ? { onRequest } : {}) }),
+    new S3Connection(place, credentials, { ...options, onRequest: hooks.onRequest }),
+    hooks,
   )
 }
 

@@ -25,6 +25,8 @@ export class MultipartUpload implements PartUpload {
   readonly #identity: UploadIdentity
   readonly #parts: CompletedPart[] = []
   #byteCount = 0
+  /** The object may be there already, made of these parts. */
+  #isEndSent = false
 
   private constructor(objects: S3Objects, key: ObjectKey, identity: UploadIdentity) {
     this.#objects = objects
@@ -78,17 +80,13 @@ export class MultipartUpload implements PartUpload {
    * name of the upload. A token that is ours and the length that we sent therefore prove that our request was carried out.
    * @throws KB_OBJECT_EXISTS
    */
-  async complete({
-    isFirst,
-    signal,
-  }: {
-    readonly isFirst: boolean
-    readonly signal: AbortSignal
-  }): Promise<void> {
+  async complete(signal: AbortSignal): Promise<void> {
     const { isSingleWriter } = this.#objects.place
-    if (isSingleWriter && isFirst && (await this.#objects.head(this.#key, signal))) {
+    if (isSingleWriter && !this.#isEndSent && (await this.#objects.head(this.#key, signal))) {
       throw objectExists(this.#key)
     }
+    const isFirst = !this.#isEndSent
+    this.#isEndSent = true
     const input = {
       ...this.#target(),
       MultipartUpload: { Parts: this.#parts.toSorted((a, b) => (a.PartNumber ?? 0) - (b.PartNumber ?? 0)) },
@@ -109,11 +107,10 @@ export class MultipartUpload implements PartUpload {
     }
   }
 
-  /** Removes the parts. Goes on when the run is stopped: that is when it is needed. */
-  async abort(): Promise<void> {
+  async abort(signal: AbortSignal): Promise<void> {
     await this.#objects.connection.request(
       { action: 'write', subject: this.#key },
-      undefined,
+      signal,
       ({ sdk, client, options }) => client.send(new sdk.AbortMultipartUploadCommand(this.#target()), options),
     )
   }

@@ -10,6 +10,7 @@ export function partStoreOf(objects: S3Objects): PartStore {
     partsMax: PARTS_MAX,
     partsUnderWayMax: 2,
     partBytesOf,
+    isBegunByRequest: true,
     beginUpload: (key, random, signal) => MultipartUpload.begin(objects, key, random, signal),
     create: (key, bytes, signal) => createSettledAgain(objects.exclusive(key, bytes, signal)),
   }

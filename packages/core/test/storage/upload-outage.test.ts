@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { KafkaBackupError } from '../../src/errors/kafka-backup-error.ts'
+import type { RunEvent } from '../../src/events/run-event.ts'
+import { type ObjectRequests, ObjectStoreBackend } from '../../src/storage/object-store-backend.ts'
+import type { PartStore } from '../../src/storage/parts/part-upload.ts'
+import type { RequestHooks } from '../../src/storage/request-gate.ts'
+import { withResilience } from '../../src/storage/resilience.ts'
+import { STORAGE_RETRY } from '../../src/storage/store-retry.ts'
+import { SleepyClock } from './sleepy-clock.ts'
+
+const PART_BYTES = 1_000
+const UPLOADS = 30
+
+/** A store of parts that counts what reaches it, and answers nothing while it is down. */
+class PartDouble implements PartStore {
+  readonly partsMax = 100
+  readonly partsUnderWayMax = 2
+  readonly isBegunByRequest = true
+  readonly partBytesOf = () => PART_BYTES
+  readonly requests: string[] = []
+  readonly objects = new Map<string, number>()
+  isDown = () => false
+
+  ask(kind: string): void {
+    this.requests.push(kind)
+    if (this.isDown()) throw new KafkaBackupError('KB_STORAGE_UNAVAILABLE', `no answer to ${kind}`)
+  }
+
+  async beginUpload(key: string) {
+    this.ask('begin')
+    let byteCount = 0
+    return {
+      sendPart: async ({ bytes }: { readonly bytes: Buffer }) => {
+        this.ask('part')
+        byteCount += bytes.length
+      },
+      complete: async () => {
+        this.ask('complete')
+        this.objects.set(key, byteCount)
+      },
+      abort: async () => this.ask('abort'),
+    }
+  }
+
+  async create(key: string, bytes: Uint8Array): Promise<void> {
+    this.ask('create')
+    this.objects.set(key, bytes.length)
+  }
+
+  count(kind: string): number {
+    return this.requests.filter((name) => name === kind).length
+  }
+}
+
+function openThrough(parts: PartDouble, rateLimitBytesPerSec?: number) {
+  const clock = new SleepyClock()
+  const events: RunEvent[] = []
+  const requests = {
+    parts,
+    stat: async () => void parts.ask('stat'),
+  } as unknown as ObjectRequests
+  const open = (hooks: RequestHooks) =>
+    new ObjectStoreBackend({ location: 'test', isSingleWriter: false, requests, hooks, clock })
+  const observe = (event: RunEvent) => void events.push(event)
+  const { storage } = withResilience(open, { clock, observe, rateLimitBytesPerSec })
+  const states = () => events.flatMap((event) => (event.type === 'store_availability' ? event.state : []))
+  return { clock, storage, states, events }
+}
+
+describe('uploads to a store that is down', () => {
+  const upload = async (
+    storage: ReturnType<typeof openThrough>['storage'],
+    key: string,
+    byteCount: number,
+  ) => {
+    const writer = await storage.openWrite(key)
+    await writer.write([Buffer.alloc(byteCount)])
+    await writer.commit()
+  }
+
+  it('send few requests, open the breaker, try with one at a time, and end whole', async () => {
+    const parts = new PartDouble()
+    const { clock, storage, states } = openThrough(parts)
+    await storage.stat('warm')
+    parts.isDown = () => clock.monotonicMs() < 30_000
+    const before = parts.requests.length
+    const work = Array.from({ length: UPLOADS }, (_, at) => upload(storage, `many/${at}`, 2.5 * PART_BYTES))
+    let duringOutage = 0
+    void clock.sleep(29_999).then(() => {
+      duringOutage = parts.requests.length - before
+    })
+    await Promise.all(work)
+    // Each of the thirty once, before the breaker is open, and then one try after each pause of 1, 2, 4, 8, 16 s.
+    assert.ok(duringOutage >= UPLOADS && duringOutage <= UPLOADS + 8, `${duringOutage} requests`)
+    assert.ok(clock.monotonicMs() < 90_000, `${clock.monotonicMs()} ms`)
+    assert.deepEqual(states().slice(0, 2), ['open', 'trying'])
+    assert.equal(states().at(-1), 'closed')
+    assert.deepEqual([...parts.objects.values()], Array(UPLOADS).fill(2.5 * PART_BYTES))
+    assert.equal(parts.count('part'), UPLOADS * 3)
+    assert.equal(parts.count('complete'), UPLOADS)
+  })
+
+  it('end after the time of the one policy, and ask no more than it allows', async () => {
+    const parts = new PartDouble()
+    const { clock, storage } = openThrough(parts)
+    await storage.stat('warm')
+    parts.isDown = () => true
+    await assert.rejects(upload(storage, 'a', 10 * PART_BYTES), /no answer to begin/)
+    const spentMs = clock.monotonicMs()
+    assert.ok(spentMs > 250_000 && spentMs <= STORAGE_RETRY.giveUpAfterMs, `${spentMs} ms`)
+    // Five open the breaker, which then lets one through in up to 30 s.
+    assert.ok(parts.count('begin') < 30, `${parts.count('begin')} requests`)
+  })
+
+  it('wait for their share of the rate with every part, also with those that are sent again', async () => {
+    const parts = new PartDouble()
+    const { clock, storage } = openThrough(parts, PART_BYTES)
+    let failures = 0
+    parts.isDown = () => parts.requests.at(-1) === 'part' && failures++ < 3
+    await upload(storage, 'a', 10 * PART_BYTES)
+    assert.equal(parts.count('part'), 13)
+    // 13,000 bytes at 1,000 a second, of which the first were a burst and the last are a debt.
+    assert.ok(clock.monotonicMs() >= 10_900 && clock.monotonicMs() < 20_000, `${clock.monotonicMs()} ms`)
+  })
+})
