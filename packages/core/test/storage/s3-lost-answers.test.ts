@@ -178,6 +178,16 @@ describe('S3 when answers are lost', { skip: missingS3Server() }, () => {
       proxy.decide = (method) =>
         method === 'HEAD' && ++heads === 1 ? { refuse: 400, body: errorXml('ExpiredToken') } : 'pass'
       assert.equal((await store.stat(KEY))?.bytes, 1, 'an answer to HEAD has no document')
+      // Without a document only HEAD may mean that; anything else is refused for good, and is not asked twice.
+      let others = 0
+      proxy.decide = (method) => {
+        if (method !== 'HEAD') others++
+        return { refuse: 400, body: '' }
+      }
+      await expectCode(store.stat(KEY), 'KB_STORAGE_PERMISSION')
+      await expectCode(store.read(KEY, 10), 'KB_STORAGE_UNSUPPORTED')
+      await expectCode(store.put('other', Buffer.from('x')), 'KB_STORAGE_UNSUPPORTED')
+      assert.equal(others, 2)
       proxy.decide = () => ({ refuse: 400, body: errorXml('ExpiredToken') })
       await expectCode(store.put('other', Buffer.from('x')), 'KB_STORAGE_PERMISSION')
       await store.close()

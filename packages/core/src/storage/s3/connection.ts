@@ -68,7 +68,7 @@ export class S3Connection {
         return await step({ sdk, client, options })
       } catch (error) {
         // The store refused before it did anything, so that once more is safe for every kind of request.
-        if (!isExpired(error) || this.#credentials.has('access_key')) throw error
+        if (!isExpired(error, attempt.isHead) || this.#credentials.has('access_key')) throw error
         this.#drop(client)
         return await step({ sdk, client: this.#open(sdk), options })
       }

@@ -17,6 +17,8 @@ export interface S3Attempt {
   /** The key, or the prefix of a listing. */
   readonly subject: string
   readonly bucket: string
+  /** An answer to HEAD has no document that could name its reason. */
+  readonly isHead?: boolean
 }
 
 const KEY_HINT =
@@ -108,7 +110,7 @@ export function translateS3Error(error: unknown, attempt: S3Attempt): unknown {
   const { action, subject, bucket } = attempt
   if (NOT_FOUND_NAMES.includes(answer.name) && action !== 'list') return objectNotFound(subject)
   if (answer.status === 412) return objectExists(subject)
-  const meaning = MEANINGS[answer.name] ?? meaningOfStatus(answer)
+  const meaning = MEANINGS[answer.name] ?? meaningOfStatus(answer, attempt.isHead)
   const name = answer.name === NAMELESS ? 'HTTP' : `${answer.name},`
   const code = answer.status === undefined ? answer.name : `${name} ${answer.status}`
   const place = subject === '' ? `bucket ${bucket}` : `${subject} in bucket ${bucket}`
@@ -141,22 +143,24 @@ export function strangeStore({ action, subject, bucket }: S3Attempt, reason: str
 }
 
 /** True when credentials that were fetched have run out; fetching them anew may help. */
-export function isExpired(error: unknown): boolean {
+export function isExpired(error: unknown, isHead: boolean | undefined): boolean {
   const answer = answerOf(error)
-  return answer !== undefined && (EXPIRED_NAMES.includes(answer.name) || isNamelessRefusal(answer))
+  if (answer === undefined) return false
+  return EXPIRED_NAMES.includes(answer.name) || (isHead === true && isNamelessRefusal(answer))
 }
 
-function meaningOfStatus({ name, status }: Answer): Meaning {
+function meaningOfStatus({ name, status }: Answer, isHead: boolean | undefined): Meaning {
   const isPassing = status !== undefined && (status >= 500 || status === 429 || status === 408)
   if (isPassing) return passing('the store has a problem')
   if (status === 401 || status === 403) return denied('access is denied', RIGHTS_HINT)
-  if (isNamelessRefusal({ name, status })) return denied('the store refuses the credentials', EXPIRED_HINT)
+  if (isHead && isNamelessRefusal({ name, status }))
+    return denied('the store refuses the credentials', EXPIRED_HINT)
   if (status === 301 || status === 307) return misplaced('the bucket is in another region', REGION_HINT)
   if (name === 'RegionMissing') return misplaced('no region is known', REGION_HINT)
   return impossible('the store refuses the request', 'Look the answer up in the documentation of the store.')
 }
 
-/** What HEAD gets for credentials that have expired; our own requests give no other reason for it. */
+/** What HEAD gets for credentials that have expired; our own requests give no other reason for it. Elsewhere it is a proxy's answer. */
 function isNamelessRefusal({ name, status }: Answer): boolean {
   return name === NAMELESS && status === 400
 }

@@ -44,7 +44,7 @@ export class S3Objects {
   async head(key: ObjectKey, signal?: AbortSignal): Promise<HeadObjectCommandOutput | undefined> {
     try {
       return await this.connection.request(
-        { action: 'read', subject: key },
+        { action: 'read', subject: key, isHead: true },
         signal,
         ({ sdk, client, options }) => client.send(new sdk.HeadObjectCommand(this.target(key)), options),
       )
