@@ -28,6 +28,8 @@ export function eventText(event: RunEvent, verb: Command['verb']): string | unde
       return `Retrying ${event.what} (attempt ${event.attempt}): ${event.reason}`
     case 'store_availability':
       return availabilityText(event)
+    case 'left_behind':
+      return `Left behind in ${event.location}: ${event.what}. Nothing reads it; a rule for unfinished uploads removes it.`
     case 'stop_requested':
       return `Stopping${STOPPING[verb]} Press Ctrl-C again to stop at once.`
     default:

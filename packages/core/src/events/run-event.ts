@@ -85,6 +85,12 @@ export type RunEvent =
       readonly retryInMs: number
       readonly reason: string
     }
+  | {
+      /** What a run could not remove again, for people: it harms nothing and takes space. */
+      readonly type: 'left_behind'
+      readonly location: string
+      readonly what: string
+    }
   | { readonly type: 'stop_requested' }
 
 /** Counters since the run began. `doneOffsets` of `totalOffsets` tells how far it is. */

@@ -70,6 +70,8 @@ export const LIMITS = {
   documentValueMinBytes: 4,
   /** How long what a run leaves behind is removed; a store that is silent for longer keeps it, and the run says so. */
   cleanupGraceMs: 10_000,
+  /** How long a run that was stopped waits for an answer of the store to what it finishes, such as its commit. */
+  stoppedSilenceMaxMs: 30_000,
   /** Messages that either side sends in one authentication; the longest mechanism needs three. */
   saslMaxRounds: 8,
 } as const

@@ -2,10 +2,13 @@ import { isKafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { Observer } from '../events/run-event.ts'
 import { type BreakerChange, type BreakerPolicy, CircuitBreaker } from '../runtime/circuit-breaker.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
+import { LIMITS } from '../runtime/limits.ts'
 import { type Random, systemRandom } from '../runtime/random.ts'
 import { RateLimiter } from '../runtime/rate-limiter.ts'
+import { startStopGrace } from '../runtime/stop-grace.ts'
 import { type BackendFactory, openLocation } from './backend-registry.ts'
 import { BreakerBackend } from './breaker-backend.ts'
+import { LeavingBackend } from './leaving-backend.ts'
 import { MeteredBackend, type StorageUsage } from './metered-backend.ts'
 import type { RequestHooks } from './request-gate.ts'
 import { ResilientGate } from './resilient-gate.ts'
@@ -27,6 +30,8 @@ export interface ResilienceOptions {
   /** Read and written together; undefined: no limit. */
   readonly rateLimitBytesPerSec?: number | undefined
   readonly observe?: Observer
+  /** Of the run. Calls that do not carry it are broken off when the store is silent after it. */
+  readonly stop?: AbortSignal
   readonly clock?: Clock
   readonly random?: Random
   readonly retry?: StorageRetryPolicy
@@ -71,11 +76,26 @@ export function withResilience(
     onChange: (change) => report(observe, backend.location, change),
   })
   const gate = new ResilientGate({ retry, limiter, breaker, location: () => backend.location })
-  const backend = open({ onRequest: requests.onRequest, gate })
+  const onLeft = (what: string) => observe?.({ type: 'left_behind', location: backend.location, what })
+  const backend = open({ onRequest: requests.onRequest, gate, onLeft })
   const metered = new MeteredBackend(backend, requests)
   const guarded = new BreakerBackend(metered, breaker)
   const throttled = limiter === undefined ? guarded : new ThrottledBackend(guarded, limiter)
-  return { storage: new RetryingBackend(throttled, retry), usage: () => metered.usage }
+  const retrying = new RetryingBackend(throttled, retry)
+  return { storage: leavingAfter(options.stop, retrying, retry, clock), usage: () => metered.usage }
+}
+
+function leavingAfter(
+  stop: AbortSignal | undefined,
+  storage: StorageBackend,
+  retry: StoreRetry,
+  clock: Clock,
+): StorageBackend {
+  if (stop === undefined) return storage
+  const { location } = storage
+  const answeredAtMs = () => retry.answeredAtMs
+  const grace = { stop, graceMs: LIMITS.stoppedSilenceMaxMs, clock, location, answeredAtMs }
+  return new LeavingBackend(storage, startStopGrace(grace))
 }
 
 function report(observe: Observer | undefined, location: string, change: BreakerChange): void {

@@ -70,7 +70,7 @@ export async function checkStreamedWrite({ storage, objects, signal }: ProbeCont
     (await objects.attempt(() => storage.stat(key, { signal }))) !== undefined ||
     (await objects.attempt(() => keysBelow(storage, key, signal))).length > 0
   const given = objects.key('given-up')
-  const abandoned = await storage.openWrite(given)
+  const abandoned = await storage.openWrite(given, objects.writing)
   let wasVisible = false
   await writing(abandoned, async () => {
     await abandoned.write([probeBytes(STREAMED_BYTES, 20)])
@@ -127,7 +127,7 @@ export async function checkReplace({ storage, objects, signal }: ProbeContext): 
   const key = objects.key('manifest.json')
   const after = probeBytes(SMALL_BYTES * 2, 41)
   await objects.put(storage, key, probeBytes(SMALL_BYTES, 40))
-  await objects.attempt(() => storage.replace(key, after))
+  await objects.attempt(() => storage.replace(key, after, objects.writing))
   return (await holds(storage, objects, key, after, signal)) ? YES : no('the old bytes were read after it')
 }
 

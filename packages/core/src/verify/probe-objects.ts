@@ -1,9 +1,11 @@
 import { isKafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { probeKey } from '../repository/key-layout.ts'
 import type { Clock } from '../runtime/clock.ts'
+import { LIMITS } from '../runtime/limits.ts'
 import type { Random } from '../runtime/random.ts'
 import { retry } from '../runtime/retry.ts'
 import { runConcurrently } from '../runtime/run-concurrently.ts'
+import { type StopGrace, startStopGrace } from '../runtime/stop-grace.ts'
 import type { ObjectKey, ObjectWriter, StorageBackend } from '../storage/storage-backend.ts'
 
 /** More than a part of a multipart upload in every store, so that it takes two. */
@@ -19,12 +21,14 @@ export type Creation = 'created' | 'taken' | 'unclear'
 
 /**
  * The objects of one probe: every key is noted before it is written, so that all of them can be removed. A request that writes
- * is never broken off when the run is stopped: the store could carry it out after the removal.
+ * and removal itself, are not broken off when the run is stopped, since the store could carry it out after the removal; but a silent
+ * store is left after {@link LIMITS.cleanupGraceMs}, and the keys are named.
  */
 export class ProbeObjects {
   readonly #storage: StorageBackend
   readonly #clock: Clock
   readonly #signal: AbortSignal
+  readonly #grace: StopGrace
   readonly #id: string
   readonly #random: Random
   readonly #keys = new Set<ObjectKey>()
@@ -38,6 +42,18 @@ export class ProbeObjects {
     this.#random = context.random
     this.#signal = context.signal
     this.#id = context.random.hex(ID_BYTES)
+    const { signal: stop, clock } = context
+    this.#grace = startStopGrace({ stop, clock, graceMs: LIMITS.cleanupGraceMs, location: storage.location })
+  }
+
+  /** For requests that write: broken off when the store is silent after a stop. */
+  get writing(): { readonly signal: AbortSignal } {
+    return { signal: this.#grace.signal }
+  }
+
+  /** To be called when everything is removed. */
+  dispose(): void {
+    this.#grace.dispose()
   }
 
   /** A key that nobody else has, noted for removal. */
@@ -64,13 +80,13 @@ export class ProbeObjects {
 
   /** Creates an object in one request, exclusively. */
   put(store: StorageBackend, key: ObjectKey, bytes: Uint8Array): Promise<Creation> {
-    return this.#create(() => store.put(key, bytes))
+    return this.#create(() => store.put(key, bytes, this.writing))
   }
 
   /** Creates an object as a stream, exclusively. */
   stream(store: StorageBackend, key: ObjectKey, bytes: Uint8Array): Promise<Creation> {
     return this.#create(async () => {
-      const writer = await store.openWrite(key)
+      const writer = await store.openWrite(key, this.writing)
       await writing(writer, async () => {
         await writer.write([bytes])
         await writer.commit()
@@ -92,15 +108,15 @@ export class ProbeObjects {
   }
 
   async #remove(key: ObjectKey): Promise<'removed' | 'left' | 'away'> {
-    const options = { policy: PATIENCE, clock: this.#clock, random: this.#random }
+    const options = { policy: PATIENCE, clock: this.#clock, random: this.#random, ...this.writing }
     try {
-      await retry(() => this.#storage.delete(key), options)
+      await retry(() => this.#storage.delete(key, this.writing), options)
       return 'removed'
     } catch (error) {
       if (!isKafkaBackupError(error)) throw error
-      if (error.retryable) return 'away'
+      if (error.retryable || this.writing.signal.aborted) return 'away'
       // What never came to be is not left either. Whether it did may be secret too.
-      const found = await this.#storage.stat(key).catch(() => 'unknown' as const)
+      const found = await this.#storage.stat(key, this.writing).catch(() => 'unknown' as const)
       return found === undefined ? 'removed' : 'left'
     }
   }

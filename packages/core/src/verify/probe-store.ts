@@ -99,10 +99,12 @@ export async function probeStore(options: ProbeOptions): Promise<ProbeReport> {
     found = await tryEverything(context)
   } catch (error) {
     const left = await objects.removeAll()
+    objects.dispose()
     if (left.length > 0) options.onLeft?.(left)
     throw error
   }
   const leftovers = await objects.removeAll()
+  objects.dispose()
   const isSingleWriter = storage.capabilities.hasSingleWriter === true
   const capabilities = found.findings.map((finding) => describe(finding, isSingleWriter))
   const codes = capabilities.flatMap(({ code }) => (code === null ? [] : [code]))

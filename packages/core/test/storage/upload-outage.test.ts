@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { KafkaBackupError } from '../../src/errors/kafka-backup-error.ts'
 import type { RunEvent } from '../../src/events/run-event.ts'
+import { LIMITS } from '../../src/runtime/limits.ts'
 import { type ObjectRequests, ObjectStoreBackend } from '../../src/storage/object-store-backend.ts'
 import type { PartStore } from '../../src/storage/parts/part-upload.ts'
 import type { RequestHooks } from '../../src/storage/request-gate.ts'
@@ -21,6 +22,8 @@ class PartDouble implements PartStore {
   readonly requests: string[] = []
   readonly objects = new Map<string, number>()
   isDown = () => false
+  /** It takes a request to remove parts, and never answers. */
+  isSilent = false
 
   ask(kind: string): void {
     this.requests.push(kind)
@@ -39,7 +42,11 @@ class PartDouble implements PartStore {
         this.ask('complete')
         this.objects.set(key, byteCount)
       },
-      abort: async () => this.ask('abort'),
+      abort: async (signal: AbortSignal) => {
+        this.ask('abort')
+        if (!this.isSilent) return
+        await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      },
     }
   }
 
@@ -122,5 +129,17 @@ describe('uploads to a store that is down', () => {
     assert.equal(parts.count('part'), 13)
     // 13,000 bytes at 1,000 a second, of which the first were a burst and the last are a debt.
     assert.ok(clock.monotonicMs() >= 10_900 && clock.monotonicMs() < 20_000, `${clock.monotonicMs()} ms`)
+  })
+
+  it('are given up within a grace when the store is silent, and what is left is told', async () => {
+    const parts = new PartDouble()
+    const { clock, storage, events } = openThrough(parts)
+    parts.isSilent = true
+    const writer = await storage.openWrite('daily/segment')
+    await writer.write([Buffer.alloc(2 * PART_BYTES)])
+    await writer.abort()
+    assert.equal(clock.monotonicMs(), LIMITS.cleanupGraceMs)
+    const left = events.flatMap((event) => (event.type === 'left_behind' ? event.what : []))
+    assert.deepEqual(left, ['parts of an upload that did not end, of daily/segment'])
   })
 })
