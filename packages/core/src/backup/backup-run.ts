@@ -7,13 +7,15 @@ import type { FrameTransform } from '../format/frame-transform.ts'
 import { renderManifest } from '../format/manifest.ts'
 import type { Cluster, TopicDescription } from '../kafka/cluster.ts'
 import type { ClusterSecurity } from '../kafka/security.ts'
-import { appendCommit, assertExclusiveCommits } from '../repository/commit-log.ts'
+import { appendCommit, assertExclusiveCommits, type CommitDraft } from '../repository/commit-log.ts'
 import { assertCreatesOnce } from '../repository/exclusive-creation.ts'
 import { manifestKey } from '../repository/key-layout.ts'
 import { writeSnapshotIfDue } from '../repository/open-backup.ts'
 import { Budget } from '../runtime/budget.ts'
 import type { Clock } from '../runtime/clock.ts'
+import { withinGrace } from '../runtime/grace.ts'
 import { invariant } from '../runtime/invariant.ts'
+import { LIMITS } from '../runtime/limits.ts'
 import type { Random } from '../runtime/random.ts'
 import { settleAll } from '../runtime/settle-all.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
@@ -225,13 +227,13 @@ class BackupRun {
   }
 
   /** One commit at a time: each follows the one before. */
-  #commit(outcome: RunOutcome): Promise<void> {
-    const committing = this.#committing.catch(() => undefined).then(() => this.#commitNow(outcome))
+  #commit(outcome: RunOutcome, signal?: AbortSignal): Promise<void> {
+    const committing = this.#committing.catch(() => undefined).then(() => this.#commitNow(outcome, signal))
     this.#committing = committing
     return committing
   }
 
-  async #commitNow(outcome: RunOutcome): Promise<void> {
+  async #commitNow(outcome: RunOutcome, signal: AbortSignal | undefined): Promise<void> {
     const { plan, state, storage, clock } = this.#options
     const work = this.#writers.map((writer) => writer.takeDurable())
     const segments = work.flatMap((entry) => entry.segments)
@@ -240,7 +242,7 @@ class BackupRun {
     const artifacts = work.flatMap((entry) => entry.artifacts)
     if (outcome === 'running' && segments.length + gaps.length + divergences.length === 0) return
     const beganMs = clock.monotonicMs()
-    const commit = await appendCommit(storage, state, {
+    const draft: CommitDraft = {
       backupId: plan.backupId,
       writer: this.#writerId,
       program: this.#options.program,
@@ -260,7 +262,8 @@ class BackupRun {
       gaps,
       divergences,
       artifacts,
-    })
+    }
+    const commit = await appendCommit(storage, state, draft, signal)
     this.#isFirstCommit = false
     // A backup that had no commit before this one could not be asked with before the run.
     if (commit.number === 1n) await assertCreatesOnce(storage, state, clock)
@@ -293,7 +296,11 @@ class BackupRun {
     // Who lost a race for a partition has nothing to say in the log any more.
     if (isKafkaBackupError(failure, 'KB_COMMIT_CONFLICT')) return
     try {
-      await this.#commit('failed')
+      // Who has waited for the store for minutes does not wait as long again.
+      const isAway = isKafkaBackupError(failure, 'KB_STORAGE_UNAVAILABLE')
+      const grace = { graceMs: LIMITS.cleanupGraceMs, reason: () => failure as Error }
+      if (isAway) await withinGrace(this.#options.clock, grace, (signal) => this.#commit('failed', signal))
+      else await this.#commit('failed')
       await this.#renderManifest()
     } catch {
       // The first failure is the one to tell; without this commit the next run reads the same offsets again.
