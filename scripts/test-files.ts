@@ -22,6 +22,7 @@ export const PROOF_FOLDERS = [
   'tests/round-trip/keep-offsets-',
   'tests/stores/racing-writers',
   'tests/stores/faults',
+  'tests/stores/outage',
 ] as const
 
 /** All test files whose path holds one of the filters; without one, all but the proofs. Long runs are left out. */
