@@ -190,6 +190,26 @@ test('refuses to keep offsets where something speaks against it, and says all of
   assert.equal(error.message.match(/^- topic /gm)?.length, 4)
 })
 
+test('refuses to write more filler than it may, and says how much that is', async () => {
+  const args = [...restoreArgs(cluster, archive, new Map([['orders', 'orders-far']])), '--keep-offsets']
+  const range = [...args, '--offsets', 'orders/0:100-']
+  await refused([...range, '--keep-offsets-max-filler', '99'], {
+    exitCode: 5,
+    code: 'KB_TARGET_UNSUITABLE',
+    says: [
+      'topic orders-far needs 100 records of filler below its first ones',
+      'about 1 MB of each replica, more than restore.keep_offsets_max_filler=99',
+      'raise restore.keep_offsets_max_filler',
+    ],
+  })
+  await expectExit(0, [...range, '--keep-offsets-max-filler', '100', '--dry-run'])
+  await refused([...args, '--offsets', 'orders/0:5000-'], {
+    exitCode: 2,
+    code: 'KB_USAGE',
+    says: ['offsets of orders/0 from 5000 on were chosen, and the backup holds none from'],
+  })
+})
+
 test('refuses to keep offsets among the records of others', async () => {
   const args = restoreArgs(cluster, archive, new Map([['orders', 'occupied']]))
   await refused([...args, '--keep-offsets', '--existing-topics', 'append'], {

@@ -114,6 +114,7 @@ function prepare(
       isHoldingRetention: manner.isHoldingRetention,
       requestedMode: manner.mode,
       gapMax: manner.gapMax,
+      fillerMax: manner.fillerMax,
       transforms: context.registry.transformsById(),
       mayUseTransactions: () =>
         mayUseTransactions(

@@ -9,6 +9,7 @@ export interface RestoreManner {
   readonly isKeepingOffsets: boolean
   /** Most markers for offsets without a record. */
   readonly gapMax: number
+  readonly fillerMax: number
   /** Read back and compare when everything is written. */
   readonly isVerifying: boolean
 }
@@ -22,6 +23,7 @@ export function restoreManner(values: CheckedValues): RestoreManner {
     mode: values.get('restore.mode') as RestoreManner['mode'],
     isKeepingOffsets: values.get('restore.keep_offsets') as boolean,
     gapMax: values.get('restore.keep_offsets_max_gap') as number,
+    fillerMax: values.get('restore.keep_offsets_max_filler') as number,
     isVerifying: values.get('restore.verify') as boolean,
   })
 }

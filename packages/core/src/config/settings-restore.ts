@@ -109,6 +109,12 @@ function mannerSettings(): readonly Setting[] {
       'With `keep_offsets`: most offsets without a record that are taken by transaction markers.',
       { default: 1_000_000 },
     ),
+    effective(
+      'restore.keep_offsets_max_filler',
+      integer(0, 1_000_000_000_000_000),
+      'With `keep_offsets`: most offsets below the first records that are taken by filler.',
+      { default: 10_000_000_000 },
+    ),
   ]
 }
 

@@ -53,6 +53,8 @@ export interface TargetOptions {
   readonly requestedMode: 'auto' | RestoreMode
   /** Markers that a restore which keeps offsets may write. */
   readonly gapMax: number
+  /** Records of filler that it may write. */
+  readonly fillerMax: number
   /** Whether the account may use the transactional ids of restores of this backup. */
   readonly mayUseTransactions: () => Promise<boolean>
   /** The newest restore of the same request, when it has not ended or is gone on with. */

@@ -63,6 +63,7 @@ export function planSources(
       context: { topic: astray.topic, partition: astray.partition },
     })
   }
+  for (const history of chosen) assertBegun(history, ranges)
   const read = chosen.map((history) => {
     const own = ranges.filter((range) => isOf(range, history))
     const histories = state.histories(history.topic, history.partition)
@@ -77,6 +78,20 @@ export function planSources(
     return { source: { ...source, offsets }, gaps }
   })
   return { sources: read.map(({ source }) => source), gaps: read.flatMap(({ gaps }) => gaps) }
+}
+
+/** A range that begins where nothing was backed up is a slip, and would restore nothing. */
+function assertBegun(history: PartitionState, ranges: readonly OffsetRange[]): void {
+  const { topic, partition, nextOffset } = history
+  const beyond = ranges.find(
+    (range) => isOf(range, history) && range.firstOffset !== null && range.firstOffset >= nextOffset,
+  )
+  if (!beyond) return
+  throw new KafkaBackupError(
+    'KB_USAGE',
+    `offsets of ${topic}/${partition} from ${beyond.firstOffset} on were chosen, and the backup holds none from ${nextOffset} on`,
+    { context: { topic, partition, offset: nextOffset.toString() } },
+  )
 }
 
 function isOf(range: OffsetRange, { topic, partition }: PartitionState): boolean {

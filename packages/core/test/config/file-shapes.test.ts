@@ -146,6 +146,7 @@ describe('the example of the product requirements', () => {
           mode: 'auto',
           isKeepingOffsets: false,
           gapMax: 1_000_000,
+          fillerMax: 10_000_000_000,
           isVerifying: false,
         },
       },

@@ -135,6 +135,16 @@ test('ranges of offsets clip parts and gaps, and ranges that touch are one', () 
   )
   const elsewhere = [{ ...range, partition: 7, firstOffset: 0n, lastOffset: null }]
   assert.match(refusal({ offsetRanges: elsewhere }), /offsets of audit\/7 were chosen, which is not restored/)
+  const beyond = [
+    { ...range, firstOffset: 0n, lastOffset: 3n },
+    { ...range, firstOffset: 30n, lastOffset: null },
+  ]
+  assert.equal(
+    refusal({ offsetRanges: beyond }),
+    'offsets of audit/0 from 30 on were chosen, and the backup holds none from 30 on',
+  )
+  // The gap that the backup declares at its end belongs to it.
+  plan({ offsetRanges: [{ ...range, firstOffset: 29n, lastOffset: null }] })
 })
 
 test('parts outside of a time window are not looked at, and those inside are counted exactly', () => {

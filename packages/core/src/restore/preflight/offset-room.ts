@@ -20,6 +20,7 @@ export interface OffsetRoom {
 /** What is asked of the cluster, and what it is measured by. */
 export interface OffsetRoomOptions {
   readonly gapMax: number
+  readonly fillerMax: number
   readonly mayUseTransactions: () => Promise<boolean>
   /** The target holds what this restore wrote before. */
   readonly isOwn: boolean
@@ -36,6 +37,9 @@ export interface OffsetTarget {
 /** Measured, offsets a second; docs/decisions/0009-keep-offsets.md. */
 const SPEED = { filler: 3_000_000, markers: 5_000, transactions: 20 } as const
 const SETTING = 'restore.keep_offsets_max_gap'
+const FILLER_SETTING = 'restore.keep_offsets_max_filler'
+/** Of full batches as they are sent: what the brokers write for each replica. */
+const FILLER_BYTES_OF_MILLION = 770_248n
 
 /** @throws KB_USAGE when records of others are to stay, among which no record could keep its offset */
 export function assertMayKeepOffsets(existingTopics: string): void {
@@ -61,6 +65,8 @@ export async function judgeOffsetRoom(
   refusals.push(...plan.topics.flatMap((topic) => refuseCount(topic, target.topics)))
   if (gapOffsets > BigInt(options.gapMax))
     refusals.push(...refuseGaps(plan, needs, { gapOffsets, starts, gapMax: options.gapMax }))
+  if (fillerOffsets > BigInt(options.fillerMax))
+    refusals.push(...refuseFiller(plan, needs, { fillerOffsets, fillerMax: options.fillerMax }))
   const method = await methodOf(cluster, options)
   if (method === null && gapOffsets > 0n) refusals.push(...plan.topics.slice(0, 1).map(refuseMethods))
   const estimate = (offsets: bigint, speed: number): number => (Number(offsets) / speed) * 1000
@@ -173,6 +179,27 @@ function refuseGaps(
         topic,
         `needs up to ${own.toLocaleString('en-US')} markers for offsets without a record${why}; all topics together need ${all.gapOffsets.toLocaleString('en-US')}, more than ${SETTING}=${all.gapMax}`,
         `If that many are wanted, raise ${SETTING}; --dry-run says how long they take.`,
+      ),
+    ]
+  })
+}
+
+function refuseFiller(
+  plan: RestorePlan,
+  needs: readonly OffsetNeed[],
+  { fillerOffsets, fillerMax }: { readonly fillerOffsets: bigint; readonly fillerMax: number },
+): Refusal[] {
+  return plan.topics.flatMap((topic) => {
+    const own = needs
+      .filter(({ entry }) => entry.targetTopic === topic.targetTopic)
+      .reduce((sum, { filler }) => sum + filler, 0n)
+    if (own === 0n) return []
+    const megabytes = (fillerOffsets * FILLER_BYTES_OF_MILLION) / 1_000_000_000_000n + 1n
+    return [
+      unsuitable(
+        topic,
+        `needs ${own.toLocaleString('en-US')} records of filler below its first ones; all topics together need ${fillerOffsets.toLocaleString('en-US')}, about ${megabytes.toLocaleString('en-US')} MB of each replica, more than ${FILLER_SETTING}=${fillerMax}`,
+        `If that much is wanted, raise ${FILLER_SETTING}; it is deleted again while it is written, and --dry-run says how long it takes.`,
       ),
     ]
   })
