@@ -174,7 +174,7 @@ test('refuses to keep offsets where something speaks against it, and says all of
     ['history', 'emptied'],
     ['payments', 'occupied'],
   ])
-  const window = ['--from', '2020-01-01T00:00:00.100Z', '--keep-offsets-max-gap', '150']
+  const window = ['--to', '2020-01-01T00:00:00.100Z', '--keep-offsets-max-gap', '150']
   const { error } = await refused([...restoreArgs(cluster, archive, names), '--keep-offsets', ...window], {
     exitCode: 5,
     code: 'KB_TARGET_NOT_EMPTY',
@@ -188,6 +188,19 @@ test('refuses to keep offsets where something speaks against it, and says all of
     ],
   })
   assert.equal(error.message.match(/^- topic /gm)?.length, 4)
+})
+
+test('begins the log with the first record of a window, and takes no marker for what lies before', async () => {
+  const args = [...restoreArgs(cluster, archive, new Map([['history', 'history-late']])), '--keep-offsets']
+  const end = await expectExit(0, [...args, '--from', '2020-01-01T00:00:00.100Z'])
+  const { filled_offsets: filled } = end.json<{ filled_offsets: { filler: number; markers: number } }>()
+  assert.ok(filled.filler > 0)
+  assert.equal(filled.markers, 0)
+  const client = openCluster({ bootstrapServers: cluster.bootstrapServers, clientId: 'test-evidence' })
+  const starts = await client
+    .listOffsets('log_start', [{ topic: 'history-late', partition: 0 }])
+    .finally(() => client.close())
+  assert.equal(starts.get('history-late/0'), BigInt(filled.filler))
 })
 
 test('refuses to write more filler than it may, and says how much that is', async () => {

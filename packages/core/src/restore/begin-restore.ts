@@ -6,6 +6,7 @@ import { type LedgerState, RestoreLedger, readLedgers } from '../repository/rest
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
+import { beginAtFirstRecords } from './first-records.ts'
 import { resolveWindow } from './request-time.ts'
 import { planRestore, type RestorePlan, type RestoreSelection } from './restore-plan.ts'
 import { preflightRestore, type TargetOptions, type TargetPlan } from './restore-preflight.ts'
@@ -64,7 +65,9 @@ export async function beginRestore(options: BeginRestoreOptions): Promise<Prepar
     signal,
     asOfCommit: known?.state.opened.commit ?? request.asOfCommit ?? undefined,
   })
-  const plan = planRestore(state, options.select(state, window))
+  const asked = planRestore(state, options.select(state, window))
+  const { transforms } = options.target
+  const plan = await beginAtFirstRecords({ storage, transforms, signal }, asked)
   if (known) assertSamePlan(known.state, plan)
   // It is reported, not repeated: what became of its target since is no reason against that.
   if (known?.state.finished) {

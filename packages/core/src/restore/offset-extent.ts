@@ -16,7 +16,7 @@ export interface ChosenBounds {
 
 /**
  * Without a choice all that the backup knows: from the first offset of the history, or of those that it goes on from, to its end. With a
- * time window from the first part to the last one that has records in it.
+ * time window from the first part to the last one that has records in it. Nothing is kept free before the first part of a range.
  */
 export function extentOf(
   histories: readonly PartitionState[],
@@ -34,8 +34,10 @@ export function extentOf(
           beginOffset: first?.part.firstOffset ?? known.endOffset,
           endOffset: last?.part.nextOffset ?? known.endOffset,
         }
-  const beginOffset = higher(whole.beginOffset, bounds.first)
   const endOffset = bounds.end !== null && bounds.end < whole.endOffset ? bounds.end : whole.endOffset
+  const isCut = bounds.first !== null && bounds.first > whole.beginOffset
+  const wanted = isCut ? higher(first?.part.firstOffset ?? endOffset, bounds.first) : whole.beginOffset
+  const beginOffset = higher(whole.beginOffset, wanted)
   return { beginOffset, endOffset: higher(endOffset, beginOffset) }
 }
 

@@ -38,6 +38,12 @@ test('a range is covered from its first offset to its last, and holes of a part 
   assert.deepEqual(extentOf(holed(), { offsetRanges: [open] }), [110n, 210n, 35 + 40])
 })
 
+test('a range that begins in a gap is covered from behind it', () => {
+  const range = { topic: 'orders', partition: 0, firstOffset: 50n, lastOffset: null }
+  assert.deepEqual(extentOf(holed(), { offsetRanges: [range] }), [100n, 210n, 45 + 40])
+  assert.deepEqual(extentOf(holed(), { offsetRanges: [{ ...range, firstOffset: 202n }] }), [210n, 210n, 0])
+})
+
 test('a window covers the parts that have records in it, and those of a part that is cut may all be left out', () => {
   const offsetRanges = [{ topic: 'orders', partition: 0, firstOffset: 90n, lastOffset: null }]
   const from = (fromMs: bigint) => extentOf(holed(), { offsetRanges, window: { fromMs, toMs: null } })

@@ -4,6 +4,7 @@ import { BackupState } from '../../src/format/backup-state.ts'
 import { buildBatch } from '../../src/protocol/record-batch-builder.ts'
 import { appendCommit } from '../../src/repository/commit-log.ts'
 import { SegmentReader } from '../../src/repository/segment-reader.ts'
+import { beginAtFirstRecords } from '../../src/restore/first-records.ts'
 import { planRestore } from '../../src/restore/restore-plan.ts'
 import { coverageOf, type TimeWindow } from '../../src/restore/time-window.ts'
 import { readWork, readWorkRecords } from '../../src/restore/work-stream.ts'
@@ -129,4 +130,27 @@ test('what was restored already is passed over without reading it', async () => 
   assert.equal(records, 300)
   const read = storage.usage.bytesRead - before
   assert.ok(read < plan.storedBytes / 20, `${read} bytes of ${plan.storedBytes}`)
+})
+
+test('where records keep their offsets, a partition that is cut begins with its first record', async () => {
+  const storage = new MeteredBackend(new MemoryBackend('first'))
+  const state = await writeLog(storage)
+  const options = { storage, transforms: TRANSFORMS, signal: new AbortController().signal }
+  const beginOf = async (fromMs: bigint | null, firstOffset: bigint | null, isKeepingOffsets = true) => {
+    const range = { topic: 'orders', partition: 0, firstOffset, lastOffset: null }
+    const asked = planRestore(state, {
+      ...{ topics: undefined, topicMapping: new Map(), isKeepingOffsets },
+      ...{ window: { fromMs, toMs: null }, offsetRanges: [range] },
+    })
+    const plan = await beginAtFirstRecords(options, asked)
+    assert.equal(plan.planSha256, asked.planSha256)
+    return plan.partitions[0]?.offsets.beginOffset
+  }
+  // In the second segment, whose first offset is 8,192.
+  const from = 1_000_000n + 10_000n * SECOND_MS
+  assert.equal(await beginOf(from, null), 10_000n)
+  assert.equal(await beginOf(from, 10_010n), 10_010n)
+  assert.equal(await beginOf(null, 10_010n), 10_010n)
+  assert.equal(await beginOf(null, null), 0n)
+  assert.equal(await beginOf(from, null, false), 8_192n)
 })
