@@ -188,6 +188,8 @@ test('refuses to keep offsets where something speaks against it, and says all of
     ],
   })
   assert.equal(error.message.match(/^- topic /gm)?.length, 4)
+  assert.match(error.hint, /only in topics that hold nothing else: restore into a topic that does not exist/)
+  assert.doesNotMatch(error.hint, /append/)
 })
 
 test('begins the log with the first record of a window, and takes no marker for what lies before', async () => {

@@ -6,7 +6,12 @@ import type { TransformsById } from '../repository/segment-reader.ts'
 import { retry } from '../runtime/retry.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { refuseCreated, refuseCreation, tryCreation } from './preflight/created-topics.ts'
-import { assertMayKeepOffsets, judgeOffsetRoom, type OffsetRoom } from './preflight/offset-room.ts'
+import {
+  assertMayKeepOffsets,
+  judgeOffsetRoom,
+  movedWarnings,
+  type OffsetRoom,
+} from './preflight/offset-room.ts'
 import { differingChoices, unfinishedOf } from './preflight/other-choice.ts'
 import { inspectRecords } from './preflight/record-inspection.ts'
 import { type Refusal, throwRefusals, unsuitable } from './preflight/refusal.ts'
@@ -134,7 +139,7 @@ async function preflightOnce(
   const partitions = partitionsOf(description)
   const isOwn = options.isResuming && options.unfinished?.begun != null
   if (options.existingTopics === 'fail' && !isOwn)
-    refusals.unshift(...(await judgeContent(present, description, offsets, options)))
+    refusals.unshift(...(await judgeContent(plan, present, description, offsets, options)))
   const place = { topics: description.topics, newSettings: new Map(newSettings), offsets }
   const kept = plan.isKeepingOffsets
     ? await judgeOffsetRoom(cluster, plan, place, { ...options, isOwn })
@@ -150,7 +155,7 @@ async function preflightOnce(
       purges: options.existingTopics === 'purge' && !isOwn ? purgeBounds(partitions, offsets) : new Map(),
       batchMaxBytes: batchLimits(plan.topics, settings),
       offsets: kept.room,
-      warnings: warningsOf(present, description),
+      warnings: [...warningsOf(present, description), ...(plan.isKeepingOffsets ? movedWarnings(plan) : [])],
       compacted: new Set(
         [...settings]
           .filter(([, own]) => own.get('cleanup.policy')?.includes('compact'))
@@ -162,6 +167,7 @@ async function preflightOnce(
 
 /** Topics that must be empty, and whether one of our restores filled them. */
 async function judgeContent(
+  plan: RestorePlan,
   present: readonly TopicRestorePlan[],
   description: ClusterDescription,
   offsets: TargetOffsets,
@@ -178,7 +184,8 @@ async function judgeContent(
     if (differences.length === 0) return []
     return [[name, { restoreId: found.restoreId, differences }] as const]
   })
-  return refuseContent(present, partitions, offsets, { own: options.unfinished, others: new Map(others) })
+  const unfinished = { own: options.unfinished, others: new Map(others) }
+  return refuseContent(present, partitions, offsets, unfinished, plan.isKeepingOffsets)
 }
 
 interface TargetFacts {

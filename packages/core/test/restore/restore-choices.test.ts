@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isKafkaBackupError } from '../../src/errors/kafka-backup-error.ts'
 import { BackupState } from '../../src/format/backup-state.ts'
+import { movedWarnings } from '../../src/restore/preflight/offset-room.ts'
 import { planRestore, type RestorePlan, type RestoreSelection } from '../../src/restore/restore-plan.ts'
 import { type RestoreRequest, requestSha256 } from '../../src/restore/restore-request.ts'
 import { commit, gap, part, segment } from '../format/fold-samples.ts'
@@ -250,4 +251,15 @@ test('the digest of a request follows from what was asked, and relative times st
   const digests = [request, ...changes.map((change) => ({ ...request, ...change }))].map(requestSha256)
   assert.equal(new Set(digests).size, digests.length)
   assert.equal(requestSha256({ ...request }), digests[0])
+})
+
+test('whoever keeps offsets is warned when partitions get other numbers', () => {
+  const partitionMapping = new Map([[1, 5]])
+  assert.deepEqual(movedWarnings(plan({ ...ORDERS, isKeepingOffsets: true })), [])
+  const [warning, ...more] = movedWarnings(plan({ ...ORDERS, isKeepingOffsets: true, partitionMapping }))
+  assert.match(
+    warning ?? '',
+    /^partitions get other numbers \(orders\/1 becomes orders\/5\): offsets that groups/,
+  )
+  assert.deepEqual(more, [])
 })

@@ -50,6 +50,16 @@ export function assertMayKeepOffsets(existingTopics: string): void {
   )
 }
 
+/** Kept offsets are of little use where partitions have other numbers: groups have committed them for those of the source. */
+export function movedWarnings({ partitions }: Pick<RestorePlan, 'partitions'>): string[] {
+  const moved = partitions.find((entry) => entry.targetPartition !== entry.partition)
+  if (!moved) return []
+  const from = `${moved.sourceTopic}/${moved.partition}`
+  return [
+    `partitions get other numbers (${from} becomes ${nameOf(moved)}): offsets that groups committed fit them only when they are moved to the same partitions`,
+  ]
+}
+
 /** Every reason why records could not keep their offsets, and how they do; room is null when there is no way to fill holes. */
 export async function judgeOffsetRoom(
   cluster: Cluster,

@@ -16,6 +16,10 @@ export interface TargetOffsets {
   readonly ends: ReadonlyMap<string, bigint>
 }
 
+/** Deleted records leave the end of the log where it is, mostly above the first offset of the restore. */
+const KEEPING_REMEDY =
+  'Records keep their offsets only in topics that hold nothing else: restore into a topic that does not exist yet, or delete this one first.'
+
 /** Restores that were not finished, by what they may have written. */
 export interface UnfinishedRestores {
   /** Of the same request. */
@@ -33,6 +37,7 @@ export function refuseContent(
   partitions: readonly TopicPartition[],
   offsets: TargetOffsets,
   { own, others }: UnfinishedRestores,
+  isKeepingOffsets: boolean,
 ): Refusal[] {
   return present.flatMap((topic): Refusal[] => {
     const held = partitions
@@ -45,7 +50,7 @@ export function refuseContent(
     const holds = `is not empty: it holds ${count}`
     if (isOwn)
       return [notEmpty(topic, `${holds} of restore ${own?.restoreId}, which was not finished`, GO_ON)]
-    if (!other) return [notEmpty(topic, holds, ADD_OR_DELETE)]
+    if (!other) return [notEmpty(topic, holds, isKeepingOffsets ? KEEPING_REMEDY : ADD_OR_DELETE)]
     const { restoreId, differences } = other
     const message = `${holds}, and restore ${restoreId}, which was not finished, was writing to it. That restore was begun with another choice: ${differences.join(', ')}`
     return [
