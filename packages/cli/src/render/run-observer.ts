@@ -60,12 +60,19 @@ export class RunObserver {
 }
 
 function progressLine(progress: RunProgress, elapsedMs: number, target: ProgressTarget): string {
-  const fraction = progress.totalOffsets === 0 ? 1 : Math.min(progress.doneOffsets / progress.totalOffsets, 1)
+  const { filling } = progress
+  // Before the first record, how far it is with these offsets is all that moves.
+  const isOnlyFilling = filling !== undefined && progress.doneOffsets === 0
+  const [done, total] = isOnlyFilling
+    ? [filling.takenOffsets, filling.totalOffsets]
+    : [progress.doneOffsets, progress.totalOffsets]
+  const fraction = total === 0 ? 1 : Math.min(done / total, 1)
   const parts = [
-    `${Math.floor(fraction * 100)} %`,
-    formatRate(progress.rawBytes, elapsedMs),
+    `${Math.floor(fraction * 100)} %${isOnlyFilling ? ' of the offsets without a record' : ''}`,
+    isOnlyFilling ? '' : formatRate(progress.rawBytes, elapsedMs),
+    filling ? `${filling.takenOffsets.toLocaleString('en-US')} offsets taken` : '',
     progress.records > 0 ? plural(progress.records, 'record') : '',
-    formatBytes(progress.rawBytes),
+    isOnlyFilling ? '' : formatBytes(progress.rawBytes),
     fraction > 0 && fraction < 1 ? `ETA ${formatDuration((elapsedMs / fraction) * (1 - fraction))}` : '',
   ]
   const text = parts.filter((part) => part !== '').join('   ')

@@ -141,3 +141,14 @@ test('what is told of histories, unread offsets, deletion and transactions is on
     'Waiting for a transaction: orders/2 from offset 7 is held back by producer 4000\n',
   ])
 })
+
+test('offsets that are taken before the first record move the line, and it says what they are', () => {
+  const stage = new Stage({ isTerminal: false, verb: 'restore' })
+  const filling = { takenOffsets: 3_000_000, totalOffsets: 12_000_000 }
+  stage.progressAfter(10_000, { records: 0, rawBytes: 0, doneOffsets: 0, filling })
+  stage.progressAfter(10_000, { filling: { ...filling, takenOffsets: 12_000_000 } })
+  assert.deepEqual(stage.written, [
+    '25 % of the offsets without a record   3,000,000 offsets taken   ETA 30.0 s\n',
+    '25 %   100 kB/s   12,000,000 offsets taken   1,000 records   2.0 MB   ETA 1 m 00 s\n',
+  ])
+})

@@ -100,6 +100,8 @@ export interface RunProgress {
   readonly storedBytes: number
   readonly doneOffsets: number
   readonly totalOffsets: number
+  /** Offsets that no record has: taken by this run, and at most so many to take. Absent: none are. */
+  readonly filling?: { readonly takenOffsets: number; readonly totalOffsets: number } | undefined
 }
 
 /** Receives events; cannot fail or delay a run, so it must not throw and must return at once. */

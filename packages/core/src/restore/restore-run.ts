@@ -73,11 +73,8 @@ export async function runRestore(options: RestoreRunOptions): Promise<RestoreRep
   const progress = trackProgress(options)
   try {
     await begin(options)
-    const filled = { filler: 0, markers: 0, transactions: 0 }
-    const onFilled = (kind: FillKind, offsets: number): void => {
-      filled[kind] += offsets
-    }
-    const { ends, recoveries } = await writeAll(options, { onWritten: progress.onWritten, onFilled })
+    const { filled, onWritten, onFilled } = progress
+    const { ends, recoveries } = await writeAll(options, { onWritten, onFilled })
     await assertEnds(options, ends, isTransactional(ledger.state.opened.mode))
     if (plan.isKeepingOffsets) await sealStarts(options.cluster, ends, options)
     const verified = options.isVerifying ? await verify(options) : null
@@ -230,26 +227,34 @@ async function nextIdentity(
 }
 
 function trackProgress(options: RestoreRunOptions) {
-  const { plan, ledger, observe } = options
+  const { plan, ledger, observe, target } = options
+  const filled = { filler: 0, markers: 0, transactions: 0 }
+  const toFill = Number((target.offsets?.fillerOffsets ?? 0n) + (target.offsets?.gapOffsets ?? 0n))
   let rawBytes = 0
   let written = 0
   let before = 0
   for (const { position } of ledger.state.progress.values()) before += Number(position)
+  const tell = (): void => {
+    const doneOffsets = before + written
+    const takenOffsets = filled.filler + filled.markers + filled.transactions
+    const filling = takenOffsets === 0 ? undefined : { takenOffsets, totalOffsets: toFill }
+    const progress = {
+      ...{ records: doneOffsets, rawBytes, storedBytes: 0 },
+      ...{ doneOffsets, totalOffsets: plan.records, filling },
+    }
+    observe({ type: 'progressed', progress })
+  }
   return {
-    before,
+    ...{ before, filled },
     writtenBytes: () => rawBytes,
     onWritten(records: number, bytes: number): void {
       written += records
       rawBytes += bytes
-      const doneOffsets = before + written
-      const progress = {
-        records: doneOffsets,
-        rawBytes,
-        storedBytes: 0,
-        doneOffsets,
-        totalOffsets: plan.records,
-      }
-      observe({ type: 'progressed', progress })
+      tell()
+    },
+    onFilled(kind: FillKind, offsets: number): void {
+      filled[kind] += offsets
+      tell()
     },
   }
 }
