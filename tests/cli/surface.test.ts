@@ -23,6 +23,13 @@ before(async () => {
 
 after(() => rm(folder, { recursive: true, force: true }))
 
+test('the help of verify has no flags of a restore that mean nothing to a comparison', async () => {
+  const { stdout } = await expectExit(0, ['verify', '--help'])
+  for (const flag of ['--topics', '--as-of-commit', '--partitions', '--restore', '--source'])
+    assert.match(stdout, new RegExp(`^  ${flag} `, 'm'))
+  assert.doesNotMatch(stdout, /--(?:keep-offsets|purge-topics|resume|topic-mapping|from|dry-run|mode)\b/)
+})
+
 test('the help lists every verb and the exit codes', async () => {
   const { stdout, stderr } = await expectExit(0, ['--help'])
   for (const verb of VERBS) assert.match(stdout, new RegExp(`^  ${verb} \\[options\\]  +\\S`, 'm'))

@@ -1,15 +1,19 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { fillTopics, type KafkaCluster, plantLogs, startKafkaCluster } from '@kafka-backup/testkit'
 import { ALTERED_AT, logOf, recordsAt } from '../harness/altered-logs.ts'
-import { type Archive, backupArgs, expectExit } from '../harness/archive.ts'
+import { type Archive, assertExit, backupArgs, expectExit } from '../harness/archive.ts'
+import { SHORT_QUOTA_WINDOWS, throttleProgram } from '../harness/client-quota.ts'
 import { createTopics } from '../harness/new-topics.ts'
+import { startProgram } from '../harness/run-program.ts'
 
 const TOPICS = ['events', 'payments', 'reborn', 'rewritten', 'table'] as const
 const RECORDS = 2_000
 const DELETED = 300
+const LARGE_RECORDS = 3_000
 const TIME_MS = 1_700_000_000_000n
 const COMMON = 12
 const PLANTED = recordsAt(
@@ -21,7 +25,7 @@ let cluster: KafkaCluster
 let archive: Archive
 
 before(async () => {
-  cluster = await startKafkaCluster()
+  cluster = await startKafkaCluster({ properties: SHORT_QUOTA_WINDOWS })
   archive = { folder: join(cluster.folder, 'repository'), backupId: 'daily' }
   await createTopics(cluster, {
     events: { partitions: 2 },
@@ -29,18 +33,21 @@ before(async () => {
     reborn: { partitions: 1 },
     rewritten: { partitions: 1, config: { 'retention.ms': '-1' } },
     table: { partitions: 1, config: { 'cleanup.policy': 'compact' } },
+    large: { partitions: 1 },
+    holed: { partitions: 1, config: { 'retention.ms': '-1' } },
   })
   await fillTopics(cluster, [
     { topic: 'events', records: RECORDS, maxHeaders: 3, nullKeyEvery: 7, tombstoneEvery: 11 },
     { topic: 'payments', records: RECORDS, transactions: { recordsPerTransaction: 90, abortEvery: 4 } },
     { topic: 'reborn', records: 100 },
+    { topic: 'large', records: LARGE_RECORDS, valueBytes: 2_000, batchBytes: 16_384 },
   ])
   const bytes = logOf(PLANTED)
   await plantLogs(
     cluster,
     ['rewritten', 'table'].map((topic) => ({ topic, partition: 0, bytes })),
   )
-  await expectExit(0, backupArgs(cluster, archive, TOPICS))
+  await expectExit(0, backupArgs(cluster, archive, [...TOPICS, 'large']))
 })
 
 after(() => cluster?.close())
@@ -70,8 +77,8 @@ interface Report {
   }[]
 }
 
-async function verify(exitCode: number, ...more: string[]): Promise<Report> {
-  return (await expectExit(exitCode, verifyArgs(...more))).json<Report>()
+async function verify(exitCode: number, topics: readonly string[] = TOPICS): Promise<Report> {
+  return (await expectExit(exitCode, verifyArgs('--topics', topics.join(',')))).json<Report>()
 }
 
 function partitionsOf(report: Report, topic: string) {
@@ -104,8 +111,45 @@ test('what was deleted or compacted at the source since is counted, and is no di
   const [table] = partitionsOf(report, 'table')
   assert.deepEqual([table?.verdict, table?.records, table?.only_in_archive], ['equal', PLANTED.length - 1, 1])
   assert.equal(table?.cluster_sha256, table?.sha256)
-  const shown = await expectExit(0, [...verifyArgs().filter((arg) => arg !== 'json'), 'table'])
+  const shown = await expectExit(0, [
+    ...verifyArgs('--topics', TOPICS.join()).map((arg) => (arg === 'json' ? 'table' : arg)),
+  ])
   assert.match(shown.stdout, /^Equal .* 301 records are only in the archive: deleted or compacted/ms)
+})
+
+test('what is deleted at the source while it is being read is counted too', async () => {
+  const lift = await throttleProgram(cluster, { readBytesPerSec: 1_000_000 })
+  const program = startProgram(verifyArgs('--topics', 'large'))
+  while (program.child.exitCode === null && program.output().stderr === '') await delay(10)
+  await delay(1_000)
+  await cluster.tools.deleteRecords('large', 0, LARGE_RECORDS - 10)
+  const end = await program.ended
+  await lift()
+  assertExit(end, 0)
+  const { outcome, records, only_in_archive: dropped } = end.json<Report>()
+  assert.deepEqual([outcome, records + dropped], ['equal', LARGE_RECORDS])
+  assert.ok(records > 10 && dropped > 10, `${records} compared, ${dropped} only in the archive`)
+  await cluster.tools.deleteRecords('large', 0, LARGE_RECORDS)
+  const nothing = await expectExit(
+    3,
+    verifyArgs('--topics', 'large').map((arg) => (arg === 'json' ? 'table' : arg)),
+  )
+  assert.match(nothing.stdout, /^Incomplete .*: nothing was compared/m)
+})
+
+test('records of the source that lie in a declared gap of the backup are counted, and nothing is called equal', async () => {
+  const holed = { ...archive, backupId: 'holed' }
+  const bytes = logOf(PLANTED.slice(0, 5))
+  await plantLogs(cluster, [
+    { topic: 'holed', partition: 0, bytes: Buffer.concat([bytes, logOf(PLANTED.slice(8))]) },
+  ])
+  await expectExit(3, backupArgs(cluster, holed, ['holed']))
+  await plantLogs(cluster, [{ topic: 'holed', partition: 0, bytes: logOf(PLANTED) }])
+  const args = verifyArgs().map((arg) => (arg === archive.backupId ? holed.backupId : arg))
+  const report = (await expectExit(3, args)).json<Report>()
+  assert.equal(report.outcome, 'incomplete')
+  assert.deepEqual(report.partitions[0]?.remarks, [{ kind: 'declared_gap', records: 3 }])
+  assert.equal(report.records, PLANTED.length - 3)
 })
 
 test('a topic that was created again, or was truncated and written anew, is declared and not compared', async () => {
@@ -117,7 +161,7 @@ test('a topic that was created again, or was truncated and written anew, is decl
   await plantLogs(cluster, [
     { topic: 'rewritten', partition: 0, bytes: Buffer.concat([common, logOf(anew, 1)]) },
   ])
-  const report = await verify(3, '--topics', 'reborn,rewritten')
+  const report = await verify(3, ['reborn', 'rewritten'])
   assert.equal(report.outcome, 'incomplete')
   const [reborn, rewritten] = report.partitions
   assert.deepEqual([reborn?.verdict, reborn?.records], ['incomplete', 0])
@@ -125,15 +169,27 @@ test('a topic that was created again, or was truncated and written anew, is decl
   assert.deepEqual([rewritten?.verdict, rewritten?.records], ['incomplete', COMMON])
   assert.deepEqual(rewritten?.remarks, [{ kind: 'log_truncated', offset: `${COMMON}` }])
   await cluster.tools.deleteTopic('reborn')
-  const gone = await verify(3, '--topics', 'reborn')
+  const gone = await verify(3, ['reborn'])
   assert.deepEqual(gone.partitions[0]?.remarks, [{ kind: 'topic_missing' }])
 })
 
 test('what is not said clearly, or cannot be compared, is refused in words', async () => {
   const both = await expectExit(2, verifyArgs('--source', '--restore', '0000000000000000-0001'))
   assert.match(both.stderr, /two different comparisons/)
-  const window = await expectExit(2, verifyArgs('--source', '--from', '2025-01-01T00:00:00Z'))
+  for (const option of [
+    '--from=2025-01-01T00:00:00Z',
+    '--keep-offsets',
+    '--include-original-offset-header',
+  ]) {
+    const refused = await expectExit(2, verifyArgs('--source', option))
+    assert.match(refused.stderr, new RegExp(`unknown option '${option.replace(/=.*/, '')}`))
+  }
+  const window = await expectExit(2, verifyArgs('--source'), {
+    env: { KAFKA_BACKUP_RESTORE_TIME_WINDOW_START: '2025-01-01T00:00:00Z' },
+  })
   assert.match(window.stderr, /times and offsets are for restores/)
+  const nosuch = await expectExit(2, verifyArgs('--source', '--topics', 'nosuch'))
+  assert.match(nosuch.stderr, /nosuch/)
   await using other = await startKafkaCluster()
   const args = verifyArgs().map((arg) => (arg === cluster.bootstrap ? other.bootstrap : arg))
   const wrong = await expectExit(5, [...args, '--source'])

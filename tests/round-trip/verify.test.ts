@@ -73,6 +73,7 @@ interface Difference {
 interface Report {
   readonly compared_with: string
   readonly outcome: string
+  readonly other_restores: number
   readonly partitions: readonly (Verified & {
     readonly verdict: string
     readonly cluster_sha256: string
@@ -98,8 +99,16 @@ test('a restore reads back what it wrote, and a later verification finds the sam
     verified.reduce((sum, entry) => sum + entry.records, 0),
     records,
   )
+  const finished = await expectExit(0, [...restoreArgs(cluster, archive, names), '--resume', '--verify'])
+  const repeated = finished.json<{
+    already_finished: boolean
+    written_records: number
+    verified: Verified[]
+  }>()
+  assert.deepEqual([repeated.already_finished, repeated.written_records], [true, 0])
+  assert.deepEqual(repeated.verified, verified)
   const again = (await expectExit(0, verifyArgs())).json<Report>()
-  assert.deepEqual([again.compared_with, again.outcome], ['restore', 'equal'])
+  assert.deepEqual([again.compared_with, again.outcome, again.other_restores], ['restore', 'equal', 0])
   const digests = again.partitions.map(({ topic, partition, records: own, sha256 }) => {
     return { topic, partition, records: own, sha256 }
   })
@@ -212,6 +221,12 @@ test('everything twice is equal for neither restore without a word', async () =>
     Array(3).fill(['equal', 0]),
   )
   assert.equal(behindOf(second, 'orders-twice'), 0)
+  assert.equal(second.other_restores, 2)
+  const told = await expectExit(0, verifyArgs('--output-format', 'table'))
+  assert.match(
+    told.stdout,
+    /^ +2 other finished restores into this cluster were not compared; offset-map --list/m,
+  )
   const earlier = (await expectExit(0, verifyArgs('--restore', first.restore_id))).json<Report>()
   assert.equal(earlier.outcome, 'equal')
   for (const { behind } of earlier.partitions) assert.deepEqual(behind, { records: 1_000, at_least: true })

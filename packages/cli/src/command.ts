@@ -39,6 +39,8 @@ export interface Command {
   readonly description: string
   /** Which settings it takes: those of a backup, of a restore, or only where the repository is. */
   readonly verb: 'backup' | 'restore' | 'read'
+  /** Which of the verb's settings it has flags for, by their paths; absent: all. */
+  readonly takes?: (path: string) => boolean
   readonly options: readonly CommandOption[]
   /** Lines that can be pasted. */
   readonly examples: readonly string[]

@@ -92,6 +92,7 @@ function addCommand(
     .allowExcessArguments(false)
   const attributes = new Map<string, Setting>()
   for (const [flag, setting] of flags) {
+    if (command.takes?.(setting.path) === false) continue
     const option = settingOption(flag, setting)
     attributes.set(option.attributeName(), setting)
     verb.addOption(option)

@@ -1,4 +1,5 @@
 import {
+  assertEqual,
   beginRestore,
   type Cluster,
   type ClusterSettings,
@@ -11,12 +12,14 @@ import {
   RateLimiter,
   type ResilientStorage,
   type RestoreLedger,
+  type RestorePlan,
   requireBackupId,
   requireCluster,
   restoreRequestOf,
   runRestore,
   type StorageBackend,
   transactionalIdOf,
+  verifyRestore,
 } from '@kafka-backup/core'
 import { beforeWriting } from '../before-writing.ts'
 import type { Command, CommandContext, CommandResult } from '../command.ts'
@@ -65,7 +68,8 @@ export const restoreCommand: Command = {
     try {
       const prepared = await beforeWriting(() => prepare(context, storage, cluster, target))
       const finished = prepared.known?.state
-      if (finished?.finished) return finishedResult(finished)
+      if (finished?.finished)
+        return await finishedResult(context, { storage, cluster, target }, prepared.plan, finished)
       if (config.restore.dryRun) {
         return {
           document: restorePlanDocument(prepared, config.restore.pace),
@@ -82,9 +86,43 @@ export const restoreCommand: Command = {
   },
 }
 
-function finishedResult(state: LedgerState): CommandResult {
-  const exitCode = state.finished?.outcome === 'incomplete' ? 3 : 0
-  return { document: finishedDocument(state), text: finishedText(state), exitCode }
+interface Places {
+  readonly storage: StorageBackend
+  readonly cluster: Cluster
+  readonly target: ClusterSettings
+}
+
+/** It is not repeated; whoever asks to verify gets that. */
+async function finishedResult(
+  context: CommandContext,
+  { storage, cluster, target }: Places,
+  plan: RestorePlan,
+  ledger: LedgerState,
+): Promise<CommandResult> {
+  const { loaded, registry, clock, observe, signal } = context
+  const isVerifying = loaded.config.restore.manner.isVerifying && !loaded.config.restore.dryRun
+  const verified = isVerifying
+    ? await verifyRestore({
+        plan,
+        ledger,
+        isWritten: true,
+        backupId: plan.backupId,
+        storage,
+        transforms: registry.transformsById(),
+        cluster,
+        clientId: CLIENT_ID,
+        ...securityOf(target),
+        clock,
+        observe,
+        signal,
+      })
+    : null
+  if (verified) assertEqual(verified)
+  return {
+    document: finishedDocument(ledger, verified),
+    text: finishedText(ledger, verified),
+    exitCode: ledger.finished?.outcome === 'incomplete' ? 3 : 0,
+  }
 }
 
 function securityOf(target: ClusterSettings) {

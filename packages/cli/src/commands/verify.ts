@@ -12,6 +12,7 @@ import {
   requireBackupId,
   requireCluster,
   restoreRequestOf,
+  type SourceVerdict,
   type StorageBackend,
   type Verdict,
   verifyRestore,
@@ -29,6 +30,13 @@ import {
 } from '../render/verification-text.ts'
 import { restoreSelectorOf } from '../restore-selector.ts'
 
+/** Settings of a restore that choose what is compared with a source; everything else is said by the restore itself. */
+const CHOICES: ReadonlySet<string> = new Set([
+  'restore.as_of_commit',
+  'restore.partitions',
+  'restore.source_partitions',
+])
+
 const EXIT_CODE: Readonly<Record<Verdict, number>> = { equal: 0, incomplete: 3, differs: 4 }
 
 /** `kafka-backup verify` */
@@ -38,6 +46,7 @@ export const verifyCommand: Command = {
   description:
     'Reads a cluster as a reader of committed records does and compares every record with the archive: key, value, headers, timestamp, and offset. The cluster is one that the backup was restored into, or else the source that it was taken from. Every partition gets its verdict, and the first record that differs is named. Checking the archive against itself is what validate does.',
   verb: 'restore',
+  takes: (path) => !path.startsWith('restore.') || CHOICES.has(path),
   options: [
     { flags: '--against-cluster', description: 'compare with the cluster (the only comparison there is)' },
     {
@@ -82,9 +91,9 @@ async function compare(context: CommandContext, storage: StorageBackend): Promis
   try {
     const { clusterId } = await cluster.describe([])
     const compared = { storage, cluster, clusterId }
-    const ledger = context.options.source === true ? null : await chosenLedger(context, compared)
-    return ledger
-      ? await compareWithRestore(context, compared, ledger)
+    const chosen = context.options.source === true ? null : await chosenLedger(context, compared)
+    return chosen
+      ? await compareWithRestore(context, compared, chosen)
       : await compareWithSource(context, compared)
   } finally {
     await cluster.close()
@@ -116,7 +125,7 @@ function readingOptions(context: CommandContext, { storage, cluster }: Compared)
 async function compareWithRestore(
   context: CommandContext,
   compared: Compared,
-  ledger: LedgerState,
+  { ledger, others }: ChosenLedger,
 ): Promise<CommandResult> {
   const { clock, signal } = context
   const request = requestOfDocument(ledger.opened.request)
@@ -134,7 +143,7 @@ async function compareWithRestore(
   const worst = worstVerdict(verdicts)
   const outcome = worst === 'equal' && plan.gaps.length > 0 ? 'incomplete' : worst
   const durationMs = clock.monotonicMs() - beganMs
-  const verification = { ledger, outcome, verdicts, gaps: plan.gaps, durationMs }
+  const verification = { ledger, others, outcome, verdicts, gaps: plan.gaps, durationMs }
   return {
     document: restoreVerificationDocument(verification),
     text: restoreVerificationText(verification),
@@ -162,13 +171,20 @@ async function compareWithSource(context: CommandContext, compared: Compared): P
   context.say(`Comparing the archive (commit ${plan.commit}) with its source, cluster ${clusterId}`)
   const beganMs = clock.monotonicMs()
   const verdicts = await verifySource({ ...readingOptions(context, compared), state, plan })
-  const outcome = worstVerdict(verdicts)
+  const worst = worstVerdict(verdicts)
+  const outcome = worst === 'equal' && isNothing(verdicts) ? 'incomplete' : worst
   const verification = { plan, clusterId, outcome, verdicts, durationMs: clock.monotonicMs() - beganMs }
   return {
     document: sourceVerificationDocument(verification),
     text: sourceVerificationText(verification),
     exitCode: EXIT_CODE[outcome],
   }
+}
+
+/** Equal would be too large a word: no record was compared, though there are some. */
+function isNothing(verdicts: readonly SourceVerdict[]): boolean {
+  const records = verdicts.reduce((sum, entry) => sum + entry.records, 0)
+  return records === 0 && (verdicts.length === 0 || verdicts.some(({ onlyInArchive }) => onlyInArchive > 0))
 }
 
 /** What is asked for where nobody chooses topics. */
@@ -203,11 +219,17 @@ function assertComparable(request: RestoreRequest): void {
   )
 }
 
+interface ChosenLedger {
+  readonly ledger: LedgerState
+  /** Finished restores into the same cluster that could have been meant too; 0 when one was named. */
+  readonly others: number
+}
+
 /** null: the backup was never restored into this cluster, and it is its source. */
 async function chosenLedger(
   context: CommandContext,
   { storage, clusterId }: Compared,
-): Promise<LedgerState | null> {
+): Promise<ChosenLedger | null> {
   const backupId = requireBackupId(context.loaded.config)
   const { signal, options } = context
   const own = (await readLedgers(storage, backupId, signal)).filter(
@@ -218,7 +240,8 @@ async function chosenLedger(
     options.restore === undefined
       ? own.findLast(({ finished }) => finished !== null)
       : own.find(({ restoreId }) => restoreId === options.restore)
-  if (ledger) return ledger
+  const finished = own.filter((entry) => entry.finished !== null).length
+  if (ledger) return { ledger, others: options.restore === undefined ? finished - 1 : 0 }
   if (options.restore === undefined && own.length === 0) {
     const state = await openExistingBackup(storage, backupId, { signal })
     if (state.source?.clusterId === clusterId) return null

@@ -5,6 +5,7 @@ import { keptOffsetsLine, roomLine } from './kept-offsets-text.ts'
 import { formatBytes, formatDuration, formatRate, formatTime, plural } from './units.ts'
 
 const INDENT = '            '
+const VERIFIED_LINE = `${INDENT}verified: every record was read back and is what the archive holds`
 /** What a restore without transactions cannot promise, wherever it is named. */
 export const IDEMPOTENT_LIMIT =
   'exactly once across crashes, but not against a process that was suspended while it sent and wakes later'
@@ -68,11 +69,17 @@ export function modeText({
   return `mode: idempotent, because ${modeReason ?? 'it was begun so'} (${IDEMPOTENT_LIMIT})`
 }
 
+function verifiedDocument(verified: RestoreReport['verified']) {
+  if (verified === null) return null
+  return verified.map(({ topic, partition, records, sha256 }) => ({ topic, partition, records, sha256 }))
+}
+
 /** The verdict and what it rests on. */
 export function restoreReportText(plan: RestorePlan, report: RestoreReport): string {
   const word = report.outcome === 'complete' ? 'Complete' : 'Incomplete'
   const topics = new Set(report.partitions.map((entry) => entry.topic))
   const before = report.records - report.writtenRecords
+  const isExclusive = report.partitions.every(({ expectedOffset }) => expectedOffset !== null)
   const lines = [
     `${word.padEnd(12)}${plural(report.records, 'record')} in ${plural(topics.size, 'topic')} · ${formatBytes(report.writtenBytes)} · ${formatDuration(report.durationMs)} · ${formatRate(report.writtenBytes, report.durationMs)}`,
     ...(before > 0
@@ -81,10 +88,8 @@ export function restoreReportText(plan: RestorePlan, report: RestoreReport): str
     ...(report.recoveries > 0
       ? [`${INDENT}${plural(report.recoveries, 'failure')} on the way, gone on after each`]
       : []),
-    `${INDENT}checked: every target partition ends where it must`,
-    ...(report.verified
-      ? [`${INDENT}verified: every record was read back and is what the archive holds`]
-      : []),
+    ...(isExclusive ? [`${INDENT}checked: every target partition ends where it must`] : []),
+    ...(report.verified ? [VERIFIED_LINE] : []),
   ]
   if (report.filledOffsets) lines.push(`${INDENT}${keptOffsetsLine(report.filledOffsets)}`)
   if (report.mode === 'idempotent') lines.push(`${INDENT}mode: idempotent (${IDEMPOTENT_LIMIT})`)
@@ -158,13 +163,7 @@ export function restoreDocument(plan: RestorePlan, report: RestoreReport) {
     stored_bytes: report.storedBytes,
     duration_ms: Math.round(report.durationMs),
     created_topics: report.createdTopics,
-    verified:
-      report.verified?.map(({ topic, partition, records, sha256 }) => ({
-        topic,
-        partition,
-        records,
-        sha256,
-      })) ?? null,
+    verified: verifiedDocument(report.verified),
     gaps: report.gaps.map(gapDocument),
     filled_offsets: report.filledOffsets,
     partitions: report.partitions.map((entry) => ({
@@ -194,16 +193,25 @@ function sourcesOf(
 }
 
 /** A restore that there is nothing to add to. */
-export function finishedText({ restoreId, finished, opened }: LedgerState): string {
+export function finishedText(
+  { restoreId, finished, opened }: LedgerState,
+  verified: RestoreReport['verified'],
+): string {
   const word = finished?.outcome === 'incomplete' ? 'Incomplete' : 'Complete'
+  const done = verified ? 'nothing was written' : 'nothing was written or compared'
   return [
-    `${word.padEnd(12)}restore ${restoreId} of ${opened.backupId} had finished already: ${plural(finished?.records ?? 0, 'record')}; nothing was written or compared`,
-    `${INDENT}to compare it: kafka-backup verify --against-cluster --restore ${restoreId}`,
+    `${word.padEnd(12)}restore ${restoreId} of ${opened.backupId} had finished already: ${plural(finished?.records ?? 0, 'record')}; ${done}`,
+    verified
+      ? VERIFIED_LINE
+      : `${INDENT}to compare it: kafka-backup verify --against-cluster --restore ${restoreId}`,
   ].join('\n')
 }
 
 /** The same for programs. */
-export function finishedDocument({ restoreId, finished, opened }: LedgerState) {
+export function finishedDocument(
+  { restoreId, finished, opened }: LedgerState,
+  verified: RestoreReport['verified'],
+) {
   return {
     kind: 'restore_report',
     version: 2,
@@ -216,5 +224,6 @@ export function finishedDocument({ restoreId, finished, opened }: LedgerState) {
     mode: opened.mode,
     records: finished?.records ?? 0,
     written_records: 0,
+    verified: verifiedDocument(verified),
   }
 }

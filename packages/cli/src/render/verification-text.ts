@@ -14,6 +14,8 @@ import { formatCount, formatDuration, plural } from './units.ts'
 /** A comparison with a restored copy. */
 export interface RestoreVerification {
   readonly ledger: LedgerState
+  /** Finished restores into the same cluster that were not compared. */
+  readonly others: number
   readonly outcome: Verdict
   readonly verdicts: readonly RestoreVerdict[]
   readonly gaps: RestorePlan['gaps']
@@ -38,7 +40,7 @@ const HEADS: Readonly<Record<Verdict, string>> = {
 
 /** What was compared, the verdict, and each partition when they are not all equal. */
 export function restoreVerificationText(verification: RestoreVerification): string {
-  const { ledger, outcome, verdicts, gaps, durationMs } = verification
+  const { ledger, others, outcome, verdicts, gaps, durationMs } = verification
   const what = `restore ${ledger.restoreId} in cluster ${ledger.opened.clusterId}`
   const lines = [
     headline(outcome, verdicts, what, durationMs),
@@ -46,6 +48,12 @@ export function restoreVerificationText(verification: RestoreVerification): stri
       return `${INDENT}${historyLabel(gap)} ${offsetRange(gap.firstOffset, gap.endOffset)}: not in the backup`
     }),
   ]
+  if (others > 0) {
+    const [verb, them] = others === 1 ? ['was', 'it'] : ['were', 'them']
+    lines.push(
+      `${INDENT}${plural(others, 'other finished restore')} into this cluster ${verb} not compared; offset-map --list names ${them}, --restore takes one`,
+    )
+  }
   lines.push(...othersLines(verdicts).map((line) => `${INDENT}${line}`))
   if (outcome === 'equal') return lines.join('\n')
   for (const verdict of verdicts) {
@@ -107,7 +115,9 @@ function headline(
   const found =
     outcome === 'differs'
       ? `${formatCount(wrong)} of ${plural(verdicts.length, 'partition')} differ`
-      : `${plural(records, 'record')} are the same`
+      : outcome === 'incomplete' && records === 0
+        ? 'nothing was compared'
+        : `${plural(records, 'record')} are the same`
   return `${HEADS[outcome].padEnd(12)}${what}: ${found} · ${formatDuration(durationMs)}`
 }
 
@@ -159,7 +169,7 @@ function areOnly(records: number): string {
 
 /** The report for programs. */
 export function restoreVerificationDocument(verification: RestoreVerification) {
-  const { ledger, outcome, verdicts, gaps, durationMs } = verification
+  const { ledger, others, outcome, verdicts, gaps, durationMs } = verification
   return {
     kind: 'verification_report',
     version: 1,
@@ -168,6 +178,7 @@ export function restoreVerificationDocument(verification: RestoreVerification) {
     commit: ledger.opened.commit,
     restore_id: ledger.restoreId,
     cluster_id: ledger.opened.clusterId,
+    other_restores: others,
     outcome,
     ...totals(verdicts),
     duration_ms: Math.round(durationMs),
