@@ -111,7 +111,7 @@ function mannerSettings(): readonly Setting[] {
     ),
     effective(
       'restore.keep_offsets_max_filler',
-      integer(0, 1_000_000_000_000_000),
+      integer(0, 100_000_000_000_000),
       'With `keep_offsets`: most offsets below the first records that are taken by filler.',
       { default: 10_000_000_000 },
     ),
