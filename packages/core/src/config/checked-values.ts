@@ -67,10 +67,6 @@ export class CheckedValues {
     )
   }
 
-  isRefused(path: string): boolean {
-    return this.#refused.has(path)
-  }
-
   origins(): ReadonlyMap<string, string> {
     return new Map(SETTINGS.map(({ path }) => [path, this.given(path)?.origin ?? 'default']))
   }
@@ -119,8 +115,7 @@ export class CheckedValues {
   }
 
   #applyStatus(given: GivenValue, value: SettingValue): void {
-    const { status, path, refusedValues } = given.setting
-    if (refusedValues?.[String(value)] !== undefined) this.#refused.add(path)
+    const { status, path } = given.setting
     if (status.kind === 'effective' || isHarmless(given.setting, value)) return
     if (status.kind === 'refused') {
       this.#refused.add(path)
@@ -168,10 +163,9 @@ function isHarmless(setting: Setting, value: SettingValue): boolean {
 }
 
 function refusal(given: GivenValue, value: SettingValue): string {
-  const { status, refusedValues } = given.setting
+  const { status } = given.setting
   const isScalar = given.setting.type.kind !== 'secret' && given.written.kind === 'text'
   const shown = isScalar && given.written.kind === 'text' ? shownText(given.written.value.shown) : 'set'
   const ofStatus = status.kind === 'refused' ? (status.becauseOf?.[String(value)] ?? status.because) : ''
-  const because = refusedValues?.[String(value)] ?? ofStatus
-  return `${shown}: ${because}`
+  return `${shown}: ${ofStatus}`
 }

@@ -59,8 +59,6 @@ export interface SettingExtras {
   readonly checkSections?: (sections: SectionMaps) => string | undefined
   /** Most characters of a text. */
   readonly maxLength?: number
-  /** Single values that are KB_CONFIG_UNSUPPORTED, each with its reason. */
-  readonly refusedValues?: Readonly<Record<string, string>>
   /** The items of a list or of pairs that is written as one text, where commas alone do not tell. */
   readonly split?: (text: string) => readonly string[]
 }

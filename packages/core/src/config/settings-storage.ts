@@ -41,11 +41,8 @@ export const STORAGE_SETTINGS: readonly Setting[] = [
   effective(
     'storage.backend',
     choice(...BACKEND_NAMES),
-    'Kind of the storage that holds the repository. `ceph` is `s3` with an endpoint.',
-    {
-      default: 'filesystem',
-      refusedValues: { memory: 'nothing would survive the process' },
-    },
+    'Kind of the storage that holds the repository. `ceph` is `s3` with an endpoint. `memory` keeps nothing when the program ends: for trials.',
+    { default: 'filesystem' },
   ),
   effective(
     'storage.path',
@@ -94,11 +91,17 @@ export const STORAGE_SETTINGS: readonly Setting[] = [
   ofStore('access_key', SECRET, 'Name of the access key. Without keys the standard chain of AWS finds them.'),
   ofStore('secret_key', SECRET, 'The secret that belongs to the access key.'),
   ofStore('session_token', SECRET, 'Token of temporary keys.'),
-  ofStore('account_name', STRING, 'Account of the store.', { check: placeNameRule }),
+  ofStore('account_name', STRING, 'Account of the store. Without it the variable `AZURE_STORAGE_ACCOUNT`.', {
+    check: placeNameRule,
+  }),
   ofStore('container_name', STRING, 'Container that holds the repository. It must exist.', {
     check: placeNameRule,
   }),
-  ofStore('account_key', SECRET, 'Key of the account.'),
+  ofStore(
+    'account_key',
+    SECRET,
+    'Key of the account. Without it, and without any other way in, the variable `AZURE_STORAGE_KEY`.',
+  ),
   ofStore('sas_token', SECRET, 'Token for the container.'),
   ofStore(
     'use_workload_identity',

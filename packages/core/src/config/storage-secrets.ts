@@ -1,22 +1,29 @@
 import type { Secret } from '../runtime/secret.ts'
+import { splitScheme } from '../storage/location-scheme.ts'
 import {
   CREDENTIAL_NAMES,
   type CredentialName,
   NO_CREDENTIALS,
   type StorageCredentials,
 } from '../storage/storage-credentials.ts'
+import { azureKeyOf } from './azure-environment.ts'
 import type { CheckedValues } from './checked-values.ts'
 import { RANK } from './given-values.ts'
+import type { Environment } from './interpolation.ts'
 import { secretsOfScheme } from './storage-keys.ts'
 
 /**
  * The secrets for a location. Those of another kind of store are an error in a file, which is about one place; a variable of
  * the environment may be there for other commands.
  */
-export function storageSecretsOf(values: CheckedValues, location: string | undefined): StorageCredentials {
+export function storageSecretsOf(
+  values: CheckedValues,
+  location: string | undefined,
+  env: Environment,
+): StorageCredentials {
   // What is wrong with the place is reported; whether its secrets fit cannot be told.
   if (location === undefined) return NO_CREDENTIALS
-  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(location)?.[1]?.toLowerCase()
+  const scheme = splitScheme(location)?.scheme
   const own = scheme === undefined ? undefined : secretsOfScheme(scheme)
   const secrets = new Map<CredentialName, Secret>()
   for (const name of CREDENTIAL_NAMES) {
@@ -28,6 +35,9 @@ export function storageSecretsOf(values: CheckedValues, location: string | undef
     else if (given.rank === RANK.file) values.complain(given, `is nothing that ${scheme}:// uses`)
   }
   complainOfHalves(values, secrets)
+  complainOfTwoWays(values, secrets)
+  const accountKey = azureKeyOf(location, secrets, env)
+  if (accountKey) secrets.set('account_key', accountKey)
   return secrets
 }
 
@@ -44,4 +54,12 @@ function complainOfHalves(values: CheckedValues, secrets: StorageCredentials): v
       values.complain(given, `needs storage.${needed}`)
     }
   }
+}
+
+/** Two ways into one account may lead to different rights; which of them was meant is for a person to say. */
+function complainOfTwoWays(values: CheckedValues, secrets: StorageCredentials): void {
+  const given = values.given('storage.sas_token')
+  if (!given || !secrets.has('sas_token') || !secrets.has('account_key')) return
+  const other = values.given('storage.account_key')?.name
+  values.complain(given, `and ${other} are both set; keep one of them`)
 }

@@ -66,10 +66,9 @@ export function pathRule(text: string): string | undefined {
 
 /** A prefix that led out of the folder would put the repository where nobody looks for it. */
 export function prefixRule(text: string): string | undefined {
-  const isPlain = text !== '' && !text.includes('\0')
-  return isPlain && !text.split('/').some((part) => part === '.' || part === '..')
+  return !text.includes('\0') && !text.split('/').some((part) => part === '.' || part === '..')
     ? undefined
-    : 'must be a folder below storage.path, without . and ..'
+    : 'must be a folder inside the place of the repository, without . and ..'
 }
 
 /** A name of a place or an account, as it stands in a location without being changed. */

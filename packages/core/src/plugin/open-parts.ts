@@ -3,6 +3,7 @@ import { zstdTransform } from '../format/zstd-transform.ts'
 import { openAzure } from '../storage/azure/location.ts'
 import { openFilesystem } from '../storage/filesystem/location.ts'
 import { openGcs } from '../storage/gcs/location.ts'
+import { openMemory } from '../storage/memory/location.ts'
 import { openS3 } from '../storage/s3/location.ts'
 import type { Plugin } from './registry.ts'
 
@@ -16,6 +17,7 @@ export const openParts: Plugin = {
     registry.addStorage('s3', openS3)
     registry.addStorage('azure', openAzure)
     registry.addStorage('gs', openGcs)
+    registry.addStorage('memory', openMemory)
     registry.addTransform('zstd', zstdTransform)
     registry.addTransform('lz4', lz4Transform)
   },

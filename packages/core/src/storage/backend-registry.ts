@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { invalidLocation } from './location-errors.ts'
+import { hasDotElements, splitScheme } from './location-scheme.ts'
 import type { RequestHooks } from './request-gate.ts'
 import type { StorageBackend } from './storage-backend.ts'
 import { NO_CREDENTIALS, type StorageCredentials } from './storage-credentials.ts'
@@ -16,11 +17,9 @@ export type BackendFactory = (
   hooks?: RequestHooks,
 ) => StorageBackend
 
-const SCHEME_PATTERN = /^([a-z][a-z0-9+.-]*):/i
-
 /**
  * The backend of a location such as `file:///var/backups`. `factories` is keyed by scheme, in lower case and
- * without the colon. @throws KB_LOCATION_INVALID
+ * without the colon; `s3a`, `az` and `gcs` are other names of some. @throws KB_LOCATION_INVALID
  */
 export function openLocation(
   location: string,
@@ -28,22 +27,33 @@ export function openLocation(
   credentials: StorageCredentials = NO_CREDENTIALS,
   hooks?: RequestHooks,
 ): StorageBackend {
-  const scheme = SCHEME_PATTERN.exec(location)?.[1]?.toLowerCase()
-  if (scheme === undefined) throw plainPath(location)
+  const schemed = splitScheme(location)
+  if (schemed === undefined) throw plainPath(location)
+  const { scheme, written, rest } = schemed
   const factory = factories.get(scheme)
-  if (!factory) {
-    const known = [...factories.keys()].sort().map((name) => `${name}://`)
-    throw invalidLocation(
-      location,
-      `unknown scheme ${scheme}`,
-      `This version knows ${known.join(', ')} only.`,
-    )
-  }
+  if (!factory) throw unknownScheme(location, written, factories)
   // The URL parser would take `file:backups` for the folder /backups, wherever the program runs.
-  if (!location.slice(scheme.length + 1).startsWith('//')) {
-    throw invalidLocation(location, `${scheme}: is not followed by //`, `Write ${scheme}://…`)
+  if (!rest.startsWith('//')) {
+    throw invalidLocation(location, `${written}: is not followed by //`, `Write ${written}://…`)
   }
-  return factory(parseUrl(location), credentials, hooks)
+  // In a folder `..` has a meaning. In a store it is part of a name, and resolving it would choose another place than was written.
+  if (scheme !== 'file' && hasDotElements(rest)) {
+    throw invalidLocation(location, 'its path has a . or .. in it', 'Write the folder that is meant in full.')
+  }
+  return factory(parseUrl(`${scheme}:${rest}`), credentials, hooks)
+}
+
+function unknownScheme(
+  location: string,
+  scheme: string,
+  factories: ReadonlyMap<string, BackendFactory>,
+): Error {
+  const known = [...factories.keys()].sort().map((name) => `${name}://`)
+  return invalidLocation(
+    location,
+    `unknown scheme ${scheme}`,
+    `This version knows ${known.join(', ')} only. A folder can be a plain path too: --path /var/backups.`,
+  )
 }
 
 function parseUrl(location: string): URL {

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { loadConfig } from '../../src/config/load-config.ts'
-import { ENOUGH, failure, load, withFolder } from './sandbox.ts'
+import { failure, load, withFolder } from './sandbox.ts'
 
 const read = { verb: 'read' } as const
 
@@ -73,14 +73,14 @@ describe('the repository', () => {
     assert.match((await failure(given, 'KB_CONFIG_INVALID')).message, /^--prefix is part of storage/)
   })
 
-  it('is not in memory, which is said once', async () => {
-    const text = 'storage:\n  bucket: b\n  backend: memory\n  secret_key: x\n  prefix: p'
-    const flags = { ...ENOUGH.backup, repo: undefined }
-    const error = await failure({ text, flags }, 'KB_CONFIG_UNSUPPORTED')
-    assert.equal(
-      error.message,
-      'backup.yaml:3: storage.backend cannot be memory: nothing would survive the process; nothing was started',
-    )
-    assert.equal(error.context.line, 3)
+  it('can be in memory, which is no backup, and says so', async () => {
+    for (const text of ['storage: { backend: memory }', 'repo: memory:///repository']) {
+      const { config, warnings } = await load({ ...read, text })
+      assert.equal(config.repositoryUrl, 'memory:///repository')
+      assert.match(warnings.join('\n'), /^the repository is in memory: nothing of it is kept/)
+    }
+    const text = 'storage: { backend: memory, bucket: b }'
+    const error = await failure({ ...read, text }, 'KB_CONFIG_INVALID')
+    assert.match(error.message, /storage\.bucket is for s3, ceph, gcs, and storage\.backend is memory/)
   })
 })

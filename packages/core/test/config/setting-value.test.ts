@@ -110,7 +110,11 @@ describe('values that are refused', () => {
       's3://bucket/prefix',
       'must be a folder; a URL belongs into repo (--repo), not s3://bucket/prefix',
     ],
-    ['storage.prefix', '../up', 'must be a folder below storage.path, without . and .., not ../up'],
+    [
+      'storage.prefix',
+      '../up',
+      'must be a folder inside the place of the repository, without . and .., not ../up',
+    ],
   ]
   for (const [path, value, message] of cases) {
     it(`${path}: ${value}`, async () => {

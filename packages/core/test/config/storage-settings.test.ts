@@ -36,6 +36,9 @@ function secretsOf(config: Config): Record<string, string> {
 describe('the section storage', () => {
   const sections: readonly [string, string][] = [
     ['{ backend: s3, bucket: b }', 's3://b'],
+    ['{ backend: s3, bucket: b, prefix: }', 's3://b'],
+    ['{ backend: s3, bucket: b, prefix: "" }', 's3://b'],
+    ['{ path: /p, prefix: "" }', 'file:///p'],
     ['{ backend: s3, bucket: b, prefix: /prod/eu/ }', 's3://b/prod/eu'],
     ['{ type: s3, bucket: b, prefix: "a b", region: eu-central-1 }', 's3://b/a%20b?region=eu-central-1'],
     [
@@ -84,10 +87,14 @@ describe('the section storage', () => {
         assert.ok(config.repositoryUrl?.includes(`${name}=`), name)
         seen.add(`storage.${name}`)
       }
-      const all = secrets.map((name) => `${name}: canary-${name}`).join(', ')
-      const { config } = secrets.length === 0 ? plain : await load(textOf(backend, all))
-      assert.deepEqual(secretsOf(config), Object.fromEntries(secrets.map((name) => [name, `canary-${name}`])))
-      assert.equal(config.repositoryUrl, plain.config.repositoryUrl)
+      // A token and a key of Azure exclude each other.
+      for (const names of [secrets.filter((name) => name !== 'sas_token'), ['sas_token']]) {
+        const own = secrets.filter((name) => names.includes(name))
+        const all = own.map((name) => `${name}: canary-${name}`).join(', ')
+        const { config } = own.length === 0 ? plain : await load(textOf(backend, all))
+        assert.deepEqual(secretsOf(config), Object.fromEntries(own.map((name) => [name, `canary-${name}`])))
+        assert.equal(config.repositoryUrl, plain.config.repositoryUrl)
+      }
       for (const name of secrets) seen.add(`storage.${name}`)
     }
     const paths = SETTINGS.map(({ path }) => path).filter((path) => path.startsWith('storage.'))
@@ -132,6 +139,10 @@ describe('the section storage', () => {
     ['{ backend: s3, bucket: b, secret_key: k }', /storage\.secret_key needs storage\.access_key/],
     ['{ backend: s3, bucket: b, session_token: k }', /storage\.session_token needs storage\.access_key/],
     ['{ backend: s3, bucket: b, account_key: k }', /storage\.account_key is nothing that s3:\/\/ uses/],
+    [
+      '{ backend: azure, account_name: a, container_name: c, account_key: k, sas_token: t }',
+      /storage\.sas_token and storage\.account_key are both set; keep one of them/,
+    ],
     ['{ path: /p, secret_key: k }', /storage\.secret_key is nothing that file:\/\/ uses/],
     ['{ backend: s3, bucket: "b?x=y" }', /storage\.bucket must be letters/],
     ['{ backend: s3, bucket: b, endpoint: "minio:9000" }', /storage\.endpoint must be an address such as/],
@@ -192,6 +203,29 @@ describe('the secrets of a store', () => {
     const env = { KAFKA_BACKUP_STORAGE_SECRET_KEY: 'from-environment' }
     const { config } = await load({ ...read, env, text })
     assert.deepEqual(secretsOf(config), { access_key: 'k', secret_key: 'from-environment' })
+  })
+
+  it('come from the variables of Azure for the account that they are for', async () => {
+    const env = { AZURE_STORAGE_ACCOUNT: 'a', AZURE_STORAGE_KEY: 'k' }
+    const text = 'storage: { backend: azure, container_name: c }'
+    const { config } = await load({ ...read, env, text })
+    assert.equal(config.repositoryUrl, 'azure://a/c')
+    assert.deepEqual(secretsOf(config), { account_key: 'k' })
+    const secretsWith = async (repo: string, more: Record<string, string> = {}) =>
+      secretsOf((await load({ ...read, env: { ...env, ...more }, flags: { repo } })).config)
+    assert.deepEqual(await secretsWith('az://a/c/p'), { account_key: 'k' })
+    assert.deepEqual(await secretsWith('azure://other/c', { AZURE_STORAGE_ACCOUNT: '' }), {
+      account_key: 'k',
+    })
+    assert.deepEqual(await secretsWith('azure://other/c'), {}, 'the key is that of another account')
+    assert.deepEqual(
+      await secretsWith('azure://a/c?use_workload_identity=true'),
+      {},
+      'an identity is asked for',
+    )
+    assert.deepEqual(await secretsWith('s3://a/c'), {})
+    const sas = { KAFKA_BACKUP_STORAGE_SAS_TOKEN: 't' }
+    assert.deepEqual(await secretsWith('azure://a/c', sas), { sas_token: 't' }, 'what was set here is meant')
   })
 
   it('alone are no place', async () => {

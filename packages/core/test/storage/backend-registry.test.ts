@@ -17,12 +17,14 @@ describe('openLocation', () => {
     ['file:///var/backups/', 'file:///var/backups'],
     ['FILE:///var/backups', 'file:///var/backups'],
     ['file://localhost/var/backups', 'file:///var/backups'],
+    ['file:///var/x/../backups/./y', 'file:///var/backups/y'],
     ['file:///var/my%20backups', 'file:///var/my%20backups'],
     ['file:///var/my backups', 'file:///var/my%20backups'],
     ['file:///var/100%25', 'file:///var/100%25'],
     ['file:///var/a%3Fb%23c', 'file:///var/a%3Fb%23c'],
     ['file:///var/caf%C3%A9', 'file:///var/caf%C3%A9'],
     ['memory:///test', 'memory:///test'],
+    ['memory:///..a', 'memory:///..a'],
   ] as const) {
     it(`opens ${location}`, () => assert.equal(openLocation(location, FACTORIES).location, canonical))
   }
@@ -45,7 +47,11 @@ describe('openLocation', () => {
     ['file:///var/x#y', /\? or a #/, /%23/],
     ['memory://name', /three slashes/, /memory:\/\/\/NAME/],
     ['memory:///', /no name/, /memory:\/\/\/NAME/],
-    ['gopher://x/y', /unknown scheme gopher/, /file:\/\/, memory:\/\//],
+    ['gopher://x/y', /unknown scheme gopher/, /file:\/\/, memory:\/\/ only.*plain path too: --path \//],
+    ['constructor://x/y', /unknown scheme constructor/, /file:\/\//],
+    ['memory:///a/../b', /its path has a \. or \.\. in it/, /in full/],
+    ['memory:///a/%2e%2E/b', /its path has a \. or \.\. in it/, /in full/],
+    ['memory:///./b', /its path has a \. or \.\. in it/, /in full/],
   ] as const) {
     it(`refuses ${location}`, () => {
       const error = errorOf(location)

@@ -118,7 +118,8 @@ function checkIdentity(url: URL, { identity, endpoint }: AzurePlace, credentials
   const { usesWorkload, clientId, tenantId } = identity
   const hasSecret = credentials.has('client_secret')
   if (credentials.has('account_key') || credentials.has('sas_token')) {
-    if (usesWorkload !== undefined || clientId !== undefined || tenantId !== undefined || hasSecret) {
+    // Not to use an identity is what a key says too.
+    if (usesWorkload === true || clientId !== undefined || tenantId !== undefined || hasSecret) {
       const hint = 'Remove storage.account_key or storage.sas_token, or client_id, tenant_id and the like.'
       throw invalidLocation(url.href, 'a key or a SAS token, and an identity, are given', hint)
     }
