@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
+import { readdir } from 'node:fs/promises'
 import { after, before, describe, test } from 'node:test'
-import { missingS3Server, type S3Server, startS3Server } from '@kafka-backup/testkit'
+import { missingS3Server, openTempFolder, type S3Server, startS3Server } from '@kafka-backup/testkit'
 import { errorXml, openLossyProxy } from '../../packages/core/test/storage/lossy-proxy.ts'
 import { openBucket } from '../../packages/core/test/storage/s3-subject.ts'
 import { openForgetfulStore } from '../../packages/core/test/verify/forgetful-store.ts'
@@ -15,6 +16,15 @@ interface ProbeDocument {
   readonly capabilities: readonly { readonly id: string; readonly answer: string; readonly needed: boolean }[]
   readonly leftovers: readonly string[]
 }
+
+test('the verb probe says that a folder is not there, and does not make it', async () => {
+  const folder = await openTempFolder('kb-probe-verb-')
+  after(() => folder.close())
+  const { stdout } = await expectExit(0, ['probe', '--path', `${folder.path}/absent/backups`])
+  assert.match(stdout, /^Suitable /m)
+  assert.match(stdout, /^Not there +the folder does not exist; the first backup makes it/m)
+  assert.deepEqual(await readdir(folder.path), [])
+})
 
 describe('the verb probe on S3', { skip: missingS3Server() }, () => {
   let server: S3Server
@@ -80,7 +90,8 @@ describe('the verb probe on S3', { skip: missingS3Server() }, () => {
       env,
     })
     assert.match(absent.stderr, /there is no such bucket/)
-    await expectExit(7, ['probe', '--repo', 's3://any?endpoint=http://127.0.0.1:1'], { env })
+    const away = await expectExit(7, ['probe', '--repo', 's3://any?endpoint=http://127.0.0.1:1'], { env })
+    assert.doesNotMatch(away.stderr, /could not be deleted/)
   })
 
   test('removes its objects when it is interrupted, and names those that stay', async () => {

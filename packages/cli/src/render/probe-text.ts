@@ -37,6 +37,7 @@ export function probeText(report: ProbeReport): string {
   return [
     `${report.location}  ·  probed in ${formatDuration(report.durationMs)}`,
     verdict,
+    ...(report.isPlaceThere ? [] : [ABSENT_NOTE]),
     '',
     table,
     ...section(report.capabilities.filter(isTelling).map(noteText)),
@@ -44,6 +45,8 @@ export function probeText(report: ProbeReport): string {
     ...(hasVersions(report) ? ['', VERSIONS_NOTE] : []),
   ].join('\n')
 }
+
+const ABSENT_NOTE = 'Not there   the folder does not exist; the first backup makes it. The probe left nothing'
 
 const VERSIONS_NOTE =
   'The store keeps versions: what the probe deleted, some 40 MB, stays until a rule of the bucket removes it.'
@@ -65,6 +68,7 @@ export function probeDocument(report: ProbeReport) {
     location: report.location,
     verdict: report.verdict,
     single_writer: report.isSingleWriter,
+    place_exists: report.isPlaceThere,
     capabilities: report.capabilities.map((entry) => ({
       id: entry.id,
       answer: entry.answer,

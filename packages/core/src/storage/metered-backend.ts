@@ -1,6 +1,7 @@
 import type {
   ByteRange,
   CallOptions,
+  FolderNote,
   ListOptions,
   ObjectEntry,
   ObjectKey,
@@ -42,6 +43,8 @@ export interface StorageUsage {
 export class MeteredBackend implements StorageBackend {
   /** Present when the inner backend can say something of its place. */
   readonly inspectPlace?: (options?: CallOptions) => Promise<PlaceFacts>
+  /** Present when the inner backend has folders. */
+  readonly noteFolders?: (folder: string) => Promise<FolderNote>
   readonly #inner: StorageBackend
   readonly #requests: RequestCounter
   readonly #calls: Record<StorageCallKind, number> = {
@@ -66,6 +69,7 @@ export class MeteredBackend implements StorageBackend {
     this.#inner = inner
     this.#requests = requests
     if (inner.inspectPlace) this.inspectPlace = inner.inspectPlace.bind(inner)
+    if (inner.noteFolders) this.noteFolders = inner.noteFolders.bind(inner)
   }
 
   get location(): string {

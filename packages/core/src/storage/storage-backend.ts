@@ -37,6 +37,14 @@ export interface PlaceFacts {
   readonly defaultRetention: string | null
 }
 
+/** Which folders there were, in a store where a folder is there without objects too. */
+export interface FolderNote {
+  /** False: the first write makes the place of the repository. */
+  readonly isPlaceThere: boolean
+  /** Removes the empty folders that were made since, also the place itself; those that are used stay. Close the backend afterwards. */
+  removeNew(): Promise<void>
+}
+
 /** Options of a single call. */
 export interface CallOptions {
   readonly signal?: AbortSignal
@@ -110,6 +118,9 @@ export interface StorageBackend {
 
   /** What the store says of its place; absent: it has nothing to say. Never fails for lack of rights: 'unknown' then. */
   inspectPlace?(options?: CallOptions): Promise<PlaceFacts>
+
+  /** For who wants to leave no empty folders below `folder`; absent: this store has no folders of their own. */
+  noteFolders?(folder: string): Promise<FolderNote>
 
   /** Releases connections; the backend is unusable afterwards. */
   close(): Promise<void>

@@ -2,6 +2,7 @@ import type { PassingCall } from './request-gate.ts'
 import type {
   ByteRange,
   CallOptions,
+  FolderNote,
   ListOptions,
   ObjectEntry,
   ObjectKey,
@@ -19,9 +20,12 @@ export abstract class WrappedBackend implements StorageBackend {
   protected readonly inner: StorageBackend
   /** Present when the inner backend can say something of its place. */
   readonly inspectPlace?: (options?: CallOptions) => Promise<PlaceFacts>
+  /** Present when the inner backend has folders. It is no request, and goes past every layer. */
+  readonly noteFolders?: (folder: string) => Promise<FolderNote>
 
   constructor(inner: StorageBackend) {
     this.inner = inner
+    if (inner.noteFolders) this.noteFolders = inner.noteFolders.bind(inner)
     if (inner.inspectPlace) {
       this.inspectPlace = (options) =>
         this.around(asking(options), async () => (await inner.inspectPlace?.(options)) ?? UNKNOWN_PLACE)

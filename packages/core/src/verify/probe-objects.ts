@@ -78,6 +78,18 @@ export class ProbeObjects {
     })
   }
 
+  /**
+   * Asks the store for something, so that nothing was written yet, and nothing is left, when it does not answer. Every other answer
+   * will do, a refusal too. @throws KB_STORAGE_UNAVAILABLE
+   */
+  async reach(): Promise<void> {
+    try {
+      await this.attempt(() => this.#storage.stat(probeKey(this.#id, 'reach'), { signal: this.#signal }))
+    } catch (error) {
+      if (!isKafkaBackupError(error) || error.retryable || this.#signal.aborted) throw error
+    }
+  }
+
   /** Creates an object in one request, exclusively. */
   put(store: StorageBackend, key: ObjectKey, bytes: Uint8Array): Promise<Creation> {
     return this.#create(() => store.put(key, bytes, this.writing))

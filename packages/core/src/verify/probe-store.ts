@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../errors/error-codes.ts'
 import { ERROR_TABLE, EXIT_CODES } from '../errors/error-codes.ts'
 import { isKafkaBackupError, type KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import { PROBE_FOLDER } from '../repository/key-layout.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 import type { ObjectKey, PlaceFacts, StorageBackend } from '../storage/storage-backend.ts'
@@ -41,6 +42,8 @@ export interface ProbeReport {
   readonly verdict: 'suitable' | 'unsuitable'
   /** Somebody vouches that one run at a time writes. */
   readonly isSingleWriter: boolean
+  /** False: a folder that is not there, and that a backup would make. */
+  readonly isPlaceThere: boolean
   readonly capabilities: readonly ProbedCapability[]
   /** Clock of the store minus that of this machine; null: not known. */
   readonly clockDifferenceMs: number | null
@@ -94,17 +97,21 @@ export async function probeStore(options: ProbeOptions): Promise<ProbeReport> {
   const beganMs = clock.monotonicMs()
   const objects = new ProbeObjects(storage, options)
   const context = { storage, exclusive: options.exclusive ?? storage, objects, clock, signal }
+  const folders = await storage.noteFolders?.(PROBE_FOLDER)
   let found: Tried
   try {
+    await objects.reach()
     found = await tryEverything(context)
   } catch (error) {
     const left = await objects.removeAll()
     objects.dispose()
+    await folders?.removeNew()
     if (left.length > 0) options.onLeft?.(left)
     throw error
   }
   const leftovers = await objects.removeAll()
   objects.dispose()
+  await folders?.removeNew()
   const isSingleWriter = storage.capabilities.hasSingleWriter === true
   const capabilities = found.findings.map((finding) => describe(finding, isSingleWriter))
   const codes = capabilities.flatMap(({ code }) => (code === null ? [] : [code]))
@@ -112,6 +119,7 @@ export async function probeStore(options: ProbeOptions): Promise<ProbeReport> {
     location: storage.location,
     verdict: codes.length === 0 ? 'suitable' : 'unsuitable',
     isSingleWriter,
+    isPlaceThere: folders?.isPlaceThere ?? true,
     capabilities,
     clockDifferenceMs: found.clockDifferenceMs,
     leftovers,

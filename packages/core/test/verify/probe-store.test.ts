@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdir } from 'node:fs/promises'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { collect, expectCode } from '../../../testkit/src/conformance/storage-subject.ts'
@@ -75,11 +75,42 @@ describe('a probe of a folder', () => {
     for (const id of [...NEEDED, 'delete', 'clock']) assert.equal(found[id], 'yes', id)
     assert.equal(found.versioning, 'unknown')
     await expectForeignOnly(storage)
-    assert.deepEqual(await readdir(`${folder.path}/.tmp`), [])
+    await storage.close()
+  })
+
+  it('leaves a folder with all its folders as it was, also when it is stopped', async () => {
+    const root = `${folder.path}/as-it-was`
+    for (const path of ['.tmp', 'probe=store/of-others', 'daily'])
+      await mkdir(`${root}/${path}`, { recursive: true })
+    await writeFile(`${root}/probe=store/of-others/object`, 'x')
+    const before = (await readdir(root, { recursive: true })).toSorted()
+    const storage = openFilesystem(new URL(pathToFileURL(root).href))
+    const report = await probe(storage)
+    assert.deepEqual([report.exitCode, report.isPlaceThere], [0, true])
+    assert.deepEqual((await readdir(root, { recursive: true })).toSorted(), before)
+    const controller = new AbortController()
+    const list = storage.list.bind(storage)
+    storage.list = (prefix, options) => {
+      if (prefix.endsWith('list'))
+        controller.abort(new KafkaBackupError('KB_INTERRUPTED', 'stopped by the test'))
+      return list(prefix, options)
+    }
+    await expectCode(probe(storage, { signal: controller.signal }), 'KB_INTERRUPTED')
+    assert.deepEqual((await readdir(root, { recursive: true })).toSorted(), before)
+    await storage.close()
+  })
+
+  it('says that a folder is not there, and does not make it', async () => {
+    const storage = openFilesystem(new URL(pathToFileURL(`${folder.path}/not/there/yet`).href))
+    const report = await probe(storage)
+    expectOnlyMissing(report, [])
+    assert.equal(report.isPlaceThere, false)
+    await assert.rejects(readdir(`${folder.path}/not`), { code: 'ENOENT' })
     await storage.close()
   })
 
   it('shows no backup while it runs', async () => {
+    await mkdir(`${folder.path}/while`)
     const storage = openFilesystem(new URL(pathToFileURL(`${folder.path}/while`).href))
     const running = probe(storage)
     const seen = new Set<string>()
@@ -300,7 +331,10 @@ describe('a probe of S3', { skip: missingS3Server() }, () => {
 
   it('fails when nothing answers, and when the bucket is not there', async () => {
     const nobody = openS3(new URL('s3://any?endpoint=http://127.0.0.1:1'), keysOf(server))
-    await expectCode(probe(nobody), 'KB_STORAGE_UNAVAILABLE')
+    const named: string[] = []
+    const onLeft = (keys: readonly string[]) => void named.push(...keys)
+    await expectCode(probe(nobody, { onLeft }), 'KB_STORAGE_UNAVAILABLE')
+    assert.deepEqual(named, [], 'nothing was reached, so nothing can be left')
     await nobody.close()
     const absent = openBucket(server, 'absent-bucket')
     await expectCode(probe(absent), 'KB_LOCATION_INVALID')

@@ -8,6 +8,7 @@ import { checkFolderPrefix, checkObjectKey, checkPrefix } from '../object-key.ts
 import type {
   ByteRange,
   CallOptions,
+  FolderNote,
   ObjectEntry,
   ObjectKey,
   ObjectWriter,
@@ -16,6 +17,7 @@ import type {
 } from '../storage-backend.ts'
 import { DurableFolders } from './durable-folders.ts'
 import { hasErrno, rootUnreachable, translating } from './errors.ts'
+import { noteFolders } from './folder-note.ts'
 import { ObjectReader } from './object-reader.ts'
 import { listOccupiedFolders, lstatFile, walkObjects } from './object-walk.ts'
 import { FilesystemObjectWriter } from './object-writer.ts'
@@ -119,6 +121,10 @@ export class FilesystemBackend implements StorageBackend {
         if (!hasErrno(error, 'ENOENT')) throw error
       }
     })
+  }
+
+  noteFolders(folder: string): Promise<FolderNote> {
+    return translating('list', folder, () => noteFolders(this.#rootPath, folder))
   }
 
   async close(): Promise<void> {

@@ -127,7 +127,8 @@ export function hardLinksMissing(
 }
 
 /** The name of an error number, such as ENOSPC; undefined for what does not come from the operating system. */
-function errnoNameOf(error: unknown): string | undefined {
+/** The name of an error of the operating system, such as `ENOENT`. */
+export function errnoNameOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined
   const { errno, code } = error as NodeJS.ErrnoException
   if (typeof errno !== 'number' || typeof code !== 'string') return undefined
