@@ -7,10 +7,13 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { ContainerClient, StorageSharedKeyCredential } from '@azure/storage-blob'
 import {
   type AzureServer,
+  type GcsServer,
+  missingGcsServer,
   missingS3Server,
   openTempFolder,
   type S3Server,
   startAzureServer,
+  startGcsServer,
   startS3Server,
   type TempFolder,
 } from '@kafka-backup/testkit'
@@ -21,6 +24,7 @@ import { openBackup } from '../../packages/core/src/repository/open-backup.ts'
 import { Secret } from '../../packages/core/src/runtime/secret.ts'
 import { openAzure } from '../../packages/core/src/storage/azure/location.ts'
 import { openFilesystem } from '../../packages/core/src/storage/filesystem/location.ts'
+import { openGcs } from '../../packages/core/src/storage/gcs/location.ts'
 import { openS3 } from '../../packages/core/src/storage/s3/location.ts'
 import type { StorageBackend } from '../../packages/core/src/storage/storage-backend.ts'
 import { BACKUP, draft, ORDERS_TOPIC } from '../../packages/core/test/verify/archive-writer.ts'
@@ -130,14 +134,17 @@ describe('racing writers', () => {
   let folder: TempFolder
   let server: S3Server | undefined
   let azure: AzureServer | undefined
+  let google: GcsServer | undefined
   const skip = missingS3Server()
 
   before(async () => {
     folder = await openTempFolder('kb-race-')
     if (skip === false) server = await startS3Server()
     azure = await startAzureServer()
+    if (missingGcsServer() === false) google = await startGcsServer()
   })
   after(async () => {
+    await google?.close()
     await azure?.close()
     await server?.close()
     await folder?.close()
@@ -160,6 +167,15 @@ describe('racing writers', () => {
       env: { RACE_ACCOUNT_KEY: accountKey },
       open: () => openAzure(new URL(location), key),
     }
+  })
+
+  describe('on Google', { skip: missingGcsServer() }, () => {
+    describeRace('Google Cloud Storage', async () => {
+      assert.ok(google)
+      await google.createBucket('races')
+      const location = `gs://races/here?endpoint=${google.endpoint}`
+      return { location, env: {}, open: () => openGcs(new URL(location)) }
+    })
   })
 
   describe('on S3', { skip }, () => {
