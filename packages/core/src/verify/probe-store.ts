@@ -105,7 +105,8 @@ export async function probeStore(options: ProbeOptions): Promise<ProbeReport> {
   } catch (error) {
     const left = await objects.removeAll()
     objects.dispose()
-    await folders?.removeNew()
+    // What ended the probe is what has to be told.
+    await folders?.removeNew().catch(() => undefined)
     if (left.length > 0) options.onLeft?.(left)
     throw error
   }
