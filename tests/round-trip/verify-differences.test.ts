@@ -11,6 +11,7 @@ const TOPIC = 'orders'
 const COPY = 'orders-copy'
 const RECORDS = 20
 const KEPT = 'orders-kept'
+const LATE = 'orders-late'
 const TIME_MS = 1_700_000_000_000n
 /** The source has a hole before the altered record, as compaction leaves them; the copy has none. */
 const SOURCE_OFFSETS = Array.from({ length: RECORDS }, (_, at) => BigInt(at < ALTERED_AT ? at : at + 1))
@@ -50,6 +51,8 @@ let archive: Archive
 let copyRestore: string
 /** Of a copy with the offsets of the source, and so with its hole. */
 let keptRestore: string
+/** Of a copy that begins at offset 10. */
+let lateRestore: string
 
 before(async () => {
   cluster = await startKafkaCluster()
@@ -102,6 +105,16 @@ test('every kind of difference that a restored copy can have is found and named'
   assert.deepEqual([equal.compared_with, equal.outcome], ['restore', 'equal'])
   const kept = [...restoreArgs(cluster, archive, renamed([TOPIC], 'kept')), '--keep-offsets']
   keptRestore = (await expectExit(0, kept)).json<{ restore_id: string }>().restore_id
+  const late = restoreArgs(cluster, archive, renamed([TOPIC], 'late'))
+  const lateEnd = await expectExit(0, [
+    ...late,
+    '--keep-offsets',
+    '--partitions',
+    '0',
+    '--offsets',
+    'orders/0:10-',
+  ])
+  lateRestore = lateEnd.json<{ restore_id: string }>().restore_id
   const copied = recordsAt(COPY_OFFSETS, TIME_MS)
   const sources = recordsAt(SOURCE_OFFSETS, TIME_MS)
   await plantLogs(
@@ -111,6 +124,7 @@ test('every kind of difference that a restored copy can have is found and named'
       { topic: TOPIC, partition, bytes: log(sources) },
     ]).concat(
       STRANGERS.map((offsets, partition) => ({ topic: KEPT, partition, bytes: withStrangers(offsets) })),
+      { topic: LATE, partition: 0, bytes: withStrangers([3n], 10n) },
     ),
   )
   const report = (await expectExit(4, verifyArgs('--restore', copyRestore))).json<Report>()
@@ -155,6 +169,12 @@ test('records that nobody restored are differences among the restored ones, and 
     assert.equal(entry.cluster_sha256 === entry.sha256, entry.verdict === 'equal')
 })
 
+test('a record in front of those that were restored is a difference', async () => {
+  const end = await expectExit(4, verifyArgs('--restore', lateRestore))
+  const [verdict] = end.json<Report>().partitions
+  assert.match(verdict ? lineOf(verdict) : '', /^1 unexpected, first null at 3: the archive does not have it/)
+})
+
 test('every kind of difference that the source can have is found and named', async () => {
   const report = (await expectExit(4, verifyArgs('--source'))).json<Report>()
   assert.deepEqual([report.compared_with, report.outcome], ['source', 'differs'])
@@ -173,8 +193,8 @@ test('every kind of difference that the source can have is found and named', asy
   assert.deepEqual(linesOf(report), expected)
 })
 
-function withStrangers(offsets: readonly bigint[]): Buffer {
-  const own = recordsAt(SOURCE_OFFSETS, TIME_MS)
+function withStrangers(offsets: readonly bigint[], ownBegin = 0n): Buffer {
+  const own = recordsAt(SOURCE_OFFSETS, TIME_MS).filter(({ offset }) => offset >= ownBegin)
   const others = recordsAt(offsets, TIME_MS)
   return logOf([...own, ...others].toSorted((a, b) => Number(a.offset - b.offset)))
 }

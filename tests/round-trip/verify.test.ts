@@ -16,6 +16,8 @@ import { expectSameRecords, readTopics } from '../harness/same-content.ts'
 
 const TOPICS = ['orders', 'payments'] as const
 const RECORDS = 3_000
+/** Of others, while a restore goes on. */
+const MEANWHILE = 50
 /** Of no record at all. */
 const NOTHING_SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 
@@ -109,8 +111,9 @@ test('a restore reads back what it wrote, and a later verification finds the sam
   assert.deepEqual(repeated.verified, verified)
   const again = (await expectExit(0, verifyArgs())).json<Report>()
   assert.deepEqual([again.compared_with, again.outcome, again.other_restores], ['restore', 'equal', 0])
-  const digests = again.partitions.map(({ topic, partition, records: own, sha256 }) => {
-    return { topic, partition, records: own, sha256 }
+  const digests = again.partitions.map((entry) => {
+    const { topic, partition, records: own, sha256, passed_over, behind } = entry
+    return { topic, partition, records: own, sha256, passed_over, behind }
   })
   assert.deepEqual(digests, verified)
   for (const entry of again.partitions) assert.equal(entry.cluster_sha256, entry.sha256)
@@ -214,15 +217,24 @@ test('what is not said or does not exist is refused in words', async () => {
 test('everything twice is equal for neither restore without a word', async () => {
   const names = renamed(TOPICS, 'twice')
   const first = (await expectExit(0, restoreArgs(cluster, archive, names))).json<{ restore_id: string }>()
-  await expectExit(0, [...restoreArgs(cluster, archive, names), '--existing-topics', 'append'])
+  const append = ['--existing-topics', 'append', '--rate-limit-records-per-sec', '1000']
+  await Promise.all([
+    expectExit(0, [...restoreArgs(cluster, archive, names), ...append]),
+    fillTopics(cluster, [{ topic: 'payments-twice', records: MEANWHILE, seed: 4 }]),
+  ])
   const second = (await expectExit(0, verifyArgs())).json<Report>()
+  const [one, two, shared] = second.partitions
   assert.deepEqual(
-    second.partitions.map(({ verdict, passed_over: own }) => [verdict, own]),
-    Array(3).fill(['equal', 0]),
+    [one, two, shared].map((entry) => entry?.verdict),
+    Array(3).fill('equal'),
   )
-  assert.equal(behindOf(second, 'orders-twice'), 0)
+  assert.deepEqual([one?.passed_over, two?.passed_over, behindOf(second, 'orders-twice')], [0, 0, 0])
+  const among = shared?.passed_over ?? 0
+  assert.ok(among > 0, 'others wrote while it was restored')
+  assert.equal(among + behindOf(second, 'payments-twice'), MEANWHILE)
   assert.equal(second.other_restores, 2)
   const told = await expectExit(0, verifyArgs('--output-format', 'table'))
+  assert.match(told.stdout, /^ +passed over: [\d,]+ records that others wrote meanwhile/m)
   assert.match(
     told.stdout,
     /^ +2 other finished restores into this cluster were not compared; offset-map --list/m,

@@ -7,6 +7,7 @@ const FIRST_SEGMENT = '00000000000000000000.log'
 // Everything that a broker derives from the log, or knows about the one that was there before.
 const DERIVED_FILE = /\.(?:log|index|timeindex|txnindex|snapshot)$|^leader-epoch-checkpoint$/
 const CLEAN_SHUTDOWN_MARK = '.kafka_cleanshutdown'
+const LOG_STARTS = 'log-start-offset-checkpoint'
 const RECOVERY_POINTS = 'recovery-point-offset-checkpoint'
 
 /** Batches of any format, from offset 0 on, that are to be the whole log of an existing partition. */
@@ -34,6 +35,7 @@ export async function plantLogs(
     }
     await writeFile(join(folder, FIRST_SEGMENT), log.bytes)
   }
+  await forgetLogStarts(broker, logs)
   await forgetCleanState(broker)
   await broker.start()
   for (const log of logs) {
@@ -56,6 +58,15 @@ export async function plantLog(
 
 function folderOf({ logDir }: Broker, { topic, partition }: PlantedLog): string {
   return join(logDir, `${topic}-${partition}`)
+}
+
+/** The file has a version, the number of entries, and lines `topic partition offset`. */
+async function forgetLogStarts(broker: Broker, logs: readonly PlantedLog[]): Promise<void> {
+  const file = join(broker.logDir, LOG_STARTS)
+  const [version = '0', , ...entries] = (await readFile(file, 'utf8')).trimEnd().split('\n')
+  const names = new Set(logs.map(({ topic, partition }) => `${topic} ${partition}`))
+  const kept = entries.filter((entry) => !names.has(entry.split(' ').slice(0, 2).join(' ')))
+  await writeFile(file, `${[version, kept.length, ...kept].join('\n')}\n`)
 }
 
 /** Without these the broker trusts no log and recovers each from its beginning. */

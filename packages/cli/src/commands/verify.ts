@@ -181,10 +181,9 @@ async function compareWithSource(context: CommandContext, compared: Compared): P
   }
 }
 
-/** Equal would be too large a word: no record was compared, though there are some. */
+/** Equal would be too large a word where no record was compared. */
 function isNothing(verdicts: readonly SourceVerdict[]): boolean {
-  const records = verdicts.reduce((sum, entry) => sum + entry.records, 0)
-  return records === 0 && (verdicts.length === 0 || verdicts.some(({ onlyInArchive }) => onlyInArchive > 0))
+  return verdicts.every(({ records }) => records === 0)
 }
 
 /** What is asked for where nobody chooses topics. */

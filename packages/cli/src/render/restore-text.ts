@@ -1,8 +1,15 @@
-import type { LedgerState, PreparedRestore, RestorePlan, RestoreReport } from '@kafka-backup/core'
+import type {
+  LedgerState,
+  PreparedRestore,
+  RestorePlan,
+  RestoreReport,
+  RestoreVerdict,
+} from '@kafka-backup/core'
 import { gapDocument } from './backup-text.ts'
 import { earlierHistoryHint, historyLabel } from './history-text.ts'
 import { keptOffsetsLine, roomLine } from './kept-offsets-text.ts'
 import { formatBytes, formatDuration, formatRate, formatTime, plural } from './units.ts'
+import { othersDocument, othersLines } from './verification-text.ts'
 
 const INDENT = '            '
 const VERIFIED_LINE = `${INDENT}verified: every record was read back and is what the archive holds`
@@ -69,9 +76,19 @@ export function modeText({
   return `mode: idempotent, because ${modeReason ?? 'it was begun so'} (${IDEMPOTENT_LIMIT})`
 }
 
+function verifiedLines(verified: readonly RestoreVerdict[]): string[] {
+  return [VERIFIED_LINE, ...othersLines(verified).map((line) => `${INDENT}${line}`)]
+}
+
 function verifiedDocument(verified: RestoreReport['verified']) {
   if (verified === null) return null
-  return verified.map(({ topic, partition, records, sha256 }) => ({ topic, partition, records, sha256 }))
+  return verified.map((entry) => ({
+    topic: entry.topic,
+    partition: entry.partition,
+    records: entry.records,
+    sha256: entry.sha256,
+    ...othersDocument(entry),
+  }))
 }
 
 /** The verdict and what it rests on. */
@@ -89,7 +106,7 @@ export function restoreReportText(plan: RestorePlan, report: RestoreReport): str
       ? [`${INDENT}${plural(report.recoveries, 'failure')} on the way, gone on after each`]
       : []),
     ...(isExclusive ? [`${INDENT}checked: every target partition ends where it must`] : []),
-    ...(report.verified ? [VERIFIED_LINE] : []),
+    ...(report.verified ? verifiedLines(report.verified) : []),
   ]
   if (report.filledOffsets) lines.push(`${INDENT}${keptOffsetsLine(report.filledOffsets)}`)
   if (report.mode === 'idempotent') lines.push(`${INDENT}mode: idempotent (${IDEMPOTENT_LIMIT})`)
@@ -201,9 +218,9 @@ export function finishedText(
   const done = verified ? 'nothing was written' : 'nothing was written or compared'
   return [
     `${word.padEnd(12)}restore ${restoreId} of ${opened.backupId} had finished already: ${plural(finished?.records ?? 0, 'record')}; ${done}`,
-    verified
-      ? VERIFIED_LINE
-      : `${INDENT}to compare it: kafka-backup verify --against-cluster --restore ${restoreId}`,
+    ...(verified
+      ? verifiedLines(verified)
+      : [`${INDENT}to compare it: kafka-backup verify --against-cluster --restore ${restoreId}`]),
   ].join('\n')
 }
 

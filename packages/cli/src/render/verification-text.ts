@@ -65,13 +65,18 @@ export function restoreVerificationText(verification: RestoreVerification): stri
   return lines.join('\n')
 }
 
+/** The same for programs. */
+export function othersDocument({ passedOver, behind }: RestoreVerdict) {
+  return { passed_over: passedOver, behind: { records: behind.records, at_least: behind.isAtLeast } }
+}
+
 /** Records that are no part of the restore, and no difference. */
-function othersLines(verdicts: readonly RestoreVerdict[]): string[] {
+export function othersLines(verdicts: readonly RestoreVerdict[]): string[] {
   const passedOver = verdicts.reduce((sum, entry) => sum + entry.passedOver, 0)
   const isBehind = verdicts.some(({ behind }) => behind.records > 0)
   return [
     ...(passedOver > 0
-      ? [`${plural(passedOver, 'record')} of others among them passed over: it was restored by append`]
+      ? [`passed over: ${plural(passedOver, 'record')} that others wrote meanwhile; the restore was appended`]
       : []),
     ...(isBehind ? [`not compared: ${behindCount(verdicts)} behind the last one of the restore`] : []),
   ]
@@ -185,8 +190,7 @@ export function restoreVerificationDocument(verification: RestoreVerification) {
     gaps: gaps.map(gapDocument),
     partitions: verdicts.map((entry) => ({
       ...verdictDocument(entry),
-      passed_over: entry.passedOver,
-      behind: { records: entry.behind.records, at_least: entry.behind.isAtLeast },
+      ...othersDocument(entry),
     })),
   }
 }

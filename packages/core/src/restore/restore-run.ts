@@ -3,7 +3,6 @@ import type { RestoreMode } from '../format/restore-ledger.ts'
 import { partitionName } from '../kafka/cluster.ts'
 import type { ProducerIdentity } from '../kafka/producer-id-api.ts'
 import { backoffDelayMs, type RetryPolicy, retry } from '../runtime/retry.ts'
-import type { PartitionVerdict } from './comparison.ts'
 import type { GapWriter } from './gap-writer.ts'
 import type { FillKind } from './offset-keeper.ts'
 import { sealStarts } from './offset-start.ts'
@@ -14,7 +13,7 @@ import type { RestorePlan } from './restore-plan.ts'
 import type { TargetPlan } from './restore-preflight.ts'
 import { type Identities, isTransactional } from './take-over.ts'
 import { assertEnds } from './target-ends.ts'
-import { assertEqual, verifyRestore } from './verify-restore.ts'
+import { assertEqual, type RestoreVerdict, verifyRestore } from './verify-restore.ts'
 
 /** Everything a restore works with. */
 export interface RestoreRunOptions
@@ -53,7 +52,7 @@ export interface RestoreReport {
   readonly filledOffsets: Readonly<Record<FillKind, number>> | null
   readonly partitions: readonly LaneEnd[]
   /** Content that was read back and compared; null: that was not asked for. */
-  readonly verified: readonly PartitionVerdict[] | null
+  readonly verified: readonly RestoreVerdict[] | null
 }
 
 const ATTEMPT_RETRY: RetryPolicy = { firstDelayMs: 200, maxDelayMs: 5_000, giveUpAfterMs: 300_000 }
@@ -288,7 +287,7 @@ function withResumeHint({ plan, ledger }: RestoreRunOptions, failure: unknown): 
   return new KafkaBackupError(code, message, { context, cause: error.cause ?? error, hint })
 }
 
-async function verify(options: RestoreRunOptions): Promise<PartitionVerdict[]> {
+async function verify(options: RestoreRunOptions): Promise<RestoreVerdict[]> {
   const { plan, ledger } = options
   const verdicts = await verifyRestore({
     ...options,
