@@ -86,6 +86,7 @@ describe('the verb probe on S3', { skip: missingS3Server() }, () => {
     const denied = await expectExit(8, ['probe', '--repo', repo], { env: wrong })
     assert.match(denied.stdout, /^create objects +yes +no /m)
     assert.doesNotMatch(denied.stdout + denied.stderr, /zQ7/)
+    assert.doesNotMatch(denied.stdout, /could not be deleted/)
     const absent = await expectExit(2, ['probe', '--repo', `s3://absent?endpoint=${server.endpoint}`], {
       env,
     })

@@ -32,6 +32,8 @@ export class ProbeObjects {
   readonly #id: string
   readonly #random: Random
   readonly #keys = new Set<ObjectKey>()
+  /** Whether anything at all was granted; without that nothing can have been written. */
+  #wasServed = false
 
   constructor(
     storage: StorageBackend,
@@ -85,6 +87,7 @@ export class ProbeObjects {
   async reach(): Promise<void> {
     try {
       await this.attempt(() => this.#storage.stat(probeKey(this.#id, 'reach'), { signal: this.#signal }))
+      this.#wasServed = true
     } catch (error) {
       if (!isKafkaBackupError(error) || error.retryable || this.#signal.aborted) throw error
     }
@@ -108,6 +111,7 @@ export class ProbeObjects {
 
   /** Removes what was written, also when the run is stopped. Resolves with the keys that are still there, or may be. */
   async removeAll(): Promise<ObjectKey[]> {
+    if (!this.#wasServed) return []
     const left: ObjectKey[] = []
     let isAway = false
     await runConcurrently([...this.#keys], DELETIONS_AT_ONCE, async (key) => {
@@ -137,9 +141,11 @@ export class ProbeObjects {
     return this.attempt(async (attempt) => {
       try {
         await operation()
+        this.#wasServed = true
         return 'created'
       } catch (error) {
         if (!isKafkaBackupError(error, 'KB_OBJECT_EXISTS')) throw error
+        this.#wasServed = true
         return attempt === 1 ? 'taken' : 'unclear'
       }
     })
