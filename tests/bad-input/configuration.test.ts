@@ -43,7 +43,6 @@ function fileText(lines: readonly string[] = [], change: (text: string) => strin
   )
 }
 
-const UNSUPPORTED = 'KB_CONFIG_UNSUPPORTED'
 const INVALID = 'KB_CONFIG_INVALID'
 
 interface BadFile {
@@ -95,10 +94,10 @@ const badFiles: readonly BadFile[] = [
     env: { KAFKA_PASSWORD: SECRET },
   },
   {
-    name: 'a store that would not survive',
+    name: 'a folder for a store in memory',
     change: (text) => text.replace('backend: filesystem', 'backend: memory'),
-    code: UNSUPPORTED,
-    says: ['backup.yaml:6: storage.backend cannot be memory', 'nothing would survive the process'],
+    code: INVALID,
+    says: ['backup.yaml:7: storage.path is for filesystem, and storage.backend is memory'],
   },
   {
     name: 'a key of another store',
