@@ -20,6 +20,7 @@ export const PROOF_FOLDERS = [
   'tests/leaders/',
   'tests/crash/restore-kill-',
   'tests/round-trip/keep-offsets-',
+  'tests/round-trip/verify-',
   'tests/stores/racing-writers',
   'tests/stores/faults',
   'tests/stores/outage',
