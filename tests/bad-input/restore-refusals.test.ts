@@ -1,17 +1,23 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { openCluster } from '@kafka-backup/core'
-import { fillTopics, type KafkaCluster, startKafkaCluster } from '@kafka-backup/testkit'
-import { type Archive, backupArgs, expectExit, restoreArgs } from '../harness/archive.ts'
+import { fillTopics, type KafkaCluster, openKafkaProxy, startKafkaCluster } from '@kafka-backup/testkit'
+import { type Archive, assertExit, backupArgs, expectExit, restoreArgs } from '../harness/archive.ts'
 import { createTopics } from '../harness/new-topics.ts'
+import { startProgram } from '../harness/run-program.ts'
 import { expectSameRecords, readTopics } from '../harness/same-content.ts'
 import { expectRefused, offsetsOf, type Refusal, treeOf } from './evidence.ts'
 
 const RECORDS = 300
 const YEAR_2020_MS = Date.UTC(2020, 0, 1)
 const DAY_MS = 86_400_000
+const WEEK_MS = 7 * DAY_MS
+
+const INCREMENTAL_ALTER_CONFIGS = 44
 
 let cluster: KafkaCluster
 let archive: Archive
@@ -28,6 +34,11 @@ before(async () => {
     emptied: { partitions: 1, config: { 'retention.ms': '-1' } },
     narrow: { partitions: 1 },
     stamped: { partitions: 1, config: { 'message.timestamp.type': 'LogAppendTime' } },
+    // Compressed by its producer: no commit knows how old its oldest record is.
+    aging: { partitions: 1, config: { 'retention.ms': '-1' } },
+    weekly: { partitions: 1, config: { 'retention.ms': String(WEEK_MS) } },
+    shelf: { partitions: 1, config: { 'retention.ms': String(DAY_MS) } },
+    woken: { partitions: 1, config: { 'retention.ms': String(DAY_MS) } },
     shortlived: { partitions: 1, config: { 'retention.ms': '86400000' } },
     small: { partitions: 1, config: { 'max.message.bytes': '2000' } },
     tomorrow: { partitions: 1, config: { 'message.timestamp.after.max.ms': '9223372036854775807' } },
@@ -44,8 +55,10 @@ before(async () => {
     { topic: 'tomorrow', records: RECORDS, beginTimestampMs: Date.now() + DAY_MS },
     { topic: 'history', records: RECORDS, beginTimestampMs: YEAR_2020_MS },
     { topic: 'occupied', records: 1, partition: 1 },
+    { topic: 'aging', records: RECORDS, beginTimestampMs: YEAR_2020_MS, compression: 'lz4' },
   ])
-  await expectExit(0, backupArgs(cluster, archive, ['orders', 'payments', 'history', 'tomorrow']))
+  await fillTopics(cluster, [{ topic: 'aging', records: RECORDS, compression: 'lz4' }])
+  await expectExit(0, backupArgs(cluster, archive, ['orders', 'payments', 'history', 'tomorrow', 'aging']))
 })
 
 after(() => cluster?.close())
@@ -85,6 +98,7 @@ const unsuitable: readonly (readonly [target: string, source: string, says: stri
   ['narrow', 'orders', 'has 1 partition, the restore of orders needs 2'],
   ['stamped', 'payments', 'message.timestamp.type=LogAppendTime'],
   ['shortlived', 'history', 'retention.ms=86400000'],
+  ['weekly', 'aging', 'retention.ms=604800000'],
   ['compacted', 'payments', 'takes no record without a key'],
   ['cramped', 'payments', 'retention.bytes=1000'],
   ['young', 'history', 'message.timestamp.before.max.ms=3600000'],
@@ -262,6 +276,15 @@ function refused(args: readonly string[], refusal: Refusal) {
   return expectRefused(args, refusal, { folders: [archive.folder], clusters: [cluster] })
 }
 
+async function retentionOf(topic: string): Promise<string | undefined> {
+  const client = openCluster({ bootstrapServers: cluster.bootstrapServers, clientId: 'test-evidence' })
+  try {
+    return (await client.topicOverrides([topic], ['retention.ms'])).get(topic)?.get('retention.ms')
+  } finally {
+    await client.close()
+  }
+}
+
 async function expectSameContent(names: ReadonlyMap<string, string>): Promise<void> {
   const contents = await readTopics(cluster, [...names.keys(), ...names.values()])
   await expectSameRecords(names, contents, contents)
@@ -270,13 +293,53 @@ async function expectSameContent(names: ReadonlyMap<string, string>): Promise<vo
 test('holds the retention of a topic when it is told to, and puts it back', async () => {
   const names = new Map([['history', 'shortlived']])
   await expectExit(0, [...restoreArgs(cluster, archive, names), '--hold-retention', '--mode', 'idempotent'])
-  const client = openCluster({ bootstrapServers: cluster.bootstrapServers, clientId: 'test-evidence' })
-  try {
-    const overrides = await client.topicOverrides(['shortlived'], ['retention.ms'])
-    assert.equal(overrides.get('shortlived')?.get('retention.ms'), '86400000')
-  } finally {
-    await client.close()
-  }
+  assert.equal(await retentionOf('shortlived'), '86400000')
+})
+
+test('holds the retention of a topic whose oldest records only the archive knows', async () => {
+  const names = new Map([['aging', 'weekly']])
+  const end = await expectExit(0, [...restoreArgs(cluster, archive, names), '--hold-retention'])
+  const { restore_id: id } = end.json<{ restore_id: string }>()
+  const first = await readFile(join(archive.folder, 'daily', 'restores', id, '0000000001.json'), 'utf8')
+  const { held_settings: held } = JSON.parse(first) as { held_settings: unknown[] }
+  assert.deepEqual(held, [{ topic: 'weekly', name: 'retention.ms', held: '-1', original: String(WEEK_MS) }])
+  assert.equal(await retentionOf('weekly'), String(WEEK_MS))
+})
+
+test('puts back what a restore held that was killed and not gone on with', async () => {
+  const args = [...restoreArgs(cluster, archive, new Map([['history', 'shelf']])), '--hold-retention']
+  const program = startProgram([...args, '--rate-limit-records-per-sec', '20'])
+  while ((await retentionOf('shelf')) !== '-1' && program.child.exitCode === null) await delay(20)
+  program.child.kill('SIGKILL')
+  await program.ended
+  assert.equal(await retentionOf('shelf'), '-1')
+  await expectExit(0, [...args, '--existing-topics', 'purge', '--yes'])
+  assert.equal(await retentionOf('shelf'), String(DAY_MS))
+})
+
+test('a process that wakes after its successor has finished holds nothing', async () => {
+  await using proxy = await openKafkaProxy(cluster)
+  proxy.setFate(({ apiKey }) => (apiKey === INCREMENTAL_ALTER_CONFIGS ? 'hold' : 'pass'))
+  const names = new Map([['history', 'woken']])
+  const slow = { bootstrap: proxy.bootstrap }
+  const sleeper = startProgram([...restoreArgs(slow, archive, names), '--hold-retention', '--resume'])
+  while (proxy.count(INCREMENTAL_ALTER_CONFIGS) === 0 && sleeper.child.exitCode === null) await delay(20)
+  await expectExit(0, [...restoreArgs(cluster, archive, names), '--hold-retention', '--resume'])
+  assert.equal(await retentionOf('woken'), String(DAY_MS))
+  proxy.setFate(() => 'pass')
+  proxy.release()
+  assertExit(await sleeper.ended, 5)
+  assert.equal(await retentionOf('woken'), String(DAY_MS))
+})
+
+test('refuses to purge a topic whose records cannot be deleted', async () => {
+  const names = new Map([['orders', 'compacted']])
+  await expectExit(0, restoreArgs(cluster, archive, names))
+  await refused([...restoreArgs(cluster, archive, names), '--existing-topics', 'purge', '--yes'], {
+    exitCode: 5,
+    code: 'KB_TARGET_UNSUITABLE',
+    says: ['topic compacted has cleanup.policy=compact, so its records cannot be purged'],
+  })
 })
 
 test('deletes what a topic holds only when it is told so twice, and adds to it when it is told that', async () => {

@@ -1,5 +1,6 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { BackupState } from '../format/backup-state.ts'
+import type { HeldSetting } from '../format/restore-ledger.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { openExistingBackup } from '../repository/open-backup.ts'
 import { type LedgerState, RestoreLedger, readLedgers } from '../repository/restore-ledger.ts'
@@ -97,7 +98,9 @@ export async function beginRestore(options: BeginRestoreOptions): Promise<Prepar
       }
       const generation = (last?.state.generation ?? 0) + 1
       const isShared = options.target.existingTopics === 'append'
-      const opened = openedEntry({ plan, target, request, clusterId, isShared })
+      // What the abandoned restore held is still held; its originals are put back at the end of this one.
+      const heldSettings = joinHeld(target.heldSettings, isLeft ? last.state.opened.heldSettings : [])
+      const opened = openedEntry({ plan, target, heldSettings, request, clusterId, isShared })
       return RestoreLedger.open(storage, opened, generation, { writer, clock, signal })
     },
   }
@@ -159,11 +162,12 @@ function assertSamePlan({ opened, restoreId }: LedgerState, plan: RestorePlan): 
 function openedEntry(parts: {
   readonly plan: RestorePlan
   readonly target: TargetPlan
+  readonly heldSettings: readonly HeldSetting[]
   readonly request: RestoreRequest
   readonly clusterId: string
   readonly isShared: boolean
 }) {
-  const { plan, target, request, clusterId, isShared } = parts
+  const { plan, target, heldSettings, request, clusterId, isShared } = parts
   return {
     backupId: plan.backupId,
     request: requestDocument(request),
@@ -182,6 +186,12 @@ function openedEntry(parts: {
       lineage,
     })),
     createdTopics: target.newTopics.map((topic) => topic.name),
-    heldSettings: target.heldSettings,
+    heldSettings,
   }
+}
+
+/** An earlier hold knows what the setting was before anybody held it. */
+function joinHeld(own: readonly HeldSetting[], earlier: readonly HeldSetting[]): HeldSetting[] {
+  const isSame = (a: HeldSetting, b: HeldSetting) => a.topic === b.topic && a.name === b.name
+  return [...earlier, ...own.filter((entry) => !earlier.some((before) => isSame(entry, before)))]
 }

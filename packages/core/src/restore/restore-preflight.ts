@@ -13,6 +13,7 @@ import {
   type OffsetRoom,
 } from './preflight/offset-room.ts'
 import { differingChoices, unfinishedOf } from './preflight/other-choice.ts'
+import { holdsOlder } from './preflight/record-age.ts'
 import { inspectRecords } from './preflight/record-inspection.ts'
 import { type Refusal, throwRefusals, unsuitable } from './preflight/refusal.ts'
 import { chooseMode } from './preflight/restore-mode.ts'
@@ -22,9 +23,16 @@ import {
   filledTopics,
   purgeBounds,
   refuseContent,
+  refusePurges,
   type TargetOffsets,
 } from './preflight/target-content.ts'
-import { refuseTimes, retentionTrouble, TARGET_SETTINGS } from './preflight/target-settings.ts'
+import {
+  ageTrouble,
+  refuseTimes,
+  retentionTrouble,
+  TARGET_SETTINGS,
+  undecidedAgeMs,
+} from './preflight/target-settings.ts'
 import type { RestorePlan, TopicRestorePlan } from './restore-plan.ts'
 import type { RestoreRequest } from './restore-request.ts'
 
@@ -78,7 +86,12 @@ export interface TargetOptions {
 // The leaders of a topic that was just created may not have heard of it yet.
 const PREFLIGHT_RETRY = { firstDelayMs: 200, maxDelayMs: 1_000, giveUpAfterMs: 10_000 }
 const BROKER_MAX_MESSAGE_BYTES = 1_048_588
-const BROKERS_OWN = new Set(['__consumer_offsets', '__transaction_state', '__cluster_metadata'])
+const BROKERS_OWN = new Set([
+  '__consumer_offsets',
+  '__transaction_state',
+  '__share_group_state',
+  '__cluster_metadata',
+])
 
 /**
  * Every refusal, before the first write; all of them in one error.
@@ -101,13 +114,19 @@ export async function preflightRestore(
   })
   // Only when nothing else is in the way: it reads the archive.
   if (refusals.length === 0) refusals.push(...(await inspectArchive(plan, options, target)))
+  const aged =
+    refusals.length === 0 ? await judgeAges(plan, options, target.ages) : { refusals: [], held: [] }
+  refusals.push(...aged.refusals)
   throwRefusals(refusals, target.clusterId, existing)
-  return { ...target, mode, modeReason }
+  return { ...target, heldSettings: [...target.heldSettings, ...aged.held], mode, modeReason }
 }
 
 interface Findings {
   readonly refusals: Refusal[]
-  readonly target: Omit<TargetPlan, 'mode' | 'modeReason'> & { readonly compacted: ReadonlySet<string> }
+  readonly target: Omit<TargetPlan, 'mode' | 'modeReason'> & {
+    readonly compacted: ReadonlySet<string>
+    readonly ages: readonly UndecidedAge[]
+  }
 }
 
 async function preflightOnce(
@@ -137,6 +156,8 @@ async function preflightOnce(
   const newSettings = created.map(({ topic, settings: own }) => [topic.targetTopic, own] as const)
   const settings = new Map([...facts.values, ...newSettings])
   const partitions = partitionsOf(description)
+  if (options.existingTopics === 'purge')
+    refusals.push(...refusePurges(present, filledTopics(present, partitions, offsets), facts.values))
   const isOwn = options.isResuming && options.unfinished?.begun != null
   if (options.existingTopics === 'fail' && !isOwn)
     refusals.unshift(...(await judgeContent(plan, present, description, offsets, options)))
@@ -156,6 +177,7 @@ async function preflightOnce(
       batchMaxBytes: batchLimits(plan.topics, settings),
       offsets: kept.room,
       warnings: [...warningsOf(present, description), ...(plan.isKeepingOffsets ? movedWarnings(plan) : [])],
+      ages: undecidedAges(present, facts, held, options),
       compacted: new Set(
         [...settings]
           .filter(([, own]) => own.get('cleanup.policy')?.includes('compact'))
@@ -266,6 +288,46 @@ function assertReadable(plan: RestorePlan, transforms: TransformsById): void {
         { context: { key: segment.key } },
       )
     }
+  }
+}
+
+/** A topic that may hold records which are too old for it: only the archive tells. */
+interface UndecidedAge {
+  readonly topic: TopicRestorePlan
+  readonly oldestMs: bigint
+  readonly values: ReadonlyMap<string, string>
+  readonly overrides: ReadonlyMap<string, string>
+}
+
+function undecidedAges(
+  present: readonly TopicRestorePlan[],
+  { values: settings, overrides: given }: TargetFacts,
+  held: readonly HeldSetting[],
+  { isResuming, nowMs }: TargetOptions,
+): UndecidedAge[] {
+  return present.flatMap((topic) => {
+    const values = settings.get(topic.targetTopic) ?? new Map<string, string>()
+    const oldestMs = undecidedAgeMs(topic, values, nowMs)
+    const isHeld = held.some((own) => own.topic === topic.targetTopic && own.name === 'retention.ms')
+    if (oldestMs === null || isResuming || isHeld) return []
+    return [{ topic, oldestMs, values, overrides: given.get(topic.targetTopic) ?? new Map() }]
+  })
+}
+
+async function judgeAges(
+  plan: RestorePlan,
+  { storage, transforms, signal, isHoldingRetention: isHolding }: TargetOptions,
+  ages: readonly UndecidedAge[],
+): Promise<{ readonly refusals: Refusal[]; readonly held: HeldSetting[] }> {
+  const source = { storage, backupId: plan.backupId, transforms, signal }
+  const troubles: ReturnType<typeof ageTrouble>[] = []
+  for (const { topic, oldestMs, values, overrides } of ages) {
+    if (await holdsOlder(source, plan, topic, oldestMs))
+      troubles.push(ageTrouble(topic, values, { isHolding, overrides }))
+  }
+  return {
+    refusals: troubles.flatMap(({ refusals }) => refusals),
+    held: troubles.flatMap(({ held }) => held),
   }
 }
 

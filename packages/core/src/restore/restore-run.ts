@@ -1,7 +1,8 @@
-import { KafkaBackupError, toKafkaBackupError } from '../errors/kafka-backup-error.ts'
+import { isKafkaBackupError, KafkaBackupError, toKafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { RestoreMode } from '../format/restore-ledger.ts'
 import { partitionName } from '../kafka/cluster.ts'
 import type { ProducerIdentity } from '../kafka/producer-id-api.ts'
+import { readLedger } from '../repository/restore-ledger.ts'
 import { backoffDelayMs, type RetryPolicy, retry } from '../runtime/retry.ts'
 import type { GapWriter } from './gap-writer.ts'
 import type { FillKind } from './offset-keeper.ts'
@@ -115,8 +116,10 @@ export async function runRestore(options: RestoreRunOptions): Promise<RestoreRep
 }
 
 /** Topics, held settings, and where the first records will stand. What an earlier run did of it is not done again. */
-async function begin({ ledger, cluster, target, plan, clock, signal }: RestoreRunOptions): Promise<void> {
+async function begin(options: RestoreRunOptions): Promise<void> {
+  const { ledger, cluster, target, plan, clock, signal } = options
   if (ledger.state.begun) return
+  await ledger.assertTip(signal)
   await prepareTarget(cluster, target, signal)
   const names = plan.topics.map((topic) => topic.targetTopic)
   const places = plan.works.flatMap((work) => work.targets)
@@ -128,7 +131,7 @@ async function begin({ ledger, cluster, target, plan, clock, signal }: RestoreRu
     }),
     { policy: END_RETRY, clock, signal },
   )
-  await ledger.append(
+  const begun = ledger.append(
     {
       type: 'begun',
       topics: names.map((name) => ({
@@ -143,6 +146,24 @@ async function begin({ ledger, cluster, target, plan, clock, signal }: RestoreRu
     },
     signal,
   )
+  await begun.catch(async (error) => {
+    await undoHolds(options, error)
+    throw error
+  })
+}
+
+/**
+ * Whoever slept until here may have set again what its successor had put back: a restore that has finished holds nothing. One that goes
+ * on will put it back itself.
+ */
+async function undoHolds(
+  { ledger, storage, cluster, signal }: RestoreRunOptions,
+  error: unknown,
+): Promise<void> {
+  const { backupId, heldSettings } = ledger.state.opened
+  if (!isKafkaBackupError(error, 'KB_RESTORE_CONFLICT') || heldSettings.length === 0) return
+  const now = await readLedger(storage, backupId, ledger.state.restoreId, signal)
+  if (now.finished) await releaseTarget(cluster, heldSettings)
 }
 
 /** Where the log of each partition has to begin; empty unless records keep their offsets. */

@@ -63,6 +63,26 @@ export function refuseContent(
   })
 }
 
+/** Brokers delete no records of topics that are only compacted (tried on 4.2.1: POLICY_VIOLATION). */
+export function refusePurges(
+  present: readonly TopicRestorePlan[],
+  filled: readonly string[],
+  settings: ReadonlyMap<string, ReadonlyMap<string, string>>,
+): Refusal[] {
+  return present
+    .filter(({ targetTopic }) => filled.includes(targetTopic))
+    .filter(
+      ({ targetTopic }) => !(settings.get(targetTopic)?.get('cleanup.policy') ?? 'delete').includes('delete'),
+    )
+    .map((topic) =>
+      unsuitable(
+        topic,
+        'has cleanup.policy=compact, so its records cannot be purged',
+        'Add delete to its cleanup.policy, delete the topic, or restore under another name.',
+      ),
+    )
+}
+
 /** Names of topics that hold something. */
 export function filledTopics(
   present: readonly TopicRestorePlan[],

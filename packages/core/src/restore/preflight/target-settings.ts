@@ -56,20 +56,47 @@ export function retentionTrouble(
   if (!isDeleting) return { refusals: [], held: [] }
   const troubles = [...tooOld(topic, values, options.nowMs), ...tooLarge(plan, topic, values)]
   if (options.isHolding) {
-    const hold = (name: string): HeldSetting => {
-      return { topic: topic.targetTopic, name, held: '-1', original: options.overrides.get(name) ?? null }
-    }
-    return { refusals: [], held: troubles.map(({ name }) => hold(name)) }
+    return { refusals: [], held: troubles.map(({ name }) => holdOf(topic, name, options.overrides)) }
   }
   return { refusals: troubles.map(({ message }) => unsuitable(topic, message, HOLD_RETENTION)), held: [] }
+}
+
+/**
+ * From when on records are kept, where the commits do not know whether all of them are from then on; null: they do, or all are kept.
+ * Milliseconds.
+ */
+export function undecidedAgeMs(topic: TopicRestorePlan, values: Values, nowMs: number): bigint | null {
+  const retentionMs = BigInt(values.get('retention.ms') ?? '-1')
+  const isDeleting = (values.get('cleanup.policy') ?? 'delete').includes('delete')
+  if (!isDeleting || retentionMs < 0n || topic.minTimestampMs !== null || topic.maxTimestampMs < 0n)
+    return null
+  return BigInt(nowMs) - retentionMs
+}
+
+/** The setting to hold, or the refusal, for records of which one batch was found to be too old. */
+export function ageTrouble(
+  topic: TopicRestorePlan,
+  values: Values,
+  options: { readonly isHolding: boolean; readonly overrides: Values },
+): { readonly refusals: Refusal[]; readonly held: HeldSetting[] } {
+  const name = 'retention.ms'
+  if (options.isHolding) return { refusals: [], held: [holdOf(topic, name, options.overrides)] }
+  return { refusals: [unsuitable(topic, tooOldMessage(values), HOLD_RETENTION)], held: [] }
+}
+
+function holdOf(topic: TopicRestorePlan, name: string, overrides: Values): HeldSetting {
+  return { topic: topic.targetTopic, name, held: '-1', original: overrides.get(name) ?? null }
+}
+
+function tooOldMessage(values: Values): string {
+  return `has retention.ms=${values.get('retention.ms')} and would delete restored records as soon as they are there`
 }
 
 function tooOld(topic: TopicRestorePlan, values: Values, nowMs: number) {
   const retentionMs = BigInt(values.get('retention.ms') ?? '-1')
   const oldest = topic.minTimestampMs ?? topic.maxTimestampMs
   if (retentionMs < 0n || oldest < 0n || oldest >= BigInt(nowMs) - retentionMs) return []
-  const message = `has retention.ms=${retentionMs} and would delete restored records as soon as they are there`
-  return [{ name: 'retention.ms', message }]
+  return [{ name: 'retention.ms', message: tooOldMessage(values) }]
 }
 
 function tooLarge(plan: RestorePlan, topic: TopicRestorePlan, values: Values) {
