@@ -46,7 +46,8 @@ export function partitionRule(text: string): string | undefined {
 export function partitionNumberRule(text: string): string | undefined {
   const read = readPartitions(text)
   const isNumber = read && read.topic === undefined && read.range.first === read.range.last
-  return isNumber ? undefined : 'must be numbers of partitions'
+  if (!isNumber) return 'must be numbers of partitions'
+  return read.range.first < LIMITS.partitionsMax ? undefined : `must be numbers below ${LIMITS.partitionsMax}`
 }
 
 export function offsetRangeRule(text: string): string | undefined {

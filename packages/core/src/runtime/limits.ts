@@ -46,6 +46,8 @@ export const LIMITS = {
   topicExpressionMaxRepeat: 249,
   /** Steps of such an expression, repetitions written out; a name costs at most each of them for each character. */
   topicExpressionMaxSteps: 2_000,
+  /** Partitions of one topic that a restore may be told to make; more than any cluster has. */
+  partitionsMax: 1_000_000,
   /** Partitions over which a restore spreads records; what waits for each of them is in memory. */
   targetPartitionsMax: 10_000,
   /** Length of the name of a rack; the protocol could send 32,767. */

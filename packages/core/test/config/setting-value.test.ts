@@ -81,6 +81,7 @@ describe('values that are refused', () => {
       'must replace by groups that there are; $2 is none, not ~a(b)=c$2',
     ],
     ['restore.partition_mapping', '0=x', 'must be numbers of partitions, not 0=x'],
+    ['restore.partition_mapping', '0=2147483647', 'must be numbers below 1000000, not 0=2147483647'],
     ['restore.source_partitions', '0-3', 'must be numbers of partitions, not 0-3'],
     [
       'restore.offset_ranges',
