@@ -42,6 +42,10 @@ function openGate(maxBytes: number, maxMs = 60_000) {
 }
 
 describe('TransactionGate', () => {
+  it('lets five batches of a partition be under way, as many as brokers tell from repetitions', () => {
+    assert.equal(openGate(1_000).gate.windowMax, 5)
+  })
+
   it('adds each partition once, and those that come together in one request', async () => {
     const { gate, steps, end } = openGate(1_000)
     const [one, two] = [new Lane(1), new Lane(2)]
