@@ -46,7 +46,7 @@ async function lookedBack(compare: () => Promise<Comparison>): Promise<Compariso
 /** The failure of the put, with what is known after it. */
 function unsettled(key: ObjectKey, error: KafkaBackupError): KafkaBackupError {
   const message = `${error.message}; whether it was written is not known, since it could not be read back either`
-  return new KafkaBackupError(error.code, message, { context: { key }, hint: error.hint, cause: error })
+  return new KafkaBackupError(error.code, message, { context: { key }, hint: error.hint })
 }
 
 /**

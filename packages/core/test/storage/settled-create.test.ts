@@ -24,7 +24,8 @@ describe('a creation whose answer was lost', () => {
         error.message,
         /^cannot write a: the connection broke; whether it was written is not known/,
       )
-      assert.equal((error.cause as Error).message, 'cannot write a: the connection broke')
+      assert.match(error.message, /^cannot write a: the connection broke; whether/)
+      assert.equal(error.cause, undefined)
       return true
     })
   })
