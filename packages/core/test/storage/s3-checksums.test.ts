@@ -70,6 +70,21 @@ describe('what S3 and its client check of each other', { skip: missingS3Server()
     assert.equal((await backend.stat('large'))?.bytes, LARGE.length)
   })
 
+  for (const body of [
+    '<html><body>ok</body></html>',
+    '<CompleteMultipartUploadResult/>',
+    '<error>no</error>',
+  ]) {
+    it(`asks again for the end of an upload that was answered by 200 ${body}`, async () => {
+      let ends = 0
+      proxy.decide = (method, path) =>
+        method === 'POST' && path.includes('uploadId=') && ++ends === 1 ? { refuse: 200, body } : 'pass'
+      await stream('large', LARGE)
+      assert.equal((await backend.stat('large'))?.bytes, LARGE.length)
+      assert.equal(ends, 2)
+    })
+  }
+
   it('takes no answer without a tag for an object', async () => {
     await backend.put('put', SMALL)
     proxy.decide = (method) => (method === 'GET' ? { refuse: 200, body: 'please sign in' } : 'pass')

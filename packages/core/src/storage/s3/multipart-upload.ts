@@ -67,9 +67,7 @@ export class MultipartUpload implements PartUpload {
       signal,
       ({ sdk, client, options }) => client.send(new sdk.UploadPartCommand(input), options),
     )
-    if (!etag) {
-      throw untaggedAnswer({ action: 'write', subject: this.#key, bucket: this.#objects.place.bucket })
-    }
+    if (!etag) throw this.#untagged()
     this.#byteCount += bytes.byteLength
     this.#parts.push({ PartNumber: number, ETag: etag })
   }
@@ -93,11 +91,13 @@ export class MultipartUpload implements PartUpload {
       ...(isSingleWriter ? {} : { IfNoneMatch: '*' }),
     }
     try {
-      await this.#objects.connection.request(
+      const { ETag: etag } = await this.#objects.connection.request(
         { action: 'write', subject: this.#key },
         signal,
         ({ sdk, client, options }) => client.send(new sdk.CompleteMultipartUploadCommand(input), options),
       )
+      // Some page of a proxy says 200 too: without the tag, the object itself has to tell.
+      if (!etag) throw this.#untagged()
     } catch (error) {
       // A clear refusal of the first request is the answer. Of a later one, such as "no such upload", it may only mean that
       // an earlier one was carried out; and "exists" may mean our own object, when something on the way sends requests twice.
@@ -118,6 +118,10 @@ export class MultipartUpload implements PartUpload {
   async #isDone(signal: AbortSignal): Promise<boolean> {
     const found = await this.#objects.head(this.#key, signal)
     return found?.Metadata?.[TOKEN_NAME] === this.#identity.token && found.ContentLength === this.#byteCount
+  }
+
+  #untagged(): Error {
+    return untaggedAnswer({ action: 'write', subject: this.#key, bucket: this.#objects.place.bucket })
   }
 
   #target(): { readonly Bucket: string; readonly Key: string; readonly UploadId: string } {
