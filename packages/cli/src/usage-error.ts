@@ -10,6 +10,8 @@ export function usageError(
 ): KafkaBackupError {
   const message = error.message
     .replace(/^error: /, '')
+    // A secret that somebody tried to give as an option stays theirs.
+    .replace(/^(unknown option '--[^'=]*)=.*'/s, "$1=…'")
     .replace(/\n\((Did you mean .*\?)\)$/s, '. $1')
     .replace(/ Expected 0 arguments but got \d+: (.*?)\.?$/s, ' It takes options only, not: $1')
   const verb = args.find((arg) => verbs.includes(arg))

@@ -58,10 +58,15 @@ export function placeInFile(file: string | undefined, line: number): string {
 
 const SHOWN_MAX_LENGTH = 60
 
+/** A URL may have a password before its @ or a signature behind its ?, wherever it was written by mistake. */
+function withoutSecrets(text: string): string {
+  return text.replace(/^([a-z][a-z0-9+.-]*:(?:\/\/)?).*@/is, '$1…@').replace(/\?[^=]*=.*$/s, '?…')
+}
+
 /** What somebody wrote, as messages may show it: short, and without characters that command a terminal. */
 export function shownText(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not reach a terminal
-  const harmless = text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '�')
+  const harmless = withoutSecrets(text).replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '�')
   if (harmless === '') return 'an empty text'
   return harmless.length > SHOWN_MAX_LENGTH ? `${harmless.slice(0, SHOWN_MAX_LENGTH)}…` : harmless
 }

@@ -26,5 +26,5 @@ export function refuseLocationExtras(url: URL): void {
 }
 
 function withoutSecrets(location: string): string {
-  return location.replace(/\/\/.*@/s, '//…@').replace(/[?#].*$/s, '')
+  return location.replace(/^([a-z][a-z0-9+.-]*:(?:\/\/)?).*@/is, '$1…@').replace(/[?#].*$/s, '')
 }
