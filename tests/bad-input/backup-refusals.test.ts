@@ -90,7 +90,8 @@ test('says quickly that an address takes connections and never answers', async (
       { exitCode: 6, code: 'KB_CLUSTER_UNREACHABLE', says: [bootstrap, 'Check the address'] },
       { folders: [archive.folder] },
     )
-    assert.ok(performance.now() - beganMs < QUICKLY_MS + 5_000)
+    // As long as a connection is waited for; a loaded machine needs seconds more to start the program.
+    assert.ok(performance.now() - beganMs < 2 * QUICKLY_MS)
   } finally {
     for (const socket of sockets) socket.destroy()
     silent.close()
