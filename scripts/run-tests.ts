@@ -31,8 +31,8 @@ else process.exitCode = await runAll()
 
 async function runAll(): Promise<number> {
   const root = resolve(values.root)
-  const { light, withBrokers } = findTestFiles(root, positionals)
-  const missing = missingPrerequisites(withBrokers.length > 0)
+  const { light, withBrokers, waiting } = findTestFiles(root, positionals)
+  const missing = missingPrerequisites(withBrokers.length + waiting.length > 0)
   if (missing.length > 0) {
     console.error(`The tests cannot run here. Missing:\n${missing.map((line) => `- ${line}`).join('\n')}`)
     return 1
@@ -42,8 +42,12 @@ async function runAll(): Promise<number> {
   try {
     const runOne = runnerOf(root, folder)
     const results = await runPool(light, Number(values.concurrency), runOne, interruption)
-    results.push(...(await runPool(withBrokers, Number(values.brokers), runOne, interruption)))
-    const notRun = light.length + withBrokers.length - results.length
+    const pools = [
+      runPool(withBrokers, Number(values.brokers), runOne, interruption),
+      runPool(waiting, 1, runOne, interruption),
+    ]
+    results.push(...(await Promise.all(pools)).flat())
+    const notRun = light.length + withBrokers.length + waiting.length - results.length
     report(results, notRun)
     return exitCodeOf(results, notRun)
   } finally {

@@ -2,10 +2,14 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join, posix, sep } from 'node:path'
 import { findImports } from './source-scan.ts'
 
-/** Test files to run, relative to the root; those with brokers apart: fewer of them run at a time. */
+/**
+ * Test files to run, relative to the root. Those with brokers are apart, fewer of them run at a time; those that do
+ * little but wait for minutes are apart from both, and run beside them.
+ */
 export interface TestFiles {
   readonly light: readonly string[]
   readonly withBrokers: readonly string[]
+  readonly waiting: readonly string[]
 }
 
 const PATTERNS = ['packages/*/test/**/*.test.ts', 'packages/*/src/**/*.test.ts', 'tests/**/*.test.ts']
@@ -26,6 +30,9 @@ export const PROOF_FOLDERS = [
   'tests/stores/outage',
 ] as const
 
+/** They wait for the end of an outage, or for somebody to give up. */
+const WAITING_FILES: readonly string[] = ['tests/stores/outage.test.ts']
+
 /** All test files whose path holds one of the filters; without one, all but the proofs. Long runs are left out. */
 export function findTestFiles(root: string, filters: readonly string[]): TestFiles {
   const files = globSync(PATTERNS, { cwd: root, exclude: (path) => path.includes('node_modules') })
@@ -36,9 +43,11 @@ export function findTestFiles(root: string, filters: readonly string[]): TestFil
     )
     .sort()
   const needsBroker = new Map(files.map((file) => [file, mayStartBrokers(root, file)]))
+  const busy = files.filter((file) => !WAITING_FILES.includes(file))
   return {
-    light: files.filter((file) => !needsBroker.get(file)),
-    withBrokers: files.filter((file) => needsBroker.get(file)),
+    light: busy.filter((file) => !needsBroker.get(file)),
+    withBrokers: busy.filter((file) => needsBroker.get(file)),
+    waiting: files.filter((file) => WAITING_FILES.includes(file)),
   }
 }
 

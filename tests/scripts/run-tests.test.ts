@@ -148,8 +148,16 @@ test('files that may start brokers are told from those that cannot', () => {
         'packages/testkit/test/a.test.ts',
         'tests/round-trip/a.test.ts',
       ],
+      waiting: [],
     },
   )
+})
+
+test('a file that mostly waits is in a group of its own', () => {
+  const files = { 'tests/stores/outage.test.ts': '', 'tests/stores/s3.test.ts': '' }
+  const found = withTree(files, (root) => findTestFiles(root, ['stores']))
+  assert.deepEqual(found.waiting, ['tests/stores/outage.test.ts'])
+  assert.deepEqual(found.withBrokers, ['tests/stores/s3.test.ts'])
 })
 
 test('proofs run only when they are named', () => {
