@@ -14,6 +14,7 @@ const COORDINATORS = '__transaction_state'
 const PARTITIONS = 2
 const RECORDS = 9_000
 const FEW = 10
+const MIDDLE_RECORDS = 300
 const WRITE_BYTES_PER_SEC = 700_000
 const MIDDLE_MS = 1_500
 const MOVED_WITHIN_MS = 60_000
@@ -89,13 +90,13 @@ describe('a restore whose transaction coordinator moves to another broker', () =
   // A coordinator that takes over from one that died in the middle of writing markers writes them all again (seen on 4.2.1).
   test('a marker that comes twice in the middle of a partition is no other writer', async () => {
     const names = renamed(['orders'], 'marked')
-    const end = await strayIn(names, 'orders-marked', [0, 1])
+    const end = await strayIn(names, 'orders-marked', [0, 1], MIDDLE_RECORDS)
     assert.match(end.stderr, /^Retrying restore .*a batch was written at offset \d+, expected \d+/m)
   })
 
   test('a marker that comes twice behind the last record of a partition is no other writer', async () => {
     const names = renamed(['orders', 'few'], 'tailed')
-    const end = await strayIn(names, 'few-tailed', [0])
+    const end = await strayIn(names, 'few-tailed', [0], FEW)
     assert.equal(end.json<{ recoveries: number }>().recoveries, 0, 'only the look at the ends saw it')
     const { partitions } = end.json<{ partitions: { topic: string; next_target_offset: string }[] }>()
     const few = partitions.find(({ topic }) => topic === 'few-tailed')
@@ -107,9 +108,10 @@ async function strayIn(
   names: ReadonlyMap<string, string>,
   topic: string,
   partitions: readonly number[],
+  recordsBefore: number,
 ): Promise<ProgramEnd> {
   const program = await startToTheMiddle([...restoreArgs(cluster, archive, names), ...SMALL_TRANSACTIONS])
-  await appendStrayMarkers(cluster, topic, partitions)
+  await appendStrayMarkers(cluster, topic, partitions, recordsBefore)
   const end = await program.ended
   assertExit(end, 0)
   await expectCopiesEqual(cluster, [names])
