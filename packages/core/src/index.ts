@@ -31,6 +31,7 @@ export {
   type PartitionDigest,
   type TopicDigest,
 } from './repository/describe-backup.ts'
+export { acquireLease, type Lease, NO_LEASE } from './repository/lease.ts'
 export { listBackups } from './repository/list-backups.ts'
 export {
   findSource,
@@ -57,6 +58,7 @@ export { type SourceVerdict, verifySource } from './restore/verify-source.ts'
 export { type Clock, systemClock } from './runtime/clock.ts'
 export { type Random, systemRandom } from './runtime/random.ts'
 export { RateLimiter } from './runtime/rate-limiter.ts'
+export { thisProcess } from './runtime/this-process.ts'
 export { openLocation } from './storage/backend-registry.ts'
 export type { StorageUsage } from './storage/metered-backend.ts'
 export { openResilient, type ResilientStorage } from './storage/resilience.ts'

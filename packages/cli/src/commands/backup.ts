@@ -31,6 +31,7 @@ import {
   backupReportText,
 } from '../render/backup-text.ts'
 import { storageDocument, storageText } from '../render/storage-text.ts'
+import { withLease } from '../with-lease.ts'
 
 /** `kafka-backup backup` */
 export const backupCommand: Command = {
@@ -69,30 +70,33 @@ async function backUp(context: CommandContext, metrics: MetricsFile | undefined)
     ...security,
   })
   try {
-    const { state, plan } = await beforeWriting(() => prepare(context, storage, cluster))
+    const again = () => prepare(context, storage, cluster)
+    const prepared = await beforeWriting(again)
     if (context.options.dryRun === true) {
       return {
-        document: backupPlanDocument(plan),
-        text: backupPlanText(plan, storage.location),
+        document: backupPlanDocument(prepared.plan),
+        text: backupPlanText(prepared.plan, storage.location),
         exitCode: 0,
       }
     }
-    context.say(backupHeadline(plan, storage.location))
-    const report = await runBackup({
-      plan,
-      state,
-      storage,
-      cluster,
-      clientId: CLIENT_ID,
-      ...security,
-      bootstrapServers: source.bootstrapServers,
-      program: PROGRAM,
-      transform: context.registry.transform(containerOf(config), config.backup.compressionLevel),
-      tuning: tuningOf(config),
-      clock: context.clock,
-      random: context.random,
-      observe: metrics ? combineObservers([context.observe, metrics.observe]) : context.observe,
-      signal: context.signal,
+    const report = await withLease(context, storage, { prepared, prepare: again }, ({ plan, state }) => {
+      context.say(backupHeadline(plan, storage.location))
+      return runBackup({
+        plan,
+        state,
+        storage,
+        cluster,
+        clientId: CLIENT_ID,
+        ...security,
+        bootstrapServers: source.bootstrapServers,
+        program: PROGRAM,
+        transform: context.registry.transform(containerOf(config), config.backup.compressionLevel),
+        tuning: tuningOf(config),
+        clock: context.clock,
+        random: context.random,
+        observe: metrics ? combineObservers([context.observe, metrics.observe]) : context.observe,
+        signal: context.signal,
+      })
     })
     return result(report, usage())
   } finally {

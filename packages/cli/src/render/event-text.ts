@@ -28,6 +28,10 @@ export function eventText(event: RunEvent, verb: Command['verb']): string | unde
       return `Retrying ${event.what} (attempt ${event.attempt}): ${event.reason}`
     case 'store_availability':
       return availabilityText(event)
+    case 'lease_watched':
+      return `Another run may be at work on this backup: process ${event.processId} on ${event.host}. Watching its lease for up to ${formatDuration(event.forMs)}.`
+    case 'lease_unavailable':
+      return `No lease: ${event.reason}. A second run of this backup is noticed only when both want to commit.`
     case 'left_behind':
       return `Left behind in ${event.location}: ${event.what}. Nothing reads it; a rule for unfinished uploads removes it.`
     case 'stop_requested':

@@ -53,6 +53,8 @@ export interface BackupSettings {
   readonly transactionWaitMs: number
   /** Within which a deletion of what is not read yet is worth a warning; 0: none is. */
   readonly deletionWarningMs: number
+  /** Whether the run announces itself in the repository. */
+  readonly hasLease: boolean
 }
 
 /** How a backup is restored. */
@@ -119,6 +121,7 @@ export function buildConfig(
       partitions: partitionSelection(listOf(values, 'backup.partitions')),
       isolationLevel: values.get('backup.isolation_level') as BackupSettings['isolationLevel'],
       transactionWaitMs: (values.get('backup.transaction_wait_secs') as number) * 1000,
+      hasLease: values.get('backup.lease') as boolean,
       deletionWarningMs: (values.get('backup.deletion_warning_secs') as number) * 1000,
     }),
     restore: Object.freeze({

@@ -215,6 +215,12 @@ function paceSettings(): readonly Setting[] {
       'Warn when records that are not read yet will be deleted at the source within this time; 0 never warns.',
       { default: 300, unit: 'seconds' },
     ),
+    effective(
+      'backup.lease',
+      BOOLEAN,
+      'Announce the run in the repository and renew that every 10 seconds, so that a second run of the same backup is refused at its start. Without it, the second one is refused when it commits.',
+      { default: true },
+    ),
     refused(['backup.rate_limit_records_per_sec', COUNT, 'Most records a second.'], RATE),
     refused(['backup.rate_limit_bytes_per_sec', COUNT, 'Most bytes a second.'], RATE),
     ...circuitBreakerSettings('backup'),

@@ -138,6 +138,11 @@ export const ERROR_TABLE = {
   KB_OBJECT_EXISTS: row('conflict', false, 'Another process wrote this object first.'),
 
   KB_COMMIT_CONFLICT: row('conflict', false, 'Let one run at a time write to a backup; then run again.'),
+  KB_LEASE_HELD: row(
+    'conflict',
+    false,
+    'Let that run end, or stop it, and run again; or write to another --backup-id.',
+  ),
   KB_BATCH_CORRUPT: row('integrity', true, 'Run: kafka-backup validate --deep'),
   KB_SEGMENT_CORRUPT: row('integrity', false, 'Run: kafka-backup validate --deep'),
   KB_LEDGER_CORRUPT: row(

@@ -91,6 +91,18 @@ export type RunEvent =
       readonly location: string
       readonly what: string
     }
+  | {
+      /** Another run may be at work on the backup; whether it is, shows within `forMs`. */
+      readonly type: 'lease_watched'
+      readonly host: string
+      readonly processId: number
+      readonly forMs: number
+    }
+  | {
+      /** The account may not announce the run in the repository. */
+      readonly type: 'lease_unavailable'
+      readonly reason: string
+    }
   | { readonly type: 'stop_requested' }
 
 /** Counters since the run began. `doneOffsets` of `totalOffsets` tells how far it is. */

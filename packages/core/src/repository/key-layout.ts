@@ -22,6 +22,7 @@ export type ParsedKey =
       readonly sequence: number
       readonly writer: string
     }
+  | { readonly kind: 'lease'; readonly lease: string }
   | { readonly kind: 'manifest' }
 
 /** Keys of all probes begin with it. */
@@ -37,6 +38,7 @@ const COMMIT = /^commits\/([0-9]{20})\.json$/
 const SNAPSHOT = /^snapshots\/([0-9]{20})\.json\.zst$/
 const ARTIFACT = /^artifacts\/([a-z][a-z0-9-]{0,63})\/([0-9]{20})\.json$/
 
+const LEASE = /^leases\/([0-9a-f]{8})\.json$/
 const RESTORE = /^restores\/([0-9a-f]{16}-[0-9]{4,9})\/([0-9]{10})\.json$/
 
 /** Refuses ids that could not be one path element. @throws KB_USAGE */
@@ -100,6 +102,16 @@ export function manifestKey(backupId: string): string {
   return `${backupId}/manifest.json`
 }
 
+/** `daily/leases/` */
+export function leasePrefix(backupId: string): string {
+  return `${backupId}/leases/`
+}
+
+/** `daily/leases/9f2c11ab.json`: `lease` is drawn by the run that holds it. */
+export function leaseKey(backupId: string, lease: string): string {
+  return `${leasePrefix(backupId)}${lease}.json`
+}
+
 /** `daily/restores/` */
 export function restoresPrefix(backupId: string): string {
   return `${backupId}/restores/`
@@ -137,6 +149,8 @@ export function parseKey(backupId: string, key: string): ParsedKey | undefined {
   const artifact = ARTIFACT.exec(rest)
   if (artifact?.[1] && artifact[2])
     return { kind: 'artifact', artifactKind: artifact[1], number: BigInt(artifact[2]) }
+  const lease = LEASE.exec(rest)
+  if (lease?.[1]) return { kind: 'lease', lease: lease[1] }
   const restore = RESTORE.exec(rest)
   if (restore?.[1] && restore[2]) {
     return { kind: 'restore', restoreId: restore[1], number: BigInt(restore[2]) }

@@ -28,6 +28,14 @@ export const LIMITS = {
   ledgerEntryMaxBytes: 64 * 1024 * 1024,
   /** Largest commit document. */
   commitMaxBytes: 64 * 1024 * 1024,
+  /** Largest lease: it names topics and ranges of partitions. */
+  leaseMaxBytes: 16 * 1024 * 1024,
+  /** How often a run says that it is at work: one small request. */
+  leaseRenewalMs: 10_000,
+  /** A lease that stays as it is for so long, two renewals and a half, is of a run that has ended. */
+  leaseDeadMs: 25_000,
+  /** How often the lease of another run is looked at. */
+  leaseWatchMs: 1_000,
   /** Largest snapshot, decompressed. */
   snapshotMaxRawBytes: 512 * 1024 * 1024,
   /** A snapshot decompresses to this much whatever its size, and to {@link snapshotMaxRatio} times its size beyond. */

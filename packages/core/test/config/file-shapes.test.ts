@@ -112,6 +112,7 @@ describe('the example of the product requirements', () => {
         isolationLevel: 'read_committed',
         transactionWaitMs: 90_000,
         deletionWarningMs: 300_000,
+        hasLease: true,
       },
       restore: {
         topicMapping: new Map(),

@@ -4,6 +4,7 @@ import {
   assertBackupId,
   bundleKey,
   commitKey,
+  leaseKey,
   manifestKey,
   parseKey,
   probeKey,
@@ -35,6 +36,7 @@ test('every key is parsed back to what it was built from', () => {
         writer,
       },
     )
+    assert.deepEqual(parseKey(backup, leaseKey(backup, writer)), { kind: 'lease', lease: writer })
     assert.deepEqual(parseKey(backup, bundleKey(backup, { sequence, writer, extension })), {
       kind: 'bundle',
       sequence,
