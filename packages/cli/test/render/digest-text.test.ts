@@ -219,6 +219,7 @@ function preparedRestore(): PreparedRestore {
     heldSettings: [],
     purges: new Map(),
     batchMaxBytes: new Map(),
+    topicCodecs: new Map(),
     offsets: null,
     warnings: ['something'],
   }

@@ -124,7 +124,11 @@ export const ERROR_TABLE = {
     false,
     'Delete the topics that it has filled in part, or choose other names with --topic-mapping, and restore without --resume.',
   ),
-  KB_RECORD_TOO_LARGE: row('failed', false, 'Raise max.message.bytes of the target topic.'),
+  KB_RECORD_TOO_LARGE: row(
+    'failed',
+    false,
+    'Raise max.message.bytes of the target topic, and segment.bytes where that is smaller.',
+  ),
 
   KB_STORAGE_UNAVAILABLE: row('storage', true, 'Check that the storage is reachable.'),
   KB_STORAGE_FULL: row('storage', false, 'Free some space; run the same command again to go on.'),

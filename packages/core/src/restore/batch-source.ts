@@ -73,6 +73,7 @@ async function* framesOf(
       if (!frame || coverage === 'outside') continue
       const isWhole = frame.beginOffset === null && frame.endOffset === null && coverage === 'inside'
       if (isWhole && passesOver(skip, entry.records)) continue
+      if (skip.left === 0n && wish.isFrameChosen?.(entry) === false) continue
       yield { ...frame, key: segment.key, reader, entry, filter, isInWindow: coverage === 'inside' }
     }
   }

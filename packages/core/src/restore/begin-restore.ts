@@ -131,6 +131,7 @@ function untouched({ opened }: LedgerState): TargetPlan {
     heldSettings: [],
     purges: new Map(),
     batchMaxBytes: new Map(),
+    topicCodecs: new Map(),
     offsets: null,
     warnings: [],
   }

@@ -31,6 +31,8 @@ export interface SourceWish {
   readonly window: TimeWindow | null
   /** True when every record is looked at one by one, so that stored batches are of no use. */
   readonly isByRecord: boolean
+  /** Of what is not passed over, the data frames that are looked at; absent: all. */
+  readonly isFrameChosen?: (entry: FrameEntry) => boolean
 }
 
 /** One frame that was read. */

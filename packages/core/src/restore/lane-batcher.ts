@@ -1,6 +1,7 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { Codec } from '../protocol/codec.ts'
 import type { KafkaRecord } from '../protocol/record.ts'
+import { type BatchLimit, fitsAsItIs } from './batch-limit.ts'
 import { decodeStored, type StoredBatch } from './frame-pieces.ts'
 import type { LaneBatch, SourceRun } from './lane-batch.ts'
 import { copyRecords, recordBytes } from './record-copy.ts'
@@ -14,8 +15,8 @@ export interface PlacedRecord {
 
 /** What a lane's batches may be. */
 export interface LaneBatcherOptions {
-  /** Larger batches are split; infinite: none is. */
-  readonly batchMaxBytes: number
+  /** What does not fit is split. */
+  readonly limit: BatchLimit
   /** Records of a batch follow each other without a hole in the source. */
   readonly isKeepingOffsets: boolean
   /** `orders/3`, for messages. */
@@ -49,7 +50,7 @@ export class LaneBatcher {
   *addStored(batch: StoredBatch, source: number): Generator<LaneBatch> {
     yield* this.flush()
     const { bytes, firstOffset, records } = batch
-    if (bytes.length <= this.#options.batchMaxBytes) {
+    if (fitsAsItIs(bytes, this.#options.limit)) {
       yield { bytes, records, runs: [{ source, firstOffset, records }], isReencoded: false }
       return
     }
@@ -106,19 +107,19 @@ export class LaneBatcher {
     }
   }
 
-  /** Halves what is too large until it fits. */
+  /** Splits what is too large until it fits. In the codec of the topic, so that brokers do not make another size of it. */
   *#encodeFitting(records: readonly PlacedRecord[], codec: Codec): Generator<LaneBatch> {
-    const { batchMaxBytes } = this.#options
+    const { maxBytes, codec: topicCodec } = this.#options.limit
     const bytes = reencodeBatch(
-      codec,
+      topicCodec ?? codec,
       records.map(({ record }) => record),
     )
-    if (bytes.length <= batchMaxBytes) {
+    if (bytes.length <= maxBytes) {
       yield { bytes, records: records.length, runs: runsOf(records), isReencoded: true }
       return
     }
     if (records.length === 1) throw this.#tooLarge(records[0] as PlacedRecord, bytes.length)
-    const pieces = Math.min(records.length, Math.max(2, Math.ceil(bytes.length / batchMaxBytes)))
+    const pieces = Math.min(records.length, Math.max(2, Math.ceil(bytes.length / maxBytes)))
     const size = Math.ceil(records.length / pieces)
     for (let begin = 0; begin < records.length; begin += size) {
       yield* this.#encodeFitting(records.slice(begin, begin + size), codec)
@@ -126,10 +127,10 @@ export class LaneBatcher {
   }
 
   #tooLarge({ source, record }: PlacedRecord, bytes: number): KafkaBackupError {
-    const { batchMaxBytes, nameOf } = this.#options
+    const { limit, nameOf } = this.#options
     return new KafkaBackupError(
       'KB_RECORD_TOO_LARGE',
-      `the record at offset ${record.offset} of ${nameOf(source)} needs a batch of ${bytes} bytes; the target topic takes ${batchMaxBytes}`,
+      `the record at offset ${record.offset} of ${nameOf(source)} needs a batch of ${bytes} bytes; the target topic takes ${limit.maxBytes}`,
       { context: { offset: record.offset.toString() } },
     )
   }

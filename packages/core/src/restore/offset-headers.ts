@@ -10,6 +10,9 @@ export interface HeaderPlan {
   readonly sourceCluster: string | null
 }
 
+/** A length is a varint. */
+const LENGTH_MAX_BYTES = 5
+
 const ORIGINAL_OFFSET = 'x-original-offset'
 const ORIGINAL_TIMESTAMP = 'x-original-timestamp'
 const SOURCE_PARTITION = 'x-source-partition'
@@ -39,6 +42,15 @@ export function withPlannedHeaders(plan: HeaderPlan, record: KafkaRecord, partit
   ]
   if (plan.sourceCluster !== null) added.push(header(SOURCE_CLUSTER, Buffer.from(plan.sourceCluster)))
   return { ...record, headers: [...kept, ...added] }
+}
+
+/** By how much a record grows at most that gets these headers; the lengths before it, and the count, may need more bytes too. */
+export function addedHeaderMaxBytes({ isAdding, sourceCluster }: HeaderPlan): number {
+  if (!isAdding) return 0
+  const cluster = sourceCluster === null ? [] : [[SOURCE_CLUSTER, Buffer.byteLength(sourceCluster)] as const]
+  const added = [[ORIGINAL_OFFSET, 8], [ORIGINAL_TIMESTAMP, 8], [SOURCE_PARTITION, 4], ...cluster] as const
+  const grown = 2 * LENGTH_MAX_BYTES
+  return added.reduce((sum, [name, bytes]) => sum + name.length + bytes + 2 * LENGTH_MAX_BYTES, grown)
 }
 
 const NAME_BYTES: ReadonlyMap<string, Buffer> = new Map([...NAMES].map((name) => [name, Buffer.from(name)]))

@@ -37,7 +37,8 @@ export function copyRecords(records: readonly KafkaRecord[]): readonly KafkaReco
   }))
 }
 
-function contentBytes({ key, value, headers }: KafkaRecord): number {
+/** Of key, value and headers. */
+export function contentBytes({ key, value, headers }: KafkaRecord): number {
   return headers.reduce(
     (sum, header) => sum + header.nameBytes.length + (header.value?.length ?? 0),
     (key?.length ?? 0) + (value?.length ?? 0),

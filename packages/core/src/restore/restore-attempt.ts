@@ -17,13 +17,17 @@ import type { RestorePlan, RestoreWork } from './restore-plan.ts'
 import { type Claim, type Identities, takeOver } from './take-over.ts'
 import type { TargetEnd } from './target-tails.ts'
 import { TransactionGate } from './transaction-gate.ts'
-import { readWork } from './work-stream.ts'
+import { readWork, type WorkStreamOptions } from './work-stream.ts'
 import type { WriteGate } from './write-gate.ts'
 import { type LaneContext, WriteLane } from './write-lane.ts'
+
+type TakenSizes = Pick<WorkStreamOptions, 'batchMaxBytes' | 'topicCodecs'>
 
 /** What every attempt of a restore works with. */
 export interface AttemptOptions {
   readonly plan: RestorePlan
+  /** What the target takes now: not what it took when the restore was begun. */
+  readonly target: TakenSizes
   readonly ledger: RestoreLedger
   readonly storage: StorageBackend
   readonly transforms: TransformsById
@@ -67,6 +71,7 @@ export interface LaneEnd {
   readonly reencodedBatches: number
 }
 
+const ANY_SIZE: TakenSizes = { batchMaxBytes: new Map(), topicCodecs: new Map() }
 const TRANSACTION_MAX_MS = 10_000
 /** When a run is interrupted, what is under way is waited for and committed, for at most this long. */
 const LAST_COMMIT_MS = 10_000
@@ -260,7 +265,8 @@ export class RestoreAttempt {
     const pieces = ends.map((end) => [...end.pieces])
     const begin = ends.map((end) => end.knownPosition)
     if (pieces.every((own) => own.length === 0)) return
-    for await (const { lane, batch } of this.#stream(work, begin)) {
+    // What is there already was taken, whatever the target takes now.
+    for await (const { lane, batch } of this.#stream(work, begin, ANY_SIZE)) {
       let left = batch.runs
       const own = pieces[lane] ?? []
       while (left.length > 0 && own.length > 0) {
@@ -281,13 +287,11 @@ export class RestoreAttempt {
     }
   }
 
-  #stream(work: RestoreWork, begin: readonly bigint[]) {
-    const { plan, storage, transforms, ledger } = this.#options
-    const topics = ledger.state.begun?.topics ?? []
-    const batchMaxBytes = new Map(
-      topics.flatMap(({ name, batchMaxBytes: most }) => (most === null ? [] : [[name, most] as const])),
-    )
-    const options = { storage, backupId: plan.backupId, transforms, signal: this.#signal, batchMaxBytes }
+  #stream(work: RestoreWork, begin: readonly bigint[], target: TakenSizes = this.#options.target) {
+    const { plan, storage, transforms } = this.#options
+    const { batchMaxBytes, topicCodecs } = target
+    const source = { storage, backupId: plan.backupId, transforms, signal: this.#signal }
+    const options = { ...source, batchMaxBytes, topicCodecs }
     return readWork(options, plan, work, begin)
   }
 }

@@ -1,3 +1,5 @@
+import type { FrameEntry } from '../format/segment-index.ts'
+import type { Codec } from '../protocol/codec.ts'
 import type { KafkaRecord } from '../protocol/record.ts'
 import { invariant } from '../runtime/invariant.ts'
 import { type BatchSourceOptions, readSourcePieces, type SkipCounter } from './batch-source.ts'
@@ -6,12 +8,14 @@ import type { LaneBatch, WorkBatch } from './lane-batch.ts'
 import { LaneBatcher } from './lane-batcher.ts'
 import { partitionOfKey } from './murmur2.ts'
 import { changesHeaders, withPlannedHeaders } from './offset-headers.ts'
-import type { PartitionRestorePlan, RestorePlan, RestoreWork } from './restore-plan.ts'
+import type { ClippedPart, PartitionRestorePlan, RestorePlan, RestoreWork } from './restore-plan.ts'
 
 /** Where a work is read from, and what the target takes. */
 export interface WorkStreamOptions extends BatchSourceOptions {
   /** By target topic; batches of a topic that is not in it stay as they are. */
   readonly batchMaxBytes: ReadonlyMap<string, number>
+  /** By target topic: what its brokers compress everything with. */
+  readonly topicCodecs: ReadonlyMap<string, Codec>
 }
 
 /** A record of a work as it is written, and where it comes from and goes to. */
@@ -29,7 +33,7 @@ const LANES_MAX_BYTES = 16 * 1024 * 1024
 
 /**
  * Batches of a work, from record `begin[lane]` of each lane on; the first one of a lane may be a stored batch that was cut. The records
- * and their order are a function of the plan; the batches are a function of plan, `begin`, `batchMaxBytes` and stored bytes.
+ * and their order are a function of the plan; the batches are a function of plan, `begin`, what the target takes, and stored bytes.
  * @throws KB_SEGMENT_CORRUPT, KB_BATCH_CORRUPT, KB_TRANSFORM_UNAVAILABLE, KB_RECORD_TOO_LARGE
  */
 export async function* readWork(
@@ -72,6 +76,51 @@ export async function* readWorkRecords(
   }
 }
 
+/** Records of a lane that are written, in one codec unless the topic has its own. */
+export interface RoutedRecords {
+  readonly lane: number
+  readonly source: number
+  readonly codec: Codec
+  readonly records: readonly KafkaRecord[]
+}
+
+/** What is left out when a work is only looked at; each says true for what is to be seen. */
+export interface WorkSight {
+  readonly isPartChosen: (clip: ClippedPart) => boolean
+  readonly isFrameChosen: (clip: ClippedPart, entry: FrameEntry) => boolean
+  /** A stored batch that would be written as it is. */
+  readonly isBatchChosen: (bytes: Buffer) => boolean
+}
+
+/** What {@link readWork} would write, as far as it is to be seen; for the preflight. */
+export async function* sightWork(
+  options: BatchSourceOptions,
+  plan: RestorePlan,
+  work: RestoreWork,
+  begin: readonly bigint[],
+  sight: WorkSight,
+): AsyncGenerator<RoutedRecords, void, undefined> {
+  const isByRecord = isReadByRecord(plan, work)
+  const left = [...begin]
+  const skip = skipOf(work, begin)
+  const isBehindBegin = () =>
+    skip.left === 0n && (work.routing === 'direct' || left.every((own) => own === 0n))
+  for (const source of work.sources) {
+    const entry = sourceOf(plan, source)
+    for (const clip of entry.parts) {
+      if (isBehindBegin() && !sight.isPartChosen(clip)) continue
+      const isFrameChosen = (frame: FrameEntry) => !isBehindBegin() || sight.isFrameChosen(clip, frame)
+      const wish = { window: plan.window, isByRecord, isFrameChosen }
+      for await (const piece of readSourcePieces(options, [clip], wish, skip)) {
+        if (piece.kind === 'batch' && !sight.isBatchChosen(piece.bytes)) continue
+        const { codec, records } = piece.kind === 'batch' ? decodeStored(piece) : piece
+        for (const [lane, own] of routedRecords(work, entry, records, left))
+          yield { lane, source, codec, records: asWritten(plan, source, own) }
+      }
+    }
+  }
+}
+
 /** Pieces of the sources, one after the other. Of a work with one lane, what lies before `begin` is not there any more. */
 async function* readPieces(
   options: BatchSourceOptions,
@@ -80,14 +129,23 @@ async function* readPieces(
   begin: readonly bigint[],
 ): AsyncGenerator<{ readonly source: number; readonly piece: SourcePiece }, void, undefined> {
   invariant(begin.length === work.targets.length, 'each lane has a record to begin with')
-  const isByRecord = work.routing !== 'direct' || changesHeaders(plan.headers)
-  const skip: SkipCounter = { left: work.routing === 'direct' ? (begin[0] ?? 0n) : 0n }
+  const isByRecord = isReadByRecord(plan, work)
+  const skip = skipOf(work, begin)
   for (const source of work.sources) {
     const { parts } = sourceOf(plan, source)
     for await (const piece of readSourcePieces(options, parts, { window: plan.window, isByRecord }, skip)) {
       yield { source, piece }
     }
   }
+}
+
+/** True when no stored batch is written as it is. */
+export function isReadByRecord({ headers }: RestorePlan, { routing }: RestoreWork): boolean {
+  return routing !== 'direct' || changesHeaders(headers)
+}
+
+function skipOf({ routing }: RestoreWork, begin: readonly bigint[]): SkipCounter {
+  return { left: routing === 'direct' ? (begin[0] ?? 0n) : 0n }
 }
 
 /**
@@ -137,7 +195,10 @@ function* onLane(lane: number, batches: Iterable<LaneBatch>): Generator<WorkBatc
 
 function batcherOf(options: WorkStreamOptions, plan: RestorePlan, topic: string): LaneBatcher {
   return new LaneBatcher({
-    batchMaxBytes: options.batchMaxBytes.get(topic) ?? Number.POSITIVE_INFINITY,
+    limit: {
+      maxBytes: options.batchMaxBytes.get(topic) ?? Number.POSITIVE_INFINITY,
+      codec: options.topicCodecs.get(topic) ?? null,
+    },
     isKeepingOffsets: plan.isKeepingOffsets,
     nameOf: (source) => {
       const { sourceTopic, partition } = sourceOf(plan, source)

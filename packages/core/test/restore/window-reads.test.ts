@@ -64,7 +64,14 @@ test('a window reads hardly more than the frames that overlap it', async (contex
   const storage = new MeteredBackend(new MemoryBackend('window'))
   const state = await writeLog(storage)
   const { signal } = new AbortController()
-  const options = { storage, backupId: BACKUP, transforms: TRANSFORMS, signal, batchMaxBytes: new Map() }
+  const options = {
+    storage,
+    backupId: BACKUP,
+    transforms: TRANSFORMS,
+    signal,
+    batchMaxBytes: new Map(),
+    topicCodecs: new Map(),
+  }
   for (const [first, count] of [
     [10_000n, 3_000n],
     [20_000n, 30_000n],
@@ -100,7 +107,14 @@ test('a window takes the record at the very millisecond where it begins or ends'
   const begins = [{ topic: 'orders', partition: 0, offset: 0n }]
   await appendCommit(storage, state, draft('run-1', 'complete', { topics, begins, segments }))
   const { signal } = new AbortController()
-  const options = { storage, backupId: BACKUP, transforms: TRANSFORMS, signal, batchMaxBytes: new Map() }
+  const options = {
+    storage,
+    backupId: BACKUP,
+    transforms: TRANSFORMS,
+    signal,
+    batchMaxBytes: new Map(),
+    topicCodecs: new Map(),
+  }
   const offsetsIn = async (fromMs: bigint | null, toMs: bigint | null) => {
     const plan = planRestore(state, { topics: undefined, topicMapping: new Map(), window: { fromMs, toMs } })
     const offsets: bigint[] = []
@@ -122,7 +136,14 @@ test('what was restored already is passed over without reading it', async () => 
   const state = await writeLog(storage)
   const plan = planRestore(state, { topics: undefined, topicMapping: new Map() })
   const { signal } = new AbortController()
-  const options = { storage, backupId: BACKUP, transforms: TRANSFORMS, signal, batchMaxBytes: new Map() }
+  const options = {
+    storage,
+    backupId: BACKUP,
+    transforms: TRANSFORMS,
+    signal,
+    batchMaxBytes: new Map(),
+    topicCodecs: new Map(),
+  }
   const before = storage.usage.bytesRead
   const begin = BigInt(plan.records - 300)
   let records = 0

@@ -35,7 +35,7 @@ function optionsFor(
   batchMaxBytes: ReadonlyMap<string, number> = new Map(),
 ): WorkStreamOptions {
   const { signal } = new AbortController()
-  return { storage, backupId: BACKUP, transforms: TRANSFORMS, signal, batchMaxBytes }
+  return { storage, backupId: BACKUP, transforms: TRANSFORMS, signal, batchMaxBytes, topicCodecs: new Map() }
 }
 
 /** What the batches of each lane hold; their form is checked on the way. */

@@ -1,6 +1,8 @@
 import type { KafkaBackupError } from '../../errors/kafka-backup-error.ts'
 import type { Cluster, NewTopic } from '../../kafka/cluster.ts'
+import { addedHeaderMaxBytes } from '../offset-headers.ts'
 import type { RestorePlan, TopicRestorePlan } from '../restore-plan.ts'
+import { isReadByRecord } from '../work-stream.ts'
 import { type Refusal, unsuitable } from './refusal.ts'
 import { refuseTimes, retentionTrouble } from './target-settings.ts'
 
@@ -36,13 +38,16 @@ const REMEDY =
 /** Has the brokers check each topic, without creating it, and gives it room for what would not fit by their defaults. */
 export async function tryCreation(
   cluster: Cluster,
+  plan: RestorePlan,
   topics: readonly TopicRestorePlan[],
   options: CreationOptions,
 ): Promise<CreatedTopic[]> {
   const created: CreatedTopic[] = []
   for (const topic of topics) {
     const plain = await tryRequest(cluster, topic, newTopic(topic, options, new Map()))
-    const room = plain.failure ? new Map<string, string>() : roomFor(topic, plain.settings, options.nowMs)
+    const room = plain.failure
+      ? new Map<string, string>()
+      : roomFor(plan, topic, plain.settings, options.nowMs)
     created.push(room.size === 0 ? plain : await tryRequest(cluster, topic, newTopic(topic, options, room)))
   }
   return created
@@ -107,19 +112,34 @@ function newTopic(
 
 /** Settings for records that are larger, or from further ahead, than the topic would take. What somebody gave stays. */
 function roomFor(
+  plan: RestorePlan,
   topic: TopicRestorePlan,
   settings: ReadonlyMap<string, string>,
   nowMs: number,
 ): Map<string, string> {
   const room = new Map<string, string>()
-  const { largestBatchBytes, configOverrides } = topic
-  const mostBytes = Number(settings.get('max.message.bytes') ?? MAX_INT32)
-  if (!configOverrides.has('max.message.bytes') && largestBatchBytes > mostBytes) {
-    // A batch that is encoded again may come out a little larger than it was.
-    room.set('max.message.bytes', String(Math.min(Math.ceil(largestBatchBytes * 1.1), MAX_INT32)))
+  const { configOverrides } = topic
+  const { neededBytes, roomBytes } = sizesOf(plan, topic)
+  for (const name of ['max.message.bytes', 'segment.bytes']) {
+    const mostBytes = Number(settings.get(name) ?? MAX_INT32)
+    if (!configOverrides.has(name) && neededBytes > mostBytes) room.set(name, String(roomBytes))
   }
   const aheadMs = topic.maxTimestampMs - BigInt(nowMs)
   const name = 'message.timestamp.after.max.ms'
   if (!configOverrides.has(name) && aheadMs > BigInt(settings.get(name) ?? NO_LIMIT)) room.set(name, NO_LIMIT)
   return room
+}
+
+/** What the largest stored batch needs, and would need where it is encoded again: it may come out a little larger than it was. */
+function sizesOf(
+  plan: RestorePlan,
+  { largestBatchBytes, targetTopic }: TopicRestorePlan,
+): { readonly neededBytes: number; readonly roomBytes: number } {
+  const againBytes = Math.ceil(largestBatchBytes * 1.1) + addedHeaderMaxBytes(plan.headers)
+  const works = plan.works.filter(({ targets }) => targets[0]?.topic === targetTopic)
+  const isAgain = plan.window !== null || works.some((work) => isReadByRecord(plan, work))
+  return {
+    neededBytes: isAgain ? againBytes : largestBatchBytes,
+    roomBytes: Math.min(againBytes, MAX_INT32),
+  }
 }

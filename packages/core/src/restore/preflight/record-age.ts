@@ -1,13 +1,62 @@
+import type { HeldSetting } from '../../format/restore-ledger.ts'
 import { BatchCursor } from '../../protocol/record-batch.ts'
 import { type BatchSourceOptions, readSourcePieces } from '../batch-source.ts'
 import type { SourcePiece } from '../frame-pieces.ts'
 import type { RestorePlan, TopicRestorePlan } from '../restore-plan.ts'
+import type { TargetFacts } from './existing-topics.ts'
+import type { Refusal } from './refusal.ts'
+import type { TargetOptions } from './target-plan.ts'
+import { ageTrouble, undecidedAgeMs } from './target-settings.ts'
+
+type ReadBy = Pick<TargetOptions, 'storage' | 'transforms' | 'signal' | 'isHoldingRetention'>
+
+/** A topic that may hold records which are too old for it: only the archive tells. */
+export interface UndecidedAge {
+  readonly topic: TopicRestorePlan
+  readonly oldestMs: bigint
+  readonly values: ReadonlyMap<string, string>
+  readonly overrides: ReadonlyMap<string, string>
+}
+
+/** Topics whose retention may be in the way. */
+export function undecidedAges(
+  present: readonly TopicRestorePlan[],
+  { values: settings, overrides: given }: TargetFacts,
+  held: readonly HeldSetting[],
+  { isResuming, nowMs }: Pick<TargetOptions, 'isResuming' | 'nowMs'>,
+): UndecidedAge[] {
+  return present.flatMap((topic) => {
+    const values = settings.get(topic.targetTopic) ?? new Map<string, string>()
+    const oldestMs = undecidedAgeMs(topic, values, nowMs)
+    const isHeld = held.some((own) => own.topic === topic.targetTopic && own.name === 'retention.ms')
+    if (oldestMs === null || isResuming || isHeld) return []
+    return [{ topic, oldestMs, values, overrides: given.get(topic.targetTopic) ?? new Map() }]
+  })
+}
+
+/** Reads the archive where that is needed. */
+export async function judgeAges(
+  plan: RestorePlan,
+  { storage, transforms, signal, isHoldingRetention: isHolding }: ReadBy,
+  ages: readonly UndecidedAge[],
+): Promise<{ readonly refusals: Refusal[]; readonly held: HeldSetting[] }> {
+  const source = { storage, backupId: plan.backupId, transforms, signal }
+  const troubles: ReturnType<typeof ageTrouble>[] = []
+  for (const { topic, oldestMs, values, overrides } of ages) {
+    if (await holdsOlder(source, plan, topic, oldestMs))
+      troubles.push(ageTrouble(topic, values, { isHolding, overrides }))
+  }
+  return {
+    refusals: troubles.flatMap(({ refusals }) => refusals),
+    held: troubles.flatMap(({ held }) => held),
+  }
+}
 
 /**
  * Whether a batch of a topic holds nothing from `oldestMs` on, and so would be deleted as too old. The commits do not know the oldest
  * record of batches that producers have compressed: the archive is read through for it, up to the first such batch.
  */
-export async function holdsOlder(
+async function holdsOlder(
   source: BatchSourceOptions,
   plan: RestorePlan,
   topic: TopicRestorePlan,

@@ -1,7 +1,14 @@
-import { partitionName, type TopicPartition } from '../../kafka/cluster.ts'
+import {
+  type Cluster,
+  type ClusterDescription,
+  partitionName,
+  type TopicPartition,
+} from '../../kafka/cluster.ts'
 import type { LedgerState } from '../../repository/restore-ledger.ts'
-import type { TopicRestorePlan } from '../restore-plan.ts'
+import type { RestorePlan, TopicRestorePlan } from '../restore-plan.ts'
+import { differingChoices, unfinishedOf } from './other-choice.ts'
 import { type Refusal, unsuitable } from './refusal.ts'
+import type { TargetOptions } from './target-plan.ts'
 
 const GO_ON = 'To go on with it, run the same command with --resume.'
 const ADD_OR_DELETE =
@@ -31,8 +38,49 @@ export interface UnfinishedRestores {
   >
 }
 
+/** Every partition of the topics that exist. */
+export function partitionsOf(description: ClusterDescription) {
+  return description.topics.flatMap((topic) =>
+    topic.partitions.map(({ partition }) => ({ topic: topic.name, partition })),
+  )
+}
+
+/** Where their logs begin and end. */
+export async function targetOffsets(
+  cluster: Cluster,
+  description: ClusterDescription,
+): Promise<TargetOffsets> {
+  const partitions = partitionsOf(description)
+  const starts = await cluster.listOffsets('log_start', partitions)
+  const ends = await cluster.listOffsets('high_watermark', partitions)
+  return { starts, ends }
+}
+
+/** Topics that must be empty, and whether one of our restores filled them. */
+export async function judgeContent(
+  plan: RestorePlan,
+  present: readonly TopicRestorePlan[],
+  description: ClusterDescription,
+  offsets: TargetOffsets,
+  options: Pick<TargetOptions, 'earlierRestores' | 'unfinished' | 'request'>,
+): Promise<Refusal[]> {
+  const partitions = partitionsOf(description)
+  const filled = filledTopics(present, partitions, offsets)
+  const ledgers = filled.length === 0 ? [] : await options.earlierRestores()
+  const others = filled.flatMap((name) => {
+    const found = unfinishedOf(ledgers, description.clusterId, name)
+    if (!found || found.restoreId === options.unfinished?.restoreId) return []
+    const differences = differingChoices(found.opened.request, options.request)
+    // Of the same request, it is one whose topic was deleted since.
+    if (differences.length === 0) return []
+    return [[name, { restoreId: found.restoreId, differences }] as const]
+  })
+  const unfinished = { own: options.unfinished, others: new Map(others) }
+  return refuseContent(present, partitions, offsets, unfinished, plan.isKeepingOffsets)
+}
+
 /** Topics that must be empty and are not. What a restore wrote that was not finished is told apart. */
-export function refuseContent(
+function refuseContent(
   present: readonly TopicRestorePlan[],
   partitions: readonly TopicPartition[],
   offsets: TargetOffsets,

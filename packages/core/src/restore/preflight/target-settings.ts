@@ -6,6 +6,8 @@ import { type Refusal, unsuitable } from './refusal.ts'
 export const TARGET_SETTINGS = [
   'message.timestamp.type',
   'max.message.bytes',
+  'segment.bytes',
+  'compression.type',
   'retention.ms',
   'retention.bytes',
   'message.timestamp.before.max.ms',
