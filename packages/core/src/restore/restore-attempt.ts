@@ -21,13 +21,11 @@ import { readWork, type WorkStreamOptions } from './work-stream.ts'
 import type { WriteGate } from './write-gate.ts'
 import { type LaneContext, WriteLane } from './write-lane.ts'
 
-type TakenSizes = Pick<WorkStreamOptions, 'batchMaxBytes' | 'topicCodecs'>
-
 /** What every attempt of a restore works with. */
 export interface AttemptOptions {
   readonly plan: RestorePlan
   /** What the target takes now: not what it took when the restore was begun. */
-  readonly target: TakenSizes
+  readonly target: Pick<WorkStreamOptions, 'batchMaxBytes' | 'topicCodecs'>
   readonly ledger: RestoreLedger
   readonly storage: StorageBackend
   readonly transforms: TransformsById
@@ -71,7 +69,6 @@ export interface LaneEnd {
   readonly reencodedBatches: number
 }
 
-const ANY_SIZE: TakenSizes = { batchMaxBytes: new Map(), topicCodecs: new Map() }
 const TRANSACTION_MAX_MS = 10_000
 /** When a run is interrupted, what is under way is waited for and committed, for at most this long. */
 const LAST_COMMIT_MS = 10_000
@@ -265,8 +262,7 @@ export class RestoreAttempt {
     const pieces = ends.map((end) => [...end.pieces])
     const begin = ends.map((end) => end.knownPosition)
     if (pieces.every((own) => own.length === 0)) return
-    // What is there already was taken, whatever the target takes now.
-    for await (const { lane, batch } of this.#stream(work, begin, ANY_SIZE)) {
+    for await (const { lane, batch } of this.#stream(work, begin)) {
       let left = batch.runs
       const own = pieces[lane] ?? []
       while (left.length > 0 && own.length > 0) {
@@ -287,8 +283,8 @@ export class RestoreAttempt {
     }
   }
 
-  #stream(work: RestoreWork, begin: readonly bigint[], target: TakenSizes = this.#options.target) {
-    const { plan, storage, transforms } = this.#options
+  #stream(work: RestoreWork, begin: readonly bigint[]) {
+    const { plan, storage, transforms, target } = this.#options
     const { batchMaxBytes, topicCodecs } = target
     const source = { storage, backupId: plan.backupId, transforms, signal: this.#signal }
     const options = { ...source, batchMaxBytes, topicCodecs }
