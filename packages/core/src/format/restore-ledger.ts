@@ -73,7 +73,7 @@ export interface BegunEntry {
   readonly topics: readonly {
     readonly name: string
     readonly topicId: string | null
-    /** Batches above it are split; null: batches stay as they are. */
+    /** Of one batch, as the topic was then; whoever goes on asks again. null: not known. */
     readonly batchMaxBytes: number | null
   }[]
   /** First offset that a restored record may get. */

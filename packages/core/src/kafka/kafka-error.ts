@@ -5,6 +5,8 @@ import { quotedRemark } from './sasl/sasl-error.ts'
 interface BrokerErrorRow {
   readonly name: string
   readonly code: ErrorCode
+  /** Instead of that of the code. */
+  readonly hint?: string
 }
 
 /** Broker error codes that we tell apart (https://kafka.apache.org/protocol#protocol_error_codes). */
@@ -24,7 +26,14 @@ const BROKER_ERRORS: ReadonlyMap<number, BrokerErrorRow> = new Map([
   [15, { name: 'COORDINATOR_NOT_AVAILABLE', code: 'KB_BROKER_TRANSIENT' }],
   [16, { name: 'NOT_COORDINATOR', code: 'KB_BROKER_TRANSIENT' }],
   [17, { name: 'INVALID_TOPIC_EXCEPTION', code: 'KB_TARGET_UNSUITABLE' }],
-  [18, { name: 'RECORD_LIST_TOO_LARGE', code: 'KB_RECORD_TOO_LARGE' }],
+  [
+    18,
+    {
+      name: 'RECORD_LIST_TOO_LARGE',
+      code: 'KB_RECORD_TOO_LARGE',
+      hint: 'Raise segment.bytes of the target topic.',
+    },
+  ],
   [19, { name: 'NOT_ENOUGH_REPLICAS', code: 'KB_BROKER_TRANSIENT' }],
   [20, { name: 'NOT_ENOUGH_REPLICAS_AFTER_APPEND', code: 'KB_BROKER_TRANSIENT' }],
   [29, { name: 'TOPIC_AUTHORIZATION_FAILED', code: 'KB_CLUSTER_PERMISSION' }],
@@ -82,6 +91,7 @@ export function brokerError(
   const message = `${doing}: the broker answered ${name}${says ? ` (${quotedRemark(says)})` : ''}`
   return new KafkaBackupError(row?.code ?? 'KB_BROKER_ERROR', message, {
     context: { ...context, kafkaError: name },
+    ...(row?.hint === undefined ? {} : { hint: row.hint }),
   })
 }
 

@@ -1,7 +1,7 @@
 import { canonicalJson, type JsonValue, sha256Hex } from '../format/canonical-json.ts'
 import type { RestorePlan } from './restore-plan.ts'
 
-/** Raised when the same plan would give other batches or other bytes than before. */
+/** Raised when the same plan would give other records, or another order. Batches may be cut otherwise: positions count records. */
 export const STREAM_VERSION = 1
 
 /** What of a plan decides about bytes and batches. */

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isKafkaBackupError } from '../../src/errors/kafka-backup-error.ts'
 import { isProducible } from '../../src/protocol/batch-patch.ts'
+import { CODECS, type Codec } from '../../src/protocol/codec.ts'
 import { type KafkaRecord, readRecords } from '../../src/protocol/record.ts'
 import { BatchCursor, hasValidCrc } from '../../src/protocol/record-batch.ts'
+import { fitsAsItIs } from '../../src/restore/batch-limit.ts'
 import type { WorkBatch } from '../../src/restore/lane-batch.ts'
 import { partitionOfKey } from '../../src/restore/murmur2.ts'
 import { withPlannedHeaders } from '../../src/restore/offset-headers.ts'
@@ -33,9 +35,10 @@ function contentOf({ timestamp, key, value, headers }: KafkaRecord): string {
 function optionsFor(
   storage: MemoryBackend,
   batchMaxBytes: ReadonlyMap<string, number> = new Map(),
+  topicCodecs: ReadonlyMap<string, Codec> = new Map(),
 ): WorkStreamOptions {
   const { signal } = new AbortController()
-  return { storage, backupId: BACKUP, transforms: TRANSFORMS, signal, batchMaxBytes, topicCodecs: new Map() }
+  return { storage, backupId: BACKUP, transforms: TRANSFORMS, signal, batchMaxBytes, topicCodecs }
 }
 
 /** What the batches of each lane hold; their form is checked on the way. */
@@ -48,8 +51,10 @@ async function writtenLanes(
   const work = plan.works[at]!
   const lanes: Written[][] = work.targets.map(() => [])
   for await (const { lane, batch } of readWork(options, plan, work, begin ?? work.targets.map(() => 0n))) {
-    const limit = options.batchMaxBytes.get(work.targets[lane]!.topic) ?? Number.POSITIVE_INFINITY
-    assert.ok(batch.bytes.length <= limit, `a batch of ${batch.bytes.length} bytes`)
+    const { topic } = work.targets[lane]!
+    const maxBytes = options.batchMaxBytes.get(topic) ?? Number.POSITIVE_INFINITY
+    const codec = options.topicCodecs.get(topic) ?? null
+    assert.ok(fitsAsItIs(batch.bytes, { maxBytes, codec }), `a batch of ${batch.bytes.length} bytes`)
     lanes[lane]!.push(...writtenBatch(batch))
   }
   return lanes
@@ -138,7 +143,13 @@ test('every choice gives what a plain filter of the full log gives, whole and fr
       const selection = randomSelection(random, archive.committed)
       const plan = planRestore(archive.state, selection)
       const limit = random.chance(0.3) ? 2_000 + random.below(3_000) : 1_000_000
-      const options = optionsFor(storage, new Map(plan.topics.map((topic) => [topic.targetTopic, limit])))
+      const codec = random.chance(0.4) ? random.pick(CODECS) : null
+      const names = plan.topics.map(({ targetTopic }) => targetTopic)
+      const options = optionsFor(
+        storage,
+        new Map(names.map((name) => [name, limit])),
+        new Map(codec === null ? [] : names.map((name) => [name, codec])),
+      )
       let records = 0
       for (const [at, work] of plan.works.entries()) {
         const expected = expectedLanes(archive, plan, at, selection)
