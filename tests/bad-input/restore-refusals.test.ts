@@ -94,6 +94,17 @@ test('refuses to put two topics into one', async () => {
   })
 })
 
+test('refuses choices that fit nothing, and names what there is', async () => {
+  const choices: readonly (readonly [choice: readonly string[], says: string])[] = [
+    [['--partition-mapping', '0=1,1=0,7=2'], 'partition 7 is to get another number and is not restored'],
+    [['--partitions', 'orders:0,orders:7'], '"orders:7" chooses no partition of a topic that is restored'],
+  ]
+  for (const [choice, says] of choices) {
+    const refusal = { exitCode: 2, code: 'KB_USAGE', says: [says, '0, 1'] }
+    await refused(plain('--topics', 'orders', ...choice), refusal)
+  }
+})
+
 const unsuitable: readonly (readonly [target: string, source: string, says: string])[] = [
   ['narrow', 'orders', 'has 1 partition, the restore of orders needs 2'],
   ['stamped', 'payments', 'message.timestamp.type=LogAppendTime'],

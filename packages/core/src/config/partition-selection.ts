@@ -40,6 +40,33 @@ export function partitionSelection(items: readonly string[]): PartitionSelection
   return Object.freeze({ ofOtherTopics, ofTopic })
 }
 
+/**
+ * Every item must choose a partition that there is: of its topic, or of one that has no items of its own.
+ * @throws KB_USAGE for the first one that chooses none, with the partitions there are
+ */
+export function assertChoosing(
+  items: readonly string[],
+  partitions: ReadonlyMap<string, readonly number[]>,
+): void {
+  const { ofTopic } = partitionSelection(items)
+  for (const item of items) {
+    const read = readPartitions(item)
+    if (!read) continue
+    const { topic, range } = read
+    const meant = [...partitions].filter(([name]) =>
+      topic === undefined ? !ofTopic.has(name) : name === topic,
+    )
+    const isChoosing = meant.some(([, own]) =>
+      own.some((partition) => range.first <= partition && partition <= range.last),
+    )
+    if (isChoosing) continue
+    const there = [...partitions].map(([name, own]) => `${name}: ${own.join(', ')}`).join('; ')
+    throw new KafkaBackupError('KB_USAGE', `"${item}" chooses no partition of a topic that is restored`, {
+      hint: `Partitions of the chosen topics: ${there}`,
+    })
+  }
+}
+
 /** Undefined for a text that is no item. The topic, if there is one, is not checked. */
 export function readPartitions(
   item: string,

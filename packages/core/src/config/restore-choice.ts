@@ -3,7 +3,7 @@ import type { RestoreSelection, TimeWindow } from '../restore/restore-plan.ts'
 import type { RestoreRequest } from '../restore/restore-request.ts'
 import type { Config } from './config.ts'
 import { offsetRanges } from './offset-range.ts'
-import { isPartitionChosen, partitionSelection } from './partition-selection.ts'
+import { assertChoosing, isPartitionChosen, partitionSelection } from './partition-selection.ts'
 import { requireBackupId } from './required-settings.ts'
 import { mappedTopics } from './topic-mapping.ts'
 
@@ -42,6 +42,7 @@ export function restoreSelectionOf(
   { topics, window }: { readonly topics: readonly string[]; readonly window: TimeWindow | null },
 ): RestoreSelection {
   const partitions = partitionSelection(request.partitions)
+  assertChoosing(request.partitions, partitionsOf(state, topics))
   return {
     topics,
     topicMapping: mappedTopics(request.topicMapping, topics),
@@ -61,4 +62,16 @@ export function restoreSelectionOf(
     isKeepingOffsets: request.keepOffsets,
     configOverrides: request.topicConfigOverrides,
   }
+}
+
+/** Those that have a history; what is above the count of a topic belongs to an earlier one. */
+function partitionsOf(state: BackupState, topics: readonly string[]): Map<string, number[]> {
+  const known = state.partitions()
+  return new Map(
+    topics.map((name) => {
+      const count = state.topics.get(name)?.partitions ?? 0
+      const own = known.filter(({ topic, partition }) => topic === name && partition < count)
+      return [name, [...new Set(own.map(({ partition }) => partition))].sort((a, b) => a - b)]
+    }),
+  )
 }

@@ -41,7 +41,8 @@ export function extentOf(
   return { beginOffset, endOffset: higher(endOffset, beginOffset) }
 }
 
-function firstOffsetOf(histories: readonly PartitionState[], history: PartitionState): bigint {
+/** The first offset of a history, or of those that it goes on from. */
+export function firstOffsetOf(histories: readonly PartitionState[], history: PartitionState): bigint {
   const previous = histories.find((entry) => entry.lineage === history.lineage - 1)
   const inheritedEnd = inheritedEndOffset(history)
   if (!previous || inheritedEnd === null) return history.beginOffset

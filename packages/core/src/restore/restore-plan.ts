@@ -176,5 +176,12 @@ function chooseTopics(state: BackupState, selection: RestoreSelection): TopicRec
       },
     )
   }
+  const astray = [...selection.topicMapping.keys()].find((name) => !wanted.includes(name))
+  if (astray !== undefined) {
+    throw new KafkaBackupError('KB_USAGE', `"${astray}" is to get another name and is not restored`, {
+      context: { topic: astray },
+      hint: `Name a topic that is chosen: ${wanted.join(', ')}`,
+    })
+  }
   return all.filter((topic) => wanted.includes(topic.name))
 }

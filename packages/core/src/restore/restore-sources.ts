@@ -6,7 +6,7 @@ import {
   type PlacedPart,
 } from '../format/backup-state.ts'
 import type { GapRecord, TopicRecord } from '../format/commit.ts'
-import { extentOf, leastRecords, type OffsetExtent } from './offset-extent.ts'
+import { extentOf, firstOffsetOf, leastRecords, type OffsetExtent } from './offset-extent.ts'
 import { coverageOf, type TimeWindow } from './time-window.ts'
 
 /** A part of which only what lies from `beginOffset` and below `endOffset` is restored; null: no bound inside the part. */
@@ -63,7 +63,10 @@ export function planSources(
       context: { topic: astray.topic, partition: astray.partition },
     })
   }
-  for (const history of chosen) assertBegun(history, ranges)
+  for (const history of chosen) {
+    assertBegun(history, ranges)
+    assertNotBefore(state.histories(history.topic, history.partition), history, ranges)
+  }
   const read = chosen.map((history) => {
     const own = ranges.filter((range) => isOf(range, history))
     const histories = state.histories(history.topic, history.partition)
@@ -91,6 +94,25 @@ function assertBegun(history: PartitionState, ranges: readonly OffsetRange[]): v
     'KB_USAGE',
     `offsets of ${topic}/${partition} from ${beyond.firstOffset} on were chosen, and the backup holds none from ${nextOffset} on`,
     { context: { topic, partition, offset: nextOffset.toString() } },
+  )
+}
+
+/** What lies below the first offset of a backup is gone, or was never there. */
+function assertNotBefore(
+  histories: readonly PartitionState[],
+  history: PartitionState,
+  ranges: readonly OffsetRange[],
+): void {
+  const { topic, partition } = history
+  const begin = firstOffsetOf(histories, history)
+  const before = ranges.find(
+    (range) => isOf(range, history) && range.lastOffset !== null && range.lastOffset < begin,
+  )
+  if (!before) return
+  throw new KafkaBackupError(
+    'KB_USAGE',
+    `offsets of ${topic}/${partition} up to ${before.lastOffset} were chosen, and the backup holds none below ${begin}`,
+    { context: { topic, partition, offset: begin.toString() } },
   )
 }
 

@@ -27,6 +27,7 @@ export function planTargets(
   const targetOf = (topic: string) => selection.topicMapping.get(topic) ?? topic
   const byTarget = Map.groupBy(topics, (topic) => targetOf(topic.name))
   assertConsistent(byTarget, selection)
+  assertMapped(sources, selection)
   const partitions = sources.map((source) => partitionPlan(source, targetOf(source.history.topic), selection))
   const works = [...byTarget.keys()].flatMap((target) => worksOf(target, partitions, selection))
   return {
@@ -57,6 +58,20 @@ function assertConsistent(
       context: { topic: target },
       hint: `Name a topic as it is called in the target: ${names}`,
     })
+  }
+}
+
+/** A partition that nobody has is a slip: what was meant would go elsewhere than it should. */
+function assertMapped(sources: readonly RestoreSource[], { partitionMapping }: RestoreSelection): void {
+  const numbers = new Set(sources.map(({ history }) => history.partition))
+  for (const partition of partitionMapping?.keys() ?? []) {
+    if (numbers.has(partition)) continue
+    const there = [...numbers].sort((a, b) => a - b).join(', ')
+    throw new KafkaBackupError(
+      'KB_USAGE',
+      `partition ${partition} is to get another number and is not restored`,
+      { context: { partition }, hint: `Partitions that are restored: ${there}` },
+    )
   }
 }
 

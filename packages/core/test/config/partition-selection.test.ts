@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { isPartitionChosen, partitionSelection } from '../../src/config/partition-selection.ts'
+import {
+  assertChoosing,
+  isPartitionChosen,
+  partitionSelection,
+} from '../../src/config/partition-selection.ts'
 import { isKafkaBackupError } from '../../src/errors/kafka-backup-error.ts'
 import { ENOUGH, failure, load } from './sandbox.ts'
 
@@ -88,6 +92,25 @@ describe('backup.partitions', () => {
       assert.ok(
         error.message.startsWith('--partitions must be partitions, such as 0, 0-3 or orders:0-3, not '),
         error.message,
+      )
+    })
+  }
+})
+
+describe('partitions that there are', () => {
+  const there = new Map([
+    ['orders', [0, 1, 2]],
+    ['users', [0]],
+  ])
+  for (const items of [[], ['0-9'], ['2'], ['orders:2-7', '0']]) {
+    it(`are chosen by ${items.join() || 'nothing'}`, () => assertChoosing(items, there))
+  }
+  // The last one: only topics without items of their own are meant by a number alone.
+  for (const items of [['3'], ['0', '5-9'], ['orders:3'], ['audit:0', '0'], ['orders:0', '1']]) {
+    it(`are not chosen by ${items.join()}`, () => {
+      assert.throws(
+        () => assertChoosing(items, there),
+        (error) => isKafkaBackupError(error, 'KB_USAGE') && error.hint.includes('orders: 0, 1, 2; users: 0'),
       )
     })
   }

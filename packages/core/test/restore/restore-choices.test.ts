@@ -74,6 +74,31 @@ test('a mapping of partitions decides how many the target has', () => {
   assert.equal(mapped.topics[0]?.partitionCount, 6)
 })
 
+test('rules of names and numbers that fit nothing are slips', () => {
+  const refused = (selection: Partial<RestoreSelection>) => {
+    try {
+      plan(selection)
+    } catch (error) {
+      assert.ok(isKafkaBackupError(error, 'KB_USAGE'))
+      return `${error.message}. ${error.hint}`
+    }
+    return assert.fail('was not refused')
+  }
+  assert.equal(
+    refused({ ...ORDERS, partitionMapping: new Map([[3, 0]]) }),
+    'partition 3 is to get another number and is not restored. Partitions that are restored: 0, 1, 2',
+  )
+  const isPartitionChosen = (_: string, partition: number) => partition !== 1
+  assert.match(
+    refused({ ...ORDERS, isPartitionChosen, partitionMapping: new Map([[1, 7]]) }),
+    /^partition 1 is to get .* Partitions that are restored: 0, 2$/,
+  )
+  assert.equal(
+    refused({ ...ORDERS, topicMapping: new Map([['audit', 'copy']]) }),
+    '"audit" is to get another name and is not restored. Name a topic that is chosen: orders',
+  )
+})
+
 test('two topics or two partitions become one by consent only, in order of topic and partition', () => {
   const topicMapping = new Map([['orders', 'audit']])
   assert.equal(refusal({ topicMapping }), 'audit and orders would both be restored into audit')
@@ -146,6 +171,18 @@ test('ranges of offsets clip parts and gaps, and ranges that touch are one', () 
   )
   // The gap that the backup declares at its end belongs to it.
   plan({ offsetRanges: [{ ...range, firstOffset: 29n, lastOffset: null }] })
+  const late = new BackupState('b')
+  const begins = [{ topic: 'audit', partition: 0, offset: 10n }]
+  const topics = [{ name: 'audit', topicId: null, partitions: 1 }]
+  late.apply(commit(1n, { topics, begins, segments: [segment(part(10n, 19n, range))] }), '1')
+  const upTo = (lastOffset: bigint) => () =>
+    planRestore(late, {
+      topics: undefined,
+      topicMapping: new Map(),
+      offsetRanges: [{ ...range, firstOffset: null, lastOffset }],
+    })
+  assert.throws(upTo(9n), /offsets of audit\/0 up to 9 were chosen, and the backup holds none below 10/)
+  upTo(10n)()
 })
 
 test('parts outside of a time window are not looked at, and those inside are counted exactly', () => {
