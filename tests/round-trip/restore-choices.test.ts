@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { pathToFileURL } from 'node:url'
 import {
   fillTopics,
   type KafkaCluster,
@@ -117,3 +118,58 @@ test('two partitions become one by consent, one after the other', async () => {
   assert.deepEqual([...joined.keys()], [0])
   assert.deepEqual(joined.get(0)?.map(textOf), all.map(textOf))
 })
+
+test('a group that has read all goes on at the end of the copy, one that has read nothing at its begin', async () => {
+  const all = await readTopic('orders')
+  const behind = BigInt(all.get(0)?.length ?? 0)
+  const kinds: readonly (readonly [string, readonly string[]])[] = [
+    ['whole', []],
+    ['chosen', ['--offsets', 'orders/0:10-19']],
+    // No record of the source lies in it.
+    ['after', ['--from', 'now']],
+    ['shared-out', ['--repartition', 'shared-out=4']],
+  ]
+  for (const [topic, choices] of kinds) {
+    await expectExit(0, restoreTo(topic, ...choices))
+    const copies = await readTopic(topic)
+    // The source has records that were not restored between the last one that was and its end.
+    const end = await answerTo('--source', `orders/0:${behind}`)
+    assert.equal(end.target, null)
+    assert.equal(end.lowest_safe.length, topic === 'shared-out' ? 4 : 1, topic)
+    for (const { partition, offset, at_end: isEnd } of end.lowest_safe) {
+      assert.equal(isEnd, true)
+      assert.ok(BigInt(offset) >= BigInt(copies.get(partition)?.length ?? 0), `${topic}/${partition}`)
+      assert.equal(
+        (copies.get(partition) ?? []).filter((record) => record.offset >= BigInt(offset)).length,
+        0,
+      )
+    }
+    if (topic === 'after') continue
+    const [begin] = (await answerTo('--source', 'orders/0:0')).lowest_safe
+    assert.deepEqual([begin?.offset, begin?.at_end], ['0', false], topic)
+    const back = await answerTo('--target', `${topic}/0:1000000`)
+    const last = { whole: behind, chosen: 20n }[topic]
+    assert.equal(back.source, null)
+    const own = back.lowest_safe.find(({ topic: name, partition }) => name === 'orders' && partition === 0)
+    assert.equal(own?.at_end, true)
+    if (last !== undefined) assert.equal(own?.offset, String(last))
+  }
+  const { stdout } = await expectExit(0, [...offsetMap('table'), '--csv', '--source', 'orders/0:999999'])
+  assert.match(stdout, /^source_topic,.*,lowest_safe_offset,at_end\norders,0,999999,shared-out,0,,\d+,true\n/)
+})
+
+interface OffsetAnswer {
+  readonly target: unknown
+  readonly source: unknown
+  readonly lowest_safe: readonly { topic: string; partition: number; offset: string; at_end: boolean }[]
+}
+
+async function answerTo(flag: '--source' | '--target', place: string): Promise<OffsetAnswer> {
+  return (await expectExit(0, [...offsetMap('json'), flag, place])).json<OffsetAnswer>()
+}
+
+/** Of the newest restore. */
+function offsetMap(format: string): string[] {
+  const repo = pathToFileURL(archive.folder).href
+  return ['offset-map', '--repo', repo, '--backup-id', archive.backupId, '--output-format', format]
+}

@@ -39,7 +39,8 @@ export {
   type MappedRun,
   mappedRuns,
   type OffsetAnswer,
-  type SourceOffset,
+  type SourceAnswer,
+  writtenEnds,
 } from './repository/offset-map.ts'
 export { openBackup, openExistingBackup } from './repository/open-backup.ts'
 export { type LedgerState, RestoreLedger, readLedgers } from './repository/restore-ledger.ts'

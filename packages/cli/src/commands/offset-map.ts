@@ -2,23 +2,22 @@ import {
   findSource,
   findTarget,
   KafkaBackupError,
+  type LedgerState,
   type MappedRun,
   mappedRuns,
+  type OffsetAnswer,
+  planOfLedger,
   readLedgers,
+  requestOfDocument,
   requireBackupId,
   type StorageBackend,
+  writtenEnds,
 } from '@kafka-backup/core'
 import type { Command, CommandContext, CommandResult } from '../command.ts'
 import { openStorage } from '../open-storage.ts'
-import {
-  mapCsv,
-  mapDocument,
-  mapText,
-  restoresDocument,
-  restoresText,
-  sourceAnswer,
-  targetAnswer,
-} from '../render/offset-map-text.ts'
+import { sourceAnswer, targetAnswer } from '../render/offset-answer-text.ts'
+import { mapCsv, mapDocument, mapText, restoresDocument, restoresText } from '../render/offset-map-text.ts'
+import { restoreSelectorOf } from '../restore-selector.ts'
 
 /** Runs that are printed at once; a map with more is asked offset by offset. */
 const SHOWN_RUNS_MAX = 1_000_000
@@ -39,7 +38,7 @@ export const offsetMapCommand: Command = {
       flags: '--target <topic/partition:offset>',
       description: 'where the record at this offset of the target came from',
     },
-    { flags: '--csv', description: 'the map as CSV' },
+    { flags: '--csv', description: 'the map or the answer as CSV' },
   ],
   examples: [
     'kafka-backup offset-map --repo file:///var/backups --backup-id daily --list',
@@ -74,15 +73,47 @@ async function show(
   const runs = () => mappedRuns(storage, backupId, ledger.restoreId, signal)
   if (options.source !== undefined) {
     const { place, offset } = placeOf('--source', String(options.source))
-    return { ...sourceAnswer(ledger, place, offset, await findTarget(runs(), place, offset)), exitCode: 0 }
+    const found = await findTarget(runs(), place, offset, writtenEnds(ledger))
+    const isUnmapped = found.lowestSafe.length === 0
+    const lowestSafe = isUnmapped ? await endsBehind(storage, ledger, place, signal) : found.lowestSafe
+    return answered(sourceAnswer(ledger, place, offset, { ...found, lowestSafe }), options)
   }
   if (options.target !== undefined) {
     const { place, offset } = placeOf('--target', String(options.target))
-    return { ...targetAnswer(ledger, place, offset, await findSource(runs(), place, offset)), exitCode: 0 }
+    return answered(targetAnswer(ledger, place, offset, await findSource(runs(), place, offset)), options)
   }
   const all = await gather(runs())
   const text = options.csv === true ? mapCsv(all) : mapText(ledger, all)
   return { document: mapDocument(ledger, all), text, exitCode: 0 }
+}
+
+function answered(
+  { document, text, csv }: ReturnType<typeof sourceAnswer>,
+  { csv: isCsv }: CommandContext['options'],
+): CommandResult {
+  return { document, text: isCsv === true ? csv : text, exitCode: 0 }
+}
+
+/** Of a source of which no record was restored: its groups go on at the ends of where its records would have gone. */
+async function endsBehind(
+  storage: StorageBackend,
+  ledger: LedgerState,
+  { topic, partition }: { readonly topic: string; readonly partition: number },
+  signal: AbortSignal,
+): Promise<OffsetAnswer['lowestSafe']> {
+  const isSource = ledger.opened.sources.some((own) => own.topic === topic && own.partition === partition)
+  if (!isSource) return []
+  const select = restoreSelectorOf(requestOfDocument(ledger.opened.request))
+  const { works, partitions } = await planOfLedger(storage, ledger, select, signal)
+  const at = partitions.findIndex((own) => own.sourceTopic === topic && own.partition === partition)
+  const ends = writtenEnds(ledger)
+  return works
+    .filter(({ sources }) => sources.includes(at))
+    .flatMap(({ targets }) => targets)
+    .flatMap((place) => {
+      const offset = ends.get(`${place.topic}/${place.partition}`)
+      return offset === undefined ? [] : [{ ...place, offset, isEnd: true }]
+    })
 }
 
 async function gather(runs: AsyncIterable<MappedRun>): Promise<MappedRun[]> {

@@ -1,16 +1,6 @@
-import type { LedgerState, MappedRun, OffsetAnswer, SourceOffset } from '@kafka-backup/core'
+import type { LedgerState, MappedRun } from '@kafka-backup/core'
 import { renderTable } from './table.ts'
 import { formatTime, plural } from './units.ts'
-
-interface Place {
-  readonly topic: string
-  readonly partition: number
-}
-
-interface Shown {
-  readonly document: unknown
-  readonly text: string
-}
 
 /** The restores of a backup, oldest first. */
 export function restoresText(ledgers: readonly LedgerState[]): string {
@@ -109,57 +99,7 @@ export function mapDocument(ledger: LedgerState, runs: readonly MappedRun[]) {
   }
 }
 
-/** Where one offset of the source went. */
-export function sourceAnswer(ledger: LedgerState, place: Place, offset: bigint, answer: OffsetAnswer): Shown {
-  const { exact, lowestSafe } = answer
-  const where = exact ? `${nameOf(exact)} offset ${exact.offset}` : 'no record of this offset was restored'
-  const safe = lowestSafe.map((entry) => {
-    const from = entry.offset === null ? 'its end' : `offset ${entry.offset}`
-    return `  to miss nothing from there on, read ${nameOf(entry)} from ${from}`
-  })
-  return {
-    text: [`${nameOf(place)} offset ${offset}: ${where}`, ...safe].join('\n'),
-    document: {
-      kind: 'offset_answer',
-      version: 1,
-      restore_id: ledger.restoreId,
-      source: { ...place, offset },
-      target: exact,
-      lowest_safe: lowestSafe.map((entry) => ({
-        topic: entry.topic,
-        partition: entry.partition,
-        offset: entry.offset,
-      })),
-    },
-  }
-}
-
-/** Where one record of the target came from. */
-export function targetAnswer(
-  ledger: LedgerState,
-  place: Place,
-  offset: bigint,
-  found: SourceOffset | null,
-): Shown {
-  const where = found ? `${nameOf(found)} offset ${found.offset}` : 'no record of this restore is there'
-  return {
-    text: `${nameOf(place)} offset ${offset}: ${where}`,
-    document: {
-      kind: 'offset_answer',
-      version: 1,
-      restore_id: ledger.restoreId,
-      target: { ...place, offset },
-      source: found && {
-        topic: found.topic,
-        partition: found.partition,
-        lineage: found.lineage,
-        offset: found.offset,
-      },
-    },
-  }
-}
-
-function nameOf({ topic, partition }: Place): string {
+function nameOf({ topic, partition }: MappedRun['target']): string {
   return `${topic}/${partition}`
 }
 

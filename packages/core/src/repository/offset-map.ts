@@ -1,6 +1,6 @@
 import type { LedgerSource, OffsetRun, TargetPlace } from '../format/restore-ledger.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
-import { readLedger, readOffsetMap } from './restore-ledger.ts'
+import { type LedgerState, readLedger, readOffsetMap } from './restore-ledger.ts'
 
 /** Where records of a source went; see {@link OffsetRun}. */
 export interface MappedRun {
@@ -21,15 +21,41 @@ export interface SourceOffset extends LedgerSource {
   readonly offset: bigint
 }
 
+/** Where to read from so that nothing is missed. */
+export interface SafeOffset {
+  readonly offset: bigint
+  /** Nothing of it lies behind: it is the end of what the restore wrote there, or of what it took from there. */
+  readonly isEnd: boolean
+}
+
 /** What became of one offset of the source. */
 export interface OffsetAnswer {
   /** null: no record of this offset was restored. */
   readonly exact: TargetOffset | null
   /**
    * For each partition that records of this source went to: the lowest offset from which on all records are read that come from this
-   * offset on; null where none of them went.
+   * offset on; where there is none of them, the end.
    */
-  readonly lowestSafe: readonly (TargetPlace & { readonly offset: bigint | null })[]
+  readonly lowestSafe: readonly (TargetPlace & SafeOffset)[]
+}
+
+/** Where one offset of the target came from. */
+export interface SourceAnswer {
+  /** null: no record of the restore is there. */
+  readonly exact: SourceOffset | null
+  /**
+   * For each source of the partition: the lowest offset from which on all records are read that went to this offset or behind it; where
+   * there is none of them, the offset behind the last one that was restored.
+   */
+  readonly lowestSafe: readonly (LedgerSource & SafeOffset)[]
+}
+
+/** The partitions that a restore writes to, each with the offset behind its last record so far; by `topic/partition`. */
+export function writtenEnds({ begun, progress, finished }: LedgerState): ReadonlyMap<string, bigint> {
+  const ends = new Map(begun?.partitions.map((own) => [nameOf(own), own.beginOffset]))
+  for (const [name, { nextOffset }] of progress) ends.set(name, nextOffset)
+  for (const own of finished?.partitions ?? []) ends.set(nameOf(own), own.nextOffset)
+  return ends
 }
 
 /** All runs, streamed in the order in which they were written. */
@@ -51,41 +77,68 @@ function mapped(source: LedgerSource, target: TargetPlace, run: OffsetRun): Mapp
   return { source, target, sourceOffset, targetOffset, records }
 }
 
-/** Looks an offset of the source up. One pass over the map. */
+/** Looks an offset of the source up. One pass over the map. `ends`: {@link writtenEnds}. */
 export async function findTarget(
   runs: AsyncIterable<MappedRun>,
   source: { readonly topic: string; readonly partition: number },
   offset: bigint,
+  ends: ReadonlyMap<string, bigint>,
 ): Promise<OffsetAnswer> {
   let exact: TargetOffset | null = null
-  const lowest = new Map<string, TargetPlace & { offset: bigint | null }>()
+  const found = new Map<string, { readonly place: TargetPlace; least: bigint | null; end: bigint }>()
   for await (const run of runs) {
     if (run.source.topic !== source.topic || run.source.partition !== source.partition) continue
-    const { topic, partition } = run.target
-    const name = `${topic}/${partition}`
-    const known = lowest.get(name) ?? { topic, partition, offset: null }
-    lowest.set(name, known)
-    const endOffset = run.sourceOffset + BigInt(run.records)
-    if (endOffset <= offset) continue
+    const { target: place, targetOffset } = run
+    const known = found.get(nameOf(place)) ?? { place, least: null, end: 0n }
+    found.set(nameOf(place), known)
+    known.end = targetOffset + BigInt(run.records)
+    if (run.sourceOffset + BigInt(run.records) <= offset) continue
     const isInside = run.sourceOffset <= offset
-    const first = isInside ? run.targetOffset + (offset - run.sourceOffset) : run.targetOffset
-    if (isInside) exact = { topic, partition, offset: first }
-    if (known.offset === null || first < known.offset) known.offset = first
+    const first = isInside ? targetOffset + (offset - run.sourceOffset) : targetOffset
+    if (isInside) exact = { ...place, offset: first }
+    known.least = lower(known.least, first)
   }
-  return { exact, lowestSafe: [...lowest.values()] }
+  const lowestSafe = [...found].map(([name, { place, least, end }]) => ({
+    ...place,
+    offset: least ?? ends.get(name) ?? end,
+    isEnd: least === null,
+  }))
+  return { exact, lowestSafe }
 }
 
-/** Looks an offset of the target up; null: no record of the restore is there. */
+/** Looks an offset of the target up. One pass over the map. */
 export async function findSource(
   runs: AsyncIterable<MappedRun>,
   target: TargetPlace,
   offset: bigint,
-): Promise<SourceOffset | null> {
+): Promise<SourceAnswer> {
+  let exact: SourceOffset | null = null
+  const found = new Map<string, { readonly source: LedgerSource; least: bigint | null; end: bigint }>()
   for await (const run of runs) {
-    const isPlace = run.target.topic === target.topic && run.target.partition === target.partition
-    const distance = offset - run.targetOffset
-    if (isPlace && distance >= 0n && distance < BigInt(run.records))
-      return { ...run.source, offset: run.sourceOffset + distance }
+    if (nameOf(run.target) !== nameOf(target)) continue
+    const { source, sourceOffset } = run
+    const known = found.get(nameOf(source)) ?? { source, least: null, end: 0n }
+    found.set(nameOf(source), known)
+    const end = sourceOffset + BigInt(run.records)
+    if (end > known.end) known.end = end
+    if (run.targetOffset + BigInt(run.records) <= offset) continue
+    const isInside = run.targetOffset <= offset
+    const first = isInside ? sourceOffset + (offset - run.targetOffset) : sourceOffset
+    if (isInside) exact = { ...source, offset: first }
+    known.least = lower(known.least, first)
   }
-  return null
+  const lowestSafe = [...found.values()].map(({ source, least, end }) => ({
+    ...source,
+    offset: least ?? end,
+    isEnd: least === null,
+  }))
+  return { exact, lowestSafe }
+}
+
+function lower(known: bigint | null, offset: bigint): bigint {
+  return known === null || offset < known ? offset : known
+}
+
+function nameOf({ topic, partition }: TargetPlace): string {
+  return `${topic}/${partition}`
 }

@@ -38,6 +38,13 @@ function randomMap(seed: number): { readonly pairs: Pair[]; readonly runs: Mappe
   return { pairs, runs }
 }
 
+/** The target has grown behind what one source put there: others did that. */
+const ENDS = new Map([0, 1, 2].map((partition) => [`copy/${partition}`, 1_000n]))
+
+function least(offsets: readonly bigint[]): bigint | null {
+  return offsets.reduce<bigint | null>((low, own) => (low === null || own < low ? own : low), null)
+}
+
 async function* stream(runs: readonly MappedRun[]): AsyncGenerator<MappedRun> {
   yield* runs
 }
@@ -48,29 +55,37 @@ describe('the offset map', () => {
       const { pairs, runs } = randomMap(seed)
       for (const source of [0, 1]) {
         for (let offset = 0n; offset < 180n; offset += 3n) {
-          const answer = await findTarget(stream(runs), { topic: 'orders', partition: source }, offset)
+          const place = { topic: 'orders', partition: source }
+          const answer = await findTarget(stream(runs), place, offset, ENDS)
           const own = pairs.filter((pair) => pair.source === source)
           const exact = own.find((pair) => pair.sourceOffset === offset)
           assert.deepEqual(
             answer.exact,
             exact ? { topic: 'copy', partition: exact.target, offset: exact.targetOffset } : null,
           )
-          for (const { partition, offset: lowest } of answer.lowestSafe) {
+          for (const { partition, offset: lowest, isEnd } of answer.lowestSafe) {
             const later = own.filter((pair) => pair.target === partition && pair.sourceOffset >= offset)
-            const expected = later.reduce<bigint | null>(
-              (least, pair) => (least === null || pair.targetOffset < least ? pair.targetOffset : least),
-              null,
-            )
-            assert.equal(lowest, expected, `partition ${partition} from offset ${offset}`)
+            const expected = least(later.map((pair) => pair.targetOffset))
+            assert.equal(isEnd, expected === null)
+            assert.equal(lowest, expected ?? 1_000n, `partition ${partition} from offset ${offset}`)
           }
         }
       }
       for (const target of [0, 1, 2]) {
         for (let offset = 0n; offset < 120n; offset += 2n) {
-          const found = await findSource(stream(runs), { topic: 'copy', partition: target }, offset)
-          const expected = pairs.find((pair) => pair.target === target && pair.targetOffset === offset)
-          assert.equal(found?.offset, expected?.sourceOffset)
-          assert.equal(found?.partition, expected?.source)
+          const place = { topic: 'copy', partition: target }
+          const { exact, lowestSafe } = await findSource(stream(runs), place, offset)
+          const own = pairs.filter((pair) => pair.target === target)
+          const expected = own.find((pair) => pair.targetOffset === offset)
+          assert.equal(exact?.offset, expected?.sourceOffset)
+          assert.equal(exact?.partition, expected?.source)
+          for (const { partition, offset: lowest, isEnd } of lowestSafe) {
+            const ofSource = own.filter((pair) => pair.source === partition)
+            const later = ofSource.filter((pair) => pair.targetOffset >= offset)
+            const first = least(later.map((pair) => pair.sourceOffset))
+            assert.equal(isEnd, first === null)
+            assert.equal(lowest, first ?? (ofSource.at(-1)?.sourceOffset ?? 0n) + 1n)
+          }
         }
       }
     })
