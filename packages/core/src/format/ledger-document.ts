@@ -15,12 +15,14 @@ import {
   writerId,
 } from './document-fields.ts'
 import type {
+  FinishedEntry,
   LedgerContent,
   LedgerEntry,
   LedgerEntryBase,
   OffsetRun,
   OpenedEntry,
   TargetPlace,
+  WritingPace,
 } from './restore-ledger.ts'
 
 const FORMAT = 'kafka-backup-restore'
@@ -102,6 +104,8 @@ const finishedSchema = z.object({
   type: z.literal('finished'),
   outcome: z.enum(['complete', 'incomplete']),
   records: count,
+  written_bytes: count.optional(),
+  duration_ms: count.optional(),
   partitions: listOf(z.object({ ...place, position: offsetString, next_offset: offsetString })),
 })
 const abandonedSchema = z.object({ ...base, type: z.literal('abandoned') })
@@ -184,9 +188,19 @@ function contentFields(entry: LedgerContent): { readonly [key: string]: JsonValu
         partitions: entry.partitions.map((own) => ({ ...reached(own), runs: own.runs.map(runTextOf) })),
       }
     case 'finished':
-      return { outcome: entry.outcome, records: entry.records, partitions: entry.partitions.map(reached) }
+      return finishedFields(entry)
     case 'abandoned':
       return {}
+  }
+}
+
+function finishedFields({ outcome, records, pace, partitions }: FinishedEntry) {
+  return {
+    outcome,
+    records,
+    written_bytes: pace?.writtenBytes,
+    duration_ms: pace?.durationMs,
+    partitions: partitions.map(reached),
   }
 }
 
@@ -275,6 +289,7 @@ function contentOf(fields: Fields): LedgerContent {
         type: 'finished',
         outcome: fields.outcome,
         records: fields.records,
+        pace: paceOf(fields),
         partitions: fields.partitions.map((own) => ({
           ...placeOf(own),
           position: own.position,
@@ -284,6 +299,11 @@ function contentOf(fields: Fields): LedgerContent {
     case 'abandoned':
       return { type: 'abandoned' }
   }
+}
+
+function paceOf({ written_bytes, duration_ms }: z.output<typeof finishedSchema>): WritingPace | null {
+  if (written_bytes === undefined || duration_ms === undefined) return null
+  return { writtenBytes: written_bytes, durationMs: duration_ms }
 }
 
 function openedOf(fields: z.output<typeof openedSchema>): OpenedEntry {

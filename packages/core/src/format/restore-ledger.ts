@@ -108,7 +108,15 @@ export interface FinishedEntry {
   readonly type: 'finished'
   readonly outcome: 'complete' | 'incomplete'
   readonly records: number
+  /** What the run that finished it wrote, and how long that took; null: not known, or it wrote nothing. */
+  readonly pace: WritingPace | null
   readonly partitions: readonly (TargetPlace & { readonly position: bigint; readonly nextOffset: bigint })[]
+}
+
+/** How fast batches were written: their bytes, without verification. */
+export interface WritingPace {
+  readonly writtenBytes: number
+  readonly durationMs: number
 }
 
 /** The last entry of a restore that nobody goes on with: another one of the same request was begun instead. */

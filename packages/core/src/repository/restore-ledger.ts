@@ -27,6 +27,8 @@ export interface LedgerState extends LedgerFold {
   readonly generation: number
   /** When the first entry was written, by the clock of its writer. */
   readonly openedAtMs: number
+  /** When the last entry of a finished one was; null: it has not finished. */
+  readonly finishedAtMs: number | null
 }
 
 /** Who reads and writes a ledger. */
@@ -267,7 +269,11 @@ function foldEntry(state: LedgerState | null, { entry, sha256 }: ReadEntry, rest
       throw new Error(`it belongs to restore ${folded.opened.restoreId}`)
     const generation = Number(restoreId.slice(KEY_HEX_DIGITS + 1))
     const openedAtMs = state?.openedAtMs ?? entry.atMs
-    return { state: { ...folded, restoreId, generation, openedAtMs }, tip: { number: entry.number, sha256 } }
+    const finishedAtMs = entry.type === 'finished' ? entry.atMs : null
+    return {
+      state: { ...folded, restoreId, generation, openedAtMs, finishedAtMs },
+      tip: { number: entry.number, sha256 },
+    }
   } catch (error) {
     throw new KafkaBackupError(
       'KB_LEDGER_CORRUPT',

@@ -1,5 +1,5 @@
 import { isKafkaBackupError, KafkaBackupError, toKafkaBackupError } from '../errors/kafka-backup-error.ts'
-import type { RestoreMode } from '../format/restore-ledger.ts'
+import type { RestoreMode, WritingPace } from '../format/restore-ledger.ts'
 import { partitionName } from '../kafka/cluster.ts'
 import type { ProducerIdentity } from '../kafka/producer-id-api.ts'
 import { readLedger } from '../repository/restore-ledger.ts'
@@ -77,6 +77,7 @@ export async function runRestore(options: RestoreRunOptions): Promise<RestoreRep
     const { ends, recoveries } = await writeAll(options, { onWritten, onFilled })
     await assertEnds(options, ends, isTransactional(ledger.state.opened.mode))
     if (plan.isKeepingOffsets) await sealStarts(options.cluster, ends, options)
+    const pace = paceOf(progress.writtenBytes(), clock.monotonicMs() - beganMs)
     const verified = options.isVerifying ? await verify(options) : null
     await releaseTarget(options.cluster, ledger.state.opened.heldSettings)
     const records = ends.reduce((sum, end) => sum + Number(end.position), 0)
@@ -88,7 +89,7 @@ export async function runRestore(options: RestoreRunOptions): Promise<RestoreRep
       position,
       nextOffset,
     }))
-    await ledger.append({ type: 'finished', outcome, records, partitions }, options.signal)
+    await ledger.append({ type: 'finished', outcome, records, pace, partitions }, options.signal)
     return {
       backupId: plan.backupId,
       restoreId: ledger.state.restoreId,
@@ -113,6 +114,11 @@ export async function runRestore(options: RestoreRunOptions): Promise<RestoreRep
   } catch (error) {
     throw withResumeHint(options, options.signal.aborted ? options.signal.reason : error)
   }
+}
+
+/** What a later plan may rest its estimate on. */
+function paceOf(writtenBytes: number, durationMs: number): WritingPace | null {
+  return writtenBytes === 0 ? null : { writtenBytes, durationMs: Math.max(1, Math.round(durationMs)) }
 }
 
 /** Topics, held settings, and where the first records will stand. What an earlier run did of it is not done again. */

@@ -58,6 +58,7 @@ const FINISHED: LedgerContent = {
   type: 'finished',
   outcome: 'complete',
   records: 30,
+  pace: { writtenBytes: 1_000, durationMs: 7 },
   partitions: [{ ...PLACE, position: 30n, nextOffset: 36n }],
 }
 
@@ -81,6 +82,8 @@ describe('the ledger of a restore', () => {
     const { state } = await written(store, BEGUN, CLAIMED, PROGRESS, FINISHED)
     const found = await RestoreLedger.find(store, 'daily', OPENED, options('00000002'))
     assert.deepEqual(found?.state, state)
+    assert.deepEqual(state.finished?.pace, { writtenBytes: 1_000, durationMs: 7 })
+    assert.ok(state.finishedAtMs !== null && state.finishedAtMs >= state.openedAtMs)
     assert.deepEqual(state.progress.get('copy/0'), { position: 30n, nextOffset: 36n })
     const runs = []
     for await (const { run } of readOffsetMap(store, 'daily', state.restoreId)) runs.push(run)
