@@ -217,7 +217,7 @@ test('what is not said or does not exist is refused in words', async () => {
 test('everything twice is equal for neither restore without a word', async () => {
   const names = renamed(TOPICS, 'twice')
   const first = (await expectExit(0, restoreArgs(cluster, archive, names))).json<{ restore_id: string }>()
-  const append = ['--existing-topics', 'append', '--rate-limit-records-per-sec', '1000']
+  const append = ['--existing-topics', 'append', '--yes', '--rate-limit-records-per-sec', '1000']
   await Promise.all([
     expectExit(0, [...restoreArgs(cluster, archive, names), ...append]),
     fillTopics(cluster, [{ topic: 'payments-twice', records: MEANWHILE, seed: 4 }]),

@@ -44,7 +44,12 @@ export const restoreCommand: Command = {
   description:
     'Writes the committed records of a backup into a cluster, each exactly once: whatever dies in between, the same command with --resume goes on. What speaks against it is said before anything is written; --dry-run shows the plan.',
   verb: 'restore',
-  options: [{ flags: '--yes', description: 'do not ask before records of the target are deleted' }],
+  options: [
+    {
+      flags: '--yes',
+      description: 'delete records of the target, or write some of them there a second time, without asking',
+    },
+  ],
   examples: [
     'kafka-backup restore --repo file:///var/backups --backup-id daily \\',
     '    --bootstrap-servers dr:9092 --dry-run',
@@ -149,6 +154,7 @@ function prepare(
       isCreatingTopics: config.restore.createTopics,
       replicationFactor: config.restore.defaultReplicationFactor,
       existingTopics: manner.existingTopics,
+      mayRepeat: context.options.yes === true,
       isHoldingRetention: manner.isHoldingRetention,
       requestedMode: manner.mode,
       gapMax: manner.gapMax,

@@ -77,8 +77,7 @@ export async function beginRestore(options: BeginRestoreOptions): Promise<Prepar
   const target = await preflightRestore(cluster, plan, {
     ...options.target,
     unfinished: known?.state ?? (isLeft ? last.state : undefined),
-    // They only make a refusal clearer; a damaged one must not hide it.
-    earlierRestores: () => readLedgers(storage, backupId, signal).catch(() => []),
+    earlierRestores: () => readLedgers(storage, backupId, signal),
     request,
     isResuming: known !== undefined,
     storage,

@@ -1,6 +1,6 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { HeldSetting } from '../format/restore-ledger.ts'
-import type { Cluster } from '../kafka/cluster.ts'
+import type { Cluster, ClusterDescription } from '../kafka/cluster.ts'
 import type { Codec } from '../protocol/codec.ts'
 import type { TransformsById } from '../repository/segment-reader.ts'
 import { retry } from '../runtime/retry.ts'
@@ -10,6 +10,7 @@ import { assertMayKeepOffsets, judgeOffsetRoom, movedWarnings } from './prefligh
 import { judgeAges, type UndecidedAge, undecidedAges } from './preflight/record-age.ts'
 import { inspectRecords } from './preflight/record-inspection.ts'
 import { type Refusal, throwRefusals } from './preflight/refusal.ts'
+import { judgeRepetitions } from './preflight/repeated-records.ts'
 import { chooseMode } from './preflight/restore-mode.ts'
 import {
   filledTopics,
@@ -17,11 +18,12 @@ import {
   partitionsOf,
   purgeBounds,
   refusePurges,
+  type TargetOffsets,
   targetOffsets,
 } from './preflight/target-content.ts'
 import type { TargetOptions, TargetPlan } from './preflight/target-plan.ts'
 import { type TopicLimits, topicLimits } from './preflight/topic-limits.ts'
-import type { RestorePlan } from './restore-plan.ts'
+import type { RestorePlan, TopicRestorePlan } from './restore-plan.ts'
 
 export type { TargetOptions, TargetPlan } from './preflight/target-plan.ts'
 
@@ -94,8 +96,8 @@ async function preflightOnce(
   if (options.existingTopics === 'purge')
     refusals.push(...refusePurges(present, filledTopics(present, partitions, offsets), facts.values))
   const isOwn = options.isResuming && options.unfinished?.begun != null
-  if (options.existingTopics === 'fail' && !isOwn)
-    refusals.unshift(...(await judgeContent(plan, present, description, offsets, options)))
+  const content = isOwn ? NOTHING : await judgeHeld(plan, present, description, offsets, options)
+  refusals.unshift(...content.refusals)
   const place = { topics: description.topics, newSettings: new Map(newSettings), offsets }
   const kept = plan.isKeepingOffsets
     ? await judgeOffsetRoom(cluster, plan, place, { ...options, isOwn })
@@ -111,7 +113,11 @@ async function preflightOnce(
       purges: options.existingTopics === 'purge' && !isOwn ? purgeBounds(partitions, offsets) : new Map(),
       ...takenSizes(limits),
       offsets: kept.room,
-      warnings: [...warningsOf(present, description), ...(plan.isKeepingOffsets ? movedWarnings(plan) : [])],
+      warnings: [
+        ...content.warnings,
+        ...warningsOf(present, description),
+        ...(plan.isKeepingOffsets ? movedWarnings(plan) : []),
+      ],
       limits,
       ages: undecidedAges(present, facts, held, options),
       compacted: new Set(
@@ -121,6 +127,21 @@ async function preflightOnce(
       ),
     },
   }
+}
+
+const NOTHING = { refusals: [], warnings: [] }
+
+/** What the topics hold already: it must be nothing, or nothing that would stand there twice. */
+async function judgeHeld(
+  plan: RestorePlan,
+  present: readonly TopicRestorePlan[],
+  description: ClusterDescription,
+  offsets: TargetOffsets,
+  options: TargetOptions,
+): Promise<{ readonly refusals: readonly Refusal[]; readonly warnings: readonly string[] }> {
+  if (options.existingTopics === 'purge') return NOTHING
+  if (options.existingTopics === 'append') return judgeRepetitions(plan, { description, offsets }, options)
+  return { refusals: await judgeContent(plan, present, description, offsets, options), warnings: [] }
 }
 
 /** An archive that this program cannot read is said before anything is written. The ending of a name tells the transform. */

@@ -66,7 +66,8 @@ export async function judgeContent(
 ): Promise<Refusal[]> {
   const partitions = partitionsOf(description)
   const filled = filledTopics(present, partitions, offsets)
-  const ledgers = filled.length === 0 ? [] : await options.earlierRestores()
+  // They only make the refusal clearer; a damaged one must not hide it.
+  const ledgers = filled.length === 0 ? [] : await options.earlierRestores().catch(() => [])
   const others = filled.flatMap((name) => {
     const found = unfinishedOf(ledgers, description.clusterId, name)
     if (!found || found.restoreId === options.unfinished?.restoreId) return []

@@ -35,6 +35,8 @@ export interface TargetOptions {
   /** -1: the cluster's default. */
   readonly replicationFactor: number
   readonly existingTopics: ExistingTopics
+  /** What an earlier restore wrote to a topic may be written there again. */
+  readonly mayRepeat: boolean
   /** Keep a topic from deleting what is restored, until the restore is done. */
   readonly isHoldingRetention: boolean
   readonly requestedMode: 'auto' | RestoreMode
@@ -46,7 +48,7 @@ export interface TargetOptions {
   readonly mayUseTransactions: () => Promise<boolean>
   /** The newest restore of the same request, when it has not ended or is gone on with. */
   readonly unfinished: LedgerState | undefined
-  /** Restores of this backup that were begun before; read only when a topic is in the way. */
+  /** Restores of this backup that were begun before; read only when a topic is in the way, or added to. @throws KB_LEDGER_CORRUPT */
   readonly earlierRestores: () => Promise<LedgerState[]>
   readonly request: RestoreRequest
   /** It is gone on with: what it wrote is expected. */
