@@ -64,6 +64,14 @@ test('knows its own unfinished restore, and goes on with it only by the same req
       '--resume',
     ],
   })
+  await refused([...args, '--existing-topics', 'append'], {
+    exitCode: 5,
+    code: 'KB_TARGET_NOT_EMPTY',
+    says: [
+      /topic orders-half holds (?:[\d,]+ )?records of restore \S+-0001 \(commit 1\), which was not finished; they would stand there twice/,
+      /give the choice that it was begun with, and --resume.* --yes/,
+    ],
+  })
   await refused([...args, '--resume', '--partitions', '0', '--from', '-7d'], {
     exitCode: 5,
     code: 'KB_TARGET_NOT_EMPTY',
@@ -96,6 +104,56 @@ test('keeps to its limits, and notices what somebody else adds behind its last r
     says: [new RegExp(`orders-paced/${partition} ends at offset \\d+, expected \\d+: something else wrote`)],
   })
 })
+
+test('says what a finished restore does not contain, and writes no record a second time unasked', async () => {
+  const names = new Map([['orders', 'orders-grown']])
+  const args = restoreArgs(cluster, archive, names)
+  const until = [...args, '--to', 'now']
+  const first = (await expectExit(0, until)).json<Summary>()
+  await fillTopics(cluster, [{ topic: 'orders', records: 100, seed: 9 }])
+  await expectExit(0, backupArgs(cluster, archive, ['orders']))
+  for (const asked of [['--resume'], ['--resume', '--dry-run']]) {
+    const again = (await expectExit(0, [...until, ...asked])).json<Summary>()
+    assert.deepEqual([again.already_finished, again.restore_id], [true, first.restore_id])
+    assert.deepEqual(again.newer_commit, { commit: '2', adds: true })
+    assert.deepEqual(again.kept_times, { from: null, to: 'now' })
+  }
+  const { stdout } = await expectExit(0, [...until, '--resume', '--output-format', 'table'])
+  assert.match(
+    stdout,
+    /had finished already[\s\S]* commit 2 now, this restore is of commit 1 and does not contain/,
+  )
+  assert.match(stdout, /to restore commit 2: into other topics with --topic-mapping/)
+  assert.match(stdout, /--to now is 20\S+, as when this restore was begun/)
+  const append = ['--existing-topics', 'append']
+  const twice = `${first.restore_id} (commit 1), which finished at`
+  // The same command again, and one that takes the newer records too.
+  for (const command of [until, args]) {
+    await refused([...command, ...append], {
+      exitCode: 5,
+      code: 'KB_TARGET_NOT_EMPTY',
+      says: ['topic orders-grown holds 4,000 records of restore', twice, 'would stand there twice', '--yes'],
+    })
+  }
+  const agreed = (await expectExit(0, [...args, ...append, '--yes', '--dry-run'])).json<Summary>()
+  assert.match(
+    agreed.warnings.join(),
+    /orders-grown holds 4,000 records of restore .* would stand there twice/,
+  )
+  // What came since is in nobody's way.
+  const end = first.partitions.find(({ partition }) => partition === 0)?.records
+  const newer = ['--partitions', '0', '--offsets', `orders/0:${end}-`, '--dry-run']
+  assert.deepEqual((await expectExit(0, [...args, ...append, ...newer])).json<Summary>().warnings, [])
+})
+
+interface Summary {
+  readonly restore_id: string
+  readonly already_finished: boolean
+  readonly newer_commit: unknown
+  readonly kept_times: unknown
+  readonly warnings: readonly string[]
+  readonly partitions: readonly { readonly partition: number; readonly records: number }[]
+}
 
 /** Watches a restore of two partitions until one is complete; until then the other one must not have begun. */
 async function firstFinished(source: string, target: string) {

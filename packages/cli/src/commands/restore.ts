@@ -12,7 +12,7 @@ import {
   RateLimiter,
   type ResilientStorage,
   type RestoreLedger,
-  type RestorePlan,
+  readLedgers,
   requireBackupId,
   requireCluster,
   restoreRequestOf,
@@ -34,6 +34,7 @@ import {
   restoreHeadline,
   restoreReportText,
 } from '../render/restore-text.ts'
+import { sinceDocument, sinceLines } from '../render/since-begun-text.ts'
 import { storageDocument, storageText } from '../render/storage-text.ts'
 import { restoreSelectorOf } from '../restore-selector.ts'
 
@@ -74,14 +75,8 @@ export const restoreCommand: Command = {
       const prepared = await beforeWriting(() => prepare(context, storage, cluster, target))
       const finished = prepared.known?.state
       if (finished?.finished)
-        return await finishedResult(context, { storage, cluster, target }, prepared.plan, finished)
-      if (config.restore.dryRun) {
-        return {
-          document: restorePlanDocument(prepared, config.restore.pace),
-          text: restorePlanText(prepared, config.restore.pace),
-          exitCode: 0,
-        }
-      }
+        return await finishedResult(context, { storage, cluster, target }, prepared, finished)
+      if (config.restore.dryRun) return await dryRunResult(context, storage, prepared)
       await beforeWriting(() => confirmPurge(context, prepared))
       return await run(context, { prepared, storage, usage, cluster, target })
     } finally {
@@ -89,6 +84,21 @@ export const restoreCommand: Command = {
       await storage.close()
     }
   },
+}
+
+/** Earlier restores only better the estimate: one that cannot be read is no reason against a plan. */
+async function dryRunResult(
+  { loaded, signal }: CommandContext,
+  storage: StorageBackend,
+  prepared: PreparedRestore,
+): Promise<CommandResult> {
+  const { pace } = loaded.config.restore
+  const earlier = await readLedgers(storage, prepared.plan.backupId, signal).catch(() => [])
+  return {
+    document: restorePlanDocument(prepared, pace, earlier),
+    text: restorePlanText(prepared, pace, earlier),
+    exitCode: 0,
+  }
 }
 
 interface Places {
@@ -101,9 +111,10 @@ interface Places {
 async function finishedResult(
   context: CommandContext,
   { storage, cluster, target }: Places,
-  plan: RestorePlan,
+  prepared: PreparedRestore,
   ledger: LedgerState,
 ): Promise<CommandResult> {
+  const { plan } = prepared
   const { loaded, registry, clock, observe, signal } = context
   const isVerifying = loaded.config.restore.manner.isVerifying && !loaded.config.restore.dryRun
   const verified = isVerifying
@@ -124,8 +135,8 @@ async function finishedResult(
     : null
   if (verified) assertEqual(verified)
   return {
-    document: finishedDocument(ledger, verified),
-    text: finishedText(ledger, verified),
+    document: { ...finishedDocument(ledger, verified), ...sinceDocument(prepared) },
+    text: finishedText(ledger, verified, sinceLines(prepared)),
     exitCode: ledger.finished?.outcome === 'incomplete' ? 3 : 0,
   }
 }
@@ -238,7 +249,11 @@ async function run(
     signal: context.signal,
   })
   return {
-    document: { ...restoreDocument(prepared.plan, report), storage: storageDocument(usage()) },
+    document: {
+      ...restoreDocument(prepared.plan, report),
+      ...sinceDocument(prepared),
+      storage: storageDocument(usage()),
+    },
     text: [restoreReportText(prepared.plan, report), storageText(usage())].join('\n'),
     exitCode: report.outcome === 'complete' ? 0 : 3,
   }

@@ -1,26 +1,27 @@
-import type { PreparedRestore, RestoreSettings } from '@kafka-backup/core'
+import type { LedgerState, PreparedRestore, RestoreSettings } from '@kafka-backup/core'
 import { gapDocument } from './backup-text.ts'
 import { historyLabel } from './history-text.ts'
 import { roomDocument } from './kept-offsets-text.ts'
+import { estimateRestore } from './restore-estimate.ts'
 import { restoreHeadline } from './restore-text.ts'
-import { formatBytes, formatDuration, formatTime, plural } from './units.ts'
+import { sinceDocument } from './since-begun-text.ts'
+import { formatDuration, formatTime, plural } from './units.ts'
 
 type Pace = RestoreSettings['pace']
 
-/** Where nothing limits it; a plan cannot know how fast a cluster is. */
-const ASSUMED_BYTES_PER_SEC = 100_000_000
-const BYTES_SETTING = 'restore.rate_limit_bytes_per_sec'
-const RECORDS_SETTING = 'restore.rate_limit_records_per_sec'
-
-/** What `--dry-run` prints. */
-export function restorePlanText(prepared: PreparedRestore, pace: Pace): string {
+/** What `--dry-run` prints. `earlier`: restores of the same backup. */
+export function restorePlanText(
+  prepared: PreparedRestore,
+  pace: Pace,
+  earlier: readonly LedgerState[],
+): string {
   const { plan } = prepared
   const gaps = plan.gaps.map(
     (gap) =>
       `  gap: ${historyLabel(gap)} offsets ${gap.firstOffset}-${gap.endOffset - 1n} are not in the backup`,
   )
   const { firstMs, lastMs } = timeRange(prepared)
-  const estimate = estimateOf(prepared, pace)
+  const estimate = estimateRestore(prepared, pace, earlier, progressOf(prepared).left)
   return [
     restoreHeadline(prepared),
     `  time range: ${formatTime(firstMs)} to ${formatTime(lastMs)}`,
@@ -65,25 +66,9 @@ function timeRange({ plan }: PreparedRestore): { readonly firstMs: bigint | null
   }
 }
 
-/** For what is left, and what that is based on: a limit that was set, or a speed that nobody has measured. */
-function estimateOf(prepared: PreparedRestore, { recordsPerSec, bytesPerSec }: Pace) {
-  const { plan, target } = prepared
-  const { left } = progressOf(prepared)
-  const leftBytes = plan.records === 0 ? 0 : plan.rawBytes * (left / plan.records)
-  const byRecordsMs = recordsPerSec === undefined ? 0 : (left / recordsPerSec) * 1000
-  const byBytesMs = (leftBytes / (bytesPerSec ?? ASSUMED_BYTES_PER_SEC)) * 1000
-  const extraMs = target.offsets?.estimatedMs ?? 0
-  const isSlowedByRecords = recordsPerSec !== undefined && byRecordsMs > byBytesMs
-  const basis = isSlowedByRecords
-    ? `at the limit of ${plural(recordsPerSec, 'record')} a second (${RECORDS_SETTING})`
-    : bytesPerSec === undefined
-      ? `if the cluster takes ${formatBytes(ASSUMED_BYTES_PER_SEC)}/s, which is assumed and was not measured`
-      : `at the limit of ${formatBytes(bytesPerSec)}/s (${BYTES_SETTING})`
-  return { durationMs: Math.max(byRecordsMs, byBytesMs) + extraMs, basis }
-}
-
 /** The plan for programs. */
-export function restorePlanDocument(prepared: PreparedRestore, pace: Pace) {
+export function restorePlanDocument(prepared: PreparedRestore, pace: Pace, earlier: readonly LedgerState[]) {
+  const estimate = estimateRestore(prepared, pace, earlier, progressOf(prepared).left)
   const { plan, target, known } = prepared
   const { firstMs, lastMs } = timeRange(prepared)
   return {
@@ -105,8 +90,9 @@ export function restorePlanDocument(prepared: PreparedRestore, pace: Pace) {
     stored_bytes: plan.storedBytes,
     first_timestamp: firstMs,
     last_timestamp: lastMs,
-    estimated_duration_ms: Math.round(estimateOf(prepared, pace).durationMs),
-    window: plan.window && { from: plan.window.fromMs, to: plan.window.toMs },
+    estimated_duration_ms: Math.round(estimate.durationMs),
+    estimate_rests_on: estimate.restsOn,
+    ...sinceDocument(prepared),
     warnings: target.warnings,
     gaps: plan.gaps.map(gapDocument),
     partitions: plan.partitions.map((entry) => ({

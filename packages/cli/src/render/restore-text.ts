@@ -8,6 +8,7 @@ import type {
 import { gapDocument } from './backup-text.ts'
 import { earlierHistoryHint, historyLabel } from './history-text.ts'
 import { keptOffsetsLine, roomLine } from './kept-offsets-text.ts'
+import { sinceLines } from './since-begun-text.ts'
 import { formatBytes, formatDuration, formatRate, formatTime, plural } from './units.ts'
 import { othersDocument, othersLines } from './verification-text.ts'
 
@@ -18,13 +19,14 @@ export const IDEMPOTENT_LIMIT =
   'exactly once across crashes, but not against a process that was suspended while it sent and wakes later'
 
 /** First lines of a restore: what will happen to what. */
-export function restoreHeadline({ plan, target, known }: PreparedRestore): string {
+export function restoreHeadline(prepared: PreparedRestore): string {
+  const { plan, target, known } = prepared
   const how = known ? `Going on with restore ${known.state.restoreId} of` : 'Restore of'
   return [
     `${how} ${plan.backupId} (commit ${plan.commit}) into cluster ${target.clusterId} (${plural(target.brokers, 'broker')})`,
     ...plan.topics.map((topic) => `  ${topicLine(topic, target)}`),
     ...plan.partitions.flatMap((entry) => historyLines(entry).map((line) => `  ${line}`)),
-    ...selectionLines(plan).map((line) => `  ${line}`),
+    ...[...selectionLines(plan), ...sinceLines(prepared)].map((line) => `  ${line}`),
     ...(target.offsets ? [`  ${roomLine(target.offsets)}`] : []),
     `  ${plan.isExact ? '' : 'at most '}${plural(plan.records, 'record')} · ${formatBytes(plan.storedBytes)} to read · ${formatBytes(plan.rawBytes)} to produce`,
     `  ${modeText(target)}`,
@@ -213,11 +215,13 @@ function sourcesOf(
 export function finishedText(
   { restoreId, finished, opened }: LedgerState,
   verified: RestoreReport['verified'],
+  since: readonly string[],
 ): string {
   const word = finished?.outcome === 'incomplete' ? 'Incomplete' : 'Complete'
   const done = verified ? 'nothing was written' : 'nothing was written or compared'
   return [
     `${word.padEnd(12)}restore ${restoreId} of ${opened.backupId} had finished already: ${plural(finished?.records ?? 0, 'record')}; ${done}`,
+    ...since.map((line) => `${INDENT}${line}`),
     ...(verified
       ? verifiedLines(verified)
       : [`${INDENT}to compare it: kafka-backup verify --against-cluster --restore ${restoreId}`]),

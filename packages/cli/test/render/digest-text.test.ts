@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type {
   BackupDigest,
+  LedgerState,
   PartitionDigest,
   PreparedRestore,
   RestorePlan,
@@ -9,6 +10,7 @@ import type {
   TargetPlan,
 } from '@kafka-backup/core'
 import { describeText, digestDocument, statusText } from '../../src/render/digest-text.ts'
+import { estimateRestore } from '../../src/render/restore-estimate.ts'
 import { restorePlanDocument, restorePlanText } from '../../src/render/restore-plan-text.ts'
 
 const FIRST: PartitionDigest = {
@@ -119,7 +121,7 @@ test('partitions are counted once, and what the last run did not get is told', (
 
 test('a restore says which history it writes, and when its count is a bound', () => {
   const prepared = preparedRestore()
-  const text = restorePlanText(prepared, PACE)
+  const text = restorePlanText(prepared, PACE, [])
   assert.match(
     text,
     /\n {2}orders\/3: history 2, the newest, with what both histories have in common below offset 100; restore --as-of-commit 7 /,
@@ -131,7 +133,7 @@ test('a restore says which history it writes, and when its count is a bound', ()
     /mode: idempotent, because it was asked for \(.*not against a process that was suspended/,
   )
   assert.match(text, /\n {2}Warning: something/)
-  const document = restorePlanDocument(prepared, PACE)
+  const document = restorePlanDocument(prepared, PACE, [])
   assert.equal(document.records_exact, false)
   assert.deepEqual(
     document.partitions.map((entry) => [entry.lineage, entry.inherited_end_offset, entry.records_exact]),
@@ -161,10 +163,94 @@ for (const [limits, says] of PACES) {
     const text = restorePlanText(
       { ...prepared, plan: { ...plan, rawBytes: 2_000_000_000 } },
       { ...PACE, ...limits },
+      [],
     )
     assert.ok(text.includes(`\n  ${says}\n`), text)
   })
 }
+
+test('an estimate rests on the newest restore into the cluster that wrote enough, unless a limit is lower', () => {
+  const { plan, ...others } = preparedRestore()
+  const prepared = { ...others, plan: { ...plan, rawBytes: 2_000_000_000 } }
+  const earlier = [
+    finishedRestore('a-0001', 't', { writtenBytes: 8_000_000, durationMs: 1_000 }),
+    finishedRestore('b-0001', 't', { writtenBytes: 20_000_000, durationMs: 1_000 }),
+    finishedRestore('c-0001', 'elsewhere', { writtenBytes: 9_000_000, durationMs: 1_000 }),
+    finishedRestore('d-0001', 't', { writtenBytes: 999_999, durationMs: 1_000 }),
+    finishedRestore('e-0001', 't', null),
+  ]
+  const estimate = (bytesPerSec: number | undefined) =>
+    estimateRestore(prepared, { ...PACE, bytesPerSec }, earlier, 500)
+  assert.deepEqual(estimate(undefined), {
+    durationMs: 100_000,
+    basis: 'at 20.0 MB/s, as restore b-0001 of 2026-01-01T00:00:00.000Z did',
+    restsOn: 'b-0001',
+  })
+  assert.equal(estimate(30_000_000).restsOn, 'b-0001')
+  assert.deepEqual([estimate(10_000_000).restsOn, estimate(10_000_000).durationMs], ['limit', 200_000])
+  assert.equal(restorePlanDocument(prepared, PACE, earlier).estimate_rests_on, 'b-0001')
+})
+
+function finishedRestore(
+  restoreId: string,
+  clusterId: string,
+  pace: { writtenBytes: number; durationMs: number } | null,
+): LedgerState {
+  const atMs = Date.UTC(2026, 0, 1)
+  return {
+    restoreId,
+    generation: 1,
+    openedAtMs: atMs,
+    finishedAtMs: atMs,
+    opened: {
+      type: 'opened',
+      backupId: 'daily',
+      restoreId,
+      request: null,
+      requestSha256: '',
+      commit: 7n,
+      commitSha256: '',
+      fromMs: null,
+      toMs: null,
+      planSha256: '',
+      clusterId,
+      mode: 'transactions',
+      isShared: false,
+      sources: [],
+      createdTopics: [],
+      heldSettings: [],
+    },
+    begun: null,
+    claims: [],
+    progress: new Map(),
+    finished: { type: 'finished', outcome: 'complete', records: 1, pace, partitions: [] },
+    isAbandoned: false,
+  }
+}
+
+test('a restore that was begun before says what it does not contain, and which times it keeps', () => {
+  const { plan, ...others } = preparedRestore()
+  const toMs = BigInt(Date.UTC(2026, 0, 1))
+  const keptTimes = { from: null, to: '-2h' }
+  const known = (isMore: boolean) => ({
+    ...others,
+    plan: { ...plan, window: { fromMs: null, toMs } },
+    since: { newer: { commit: 12n, isMore }, keptTimes },
+  })
+  const text = restorePlanText(known(true), PACE, [])
+  assert.match(text, /the backup has commit 12 now, this restore is of commit 9 and does not contain/)
+  assert.match(
+    text,
+    /to restore commit 12: into other topics with --topic-mapping, or into these without --resume/,
+  )
+  assert.match(
+    text,
+    /--to -2h is 2026-01-01T00:00:00\.000Z, as when this restore was begun; it does not move on/,
+  )
+  assert.match(restorePlanText(known(false), PACE, []), /commit 9: nothing was added to what was asked for/)
+  const { newer_commit: newer, kept_times: kept } = restorePlanDocument(known(true), PACE, [])
+  assert.deepEqual([newer, kept], [{ commit: 12n, adds: true }, keptTimes])
+})
 
 const PACE: RestoreSettings['pace'] = {
   isResuming: false,
@@ -227,6 +313,7 @@ function preparedRestore(): PreparedRestore {
     plan,
     target,
     known: undefined,
+    since: null,
     openLedger: () => Promise.reject(new Error('a plan opens nothing')),
   }
 }

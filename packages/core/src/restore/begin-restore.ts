@@ -12,6 +12,7 @@ import { resolveWindow } from './request-time.ts'
 import { planRestore, type RestorePlan, type RestoreSelection } from './restore-plan.ts'
 import { preflightRestore, type TargetOptions, type TargetPlan } from './restore-preflight.ts'
 import { type RestoreRequest, requestDocument, requestSha256 } from './restore-request.ts'
+import { type SinceBegun, sinceBegun } from './since-begun.ts'
 import type { TimeWindow } from './time-window.ts'
 
 /** What a restore is prepared from. */
@@ -41,6 +42,8 @@ export interface PreparedRestore {
   readonly target: TargetPlan
   /** The restore to go on with, or the finished one that there is nothing to add to; undefined: a new one. */
   readonly known: RestoreLedger | undefined
+  /** Of the known one; null: a new one is begun. */
+  readonly since: SinceBegun | null
   /** Writes the first entry of the ledger, where there is none yet. */
   openLedger(): Promise<RestoreLedger>
 }
@@ -70,9 +73,11 @@ export async function beginRestore(options: BeginRestoreOptions): Promise<Prepar
   const { transforms } = options.target
   const plan = await beginAtFirstRecords({ storage, transforms, signal }, asked)
   if (known) assertSamePlan(known.state, plan)
+  const now = { storage, select: options.select, nowMs: clock.nowMs(), signal }
+  const since = known ? await sinceBegun(known.state, request, now) : null
   // It is reported, not repeated: what became of its target since is no reason against that.
   if (known?.state.finished) {
-    return { plan, target: untouched(known.state), known, openLedger: async () => known }
+    return { plan, target: untouched(known.state), known, since, openLedger: async () => known }
   }
   const target = await preflightRestore(cluster, plan, {
     ...options.target,
@@ -88,6 +93,7 @@ export async function beginRestore(options: BeginRestoreOptions): Promise<Prepar
     plan,
     target,
     known,
+    since,
     async openLedger() {
       if (known) return known
       // Whoever slept through this finds the end of its ledger, and its transactions fenced.

@@ -28,6 +28,12 @@ export function requestTimeComplaint(text: string): string | undefined {
   return 'must be a time such as 2025-06-01T12:00:00Z, milliseconds since 1970, or relative such as -2h, -30m, -7d or now'
 }
 
+/** Whether a time is another one each time that it is asked for. */
+export function isRelativeTime(text: string): boolean {
+  const time = readTime(text)
+  return time !== undefined && 'beforeNowMs' in time
+}
+
 /** Both ends at the same now. @throws KB_USAGE for a text that is no time */
 export function resolveWindow(
   asked: { readonly from: string | null; readonly to: string | null },
