@@ -1,0 +1,239 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type KafkaCluster, startKafkaCluster } from '@kafka-backup/testkit'
+import { KafkaBackupError } from '../../packages/core/src/errors/kafka-backup-error.ts'
+import type { Cluster, OffsetKind } from '../../packages/core/src/kafka/cluster.ts'
+import { patchForProduce } from '../../packages/core/src/protocol/batch-patch.ts'
+import { readLedger } from '../../packages/core/src/repository/restore-ledger.ts'
+import { dataBatch } from '../../packages/core/test/verify/archive-writer.ts'
+import { RawProducer } from '../fidelity/raw-producer.ts'
+import {
+  fastClock,
+  openStage,
+  openTarget,
+  otherCoordinator,
+  otherLedger,
+  SOURCE,
+  type Stage,
+} from './restore-stage.ts'
+
+const PATIENCE_MS = 20_000
+const running = new AbortController()
+
+let kafka: KafkaCluster
+let cluster: Cluster
+
+before(async () => {
+  kafka = await startKafkaCluster()
+  cluster = openTarget(kafka)
+})
+
+after(async () => {
+  running.abort()
+  await cluster?.close()
+  await kafka?.close()
+})
+
+test('what is under way when a restore is interrupted is waited for and committed', async () => {
+  const stage = await openStage(kafka, cluster, 'interrupted')
+  const interruption = new AbortController()
+  const { signal } = interruption
+  await assert.rejects(
+    stage.run({
+      signal,
+      async beforeBatch(number) {
+        if (number === 4) interruption.abort(new KafkaBackupError('KB_INTERRUPTED', 'stopped'))
+        signal.throwIfAborted()
+      },
+    }),
+    { code: 'KB_INTERRUPTED' },
+  )
+  assert.equal(stage.written(), 4 * SOURCE.batchRecords)
+  assert.equal(await knownPosition(stage), BigInt(stage.written()))
+})
+
+test('a transaction is committed after ten seconds, however little is in it', async () => {
+  const stage = await openStage(kafka, cluster, 'slow')
+  const isCommitted = () => (stage.ledger.state.progress.get('slow/0')?.position ?? 0n) > 0n
+  let sinceMs = 0
+  await stage.run({
+    clock: fastClock(20),
+    async beforeBatch(number) {
+      if (number === 1) sinceMs = performance.now()
+      if (number !== 2) return
+      while (!isCommitted()) {
+        assert.ok(performance.now() - sinceMs < PATIENCE_MS, 'what was written is committed')
+        await delay(5)
+      }
+    },
+  })
+  assert.equal(stage.ledger.state.finished?.outcome, 'complete')
+})
+
+/** How a process finds out that it was replaced. */
+const BLOWS = [
+  ['by the broker', undefined],
+  ['when it recovers from a failure', new KafkaBackupError('KB_BROKER_TRANSIENT', 'the connection is gone')],
+] as const
+
+for (const [how, failure] of BLOWS)
+  test(`a restore that was replaced and finds out ${how} leaves its successor alone`, async () => {
+    const stage = await openStage(kafka, cluster, `replaced-${BLOWS.findIndex(([own]) => own === how)}`)
+    const coordinator = otherCoordinator(stage)
+    let identity = { producerId: -1n, producerEpoch: -1 }
+    await assert.rejects(
+      stage.run({
+        async beforeBatch(number) {
+          if (number !== 3) return
+          identity = await coordinator.init(null, running.signal)
+          const partitions = [{ ...stage.place, basePosition: 0n }]
+          await (await otherLedger(stage)).append({ type: 'claimed', ...identity, partitions })
+          if (failure) throw failure
+        },
+      }),
+      { code: 'KB_RESTORE_CONFLICT' },
+    )
+    await coordinator.addPartitions(identity, [stage.place], running.signal)
+    await coordinator.end(identity, false, running.signal)
+    coordinator.close()
+  })
+
+test('a restore that nobody replaced goes on when the coordinator took its transaction away', async () => {
+  const stage = await openStage(kafka, cluster, 'fenced')
+  const coordinator = otherCoordinator(stage)
+  const report = await stage.run({
+    async beforeBatch(number) {
+      if (number === 3) await coordinator.init(null, running.signal)
+    },
+  })
+  coordinator.close()
+  assert.deepEqual([report.recoveries, report.records], [1, Number(SOURCE.records)])
+})
+
+test('a restore that fails for good leaves no transaction open', async () => {
+  const stage = await openStage(kafka, cluster, 'damaged')
+  await assert.rejects(
+    stage.run({
+      async beforeBatch(number) {
+        if (number === 3) throw new KafkaBackupError('KB_SEGMENT_CORRUPT', 'a bit was flipped')
+      },
+    }),
+    { code: 'KB_SEGMENT_CORRUPT' },
+  )
+  const end = await offsetOf(stage, 'high_watermark')
+  assert.ok(end >= 3n * BigInt(SOURCE.batchRecords), 'records were written')
+  // The coordinator says yes before the marker is there; by itself it would wait for a minute.
+  const deadlineMs = performance.now() + PATIENCE_MS
+  while ((await offsetOf(stage, 'last_stable')) < end) {
+    assert.ok(performance.now() < deadlineMs, 'nobody has to wait for the end of a transaction')
+    await delay(20)
+  }
+})
+
+test('a restore that finds fewer records than the commits count does not finish', async () => {
+  const stage = await openStage(kafka, cluster, 'miscounted', {
+    falsify: (segment) => ({
+      ...segment,
+      parts: segment.parts.map((part) => ({ ...part, records: part.records + 1 })),
+    }),
+  })
+  const failure = { code: 'KB_SEGMENT_CORRUPT', message: /200 records were found, the commits count 201/ }
+  await assert.rejects(stage.run({}), failure)
+  assert.equal(stage.ledger.state.finished, null)
+})
+
+test('a target that ends before what was written is not gone on with', async () => {
+  const stage = await openStage(kafka, cluster, 'shortened')
+  const { ledger, place } = stage
+  const known = { position: 30n, nextOffset: 30n }
+  const run = { source: 0, sourceOffset: SOURCE.beginOffset, targetOffset: 0n, records: 30 }
+  await ledger.append({
+    type: 'begun',
+    topics: [{ name: place.topic, topicId: null, batchMaxBytes: null }],
+    partitions: [{ ...place, beginOffset: 0n }],
+  })
+  const producer = { producerId: 1n, producerEpoch: 0 }
+  await ledger.append({ type: 'claimed', ...producer, partitions: [{ ...place, basePosition: 0n }] })
+  await ledger.append({ type: 'progress', partitions: [{ ...place, ...known, runs: [run] }] })
+  const says = /shortened\/0 ends at offset 0, and this restore had written up to 30: records were lost/
+  await assert.rejects(stage.run({}), { code: 'KB_TARGET_CHANGED', message: says })
+  assert.equal(await offsetOf(stage, 'high_watermark'), 0n, 'nothing was written')
+})
+
+test('without transactions a request that arrives late is waited for, and not written again', async () => {
+  const stage = await openStage(kafka, cluster, 'late', { mode: 'idempotent' })
+  const interruption = new AbortController()
+  await assert.rejects(
+    stage.run({
+      signal: interruption.signal,
+      async beforeBatch(number, signal) {
+        if (number === 1) interruption.abort(new KafkaBackupError('KB_INTERRUPTED', 'stopped'))
+        signal.throwIfAborted()
+      },
+    }),
+  )
+  const written = stage.written()
+  const { producerId, producerEpoch } = stage.ledger.state.claims[0]!
+  let late: Promise<void> | undefined
+  const sendLate = async () => {
+    const next = dataBatch(SOURCE.beginOffset + BigInt(written), SOURCE.batchRecords)
+    patchForProduce(next, 0, { producerId, producerEpoch, baseSequence: written, isTransactional: false })
+    using producer = await RawProducer.open(kafka)
+    await producer.send('late', next)
+  }
+  const report = await stage.run({
+    clock: fastClock(10, (durationMs) => {
+      // Only whoever waits for the ends of logs to stand still asks twice a second.
+      if (durationMs === 500) late ??= sendLate()
+    }),
+  })
+  assert.ok(late, 'nothing was believed before it stood still')
+  await late
+  assert.equal(report.records, Number(SOURCE.records))
+  assert.equal(await offsetOf(stage, 'high_watermark'), SOURCE.records)
+})
+
+// The last one: the broker is started again.
+test('filler that a broker has back after it died behind the last record is deleted again', async () => {
+  const stage = await openStage(kafka, cluster, 'sealed', { mode: 'idempotent', isKeepingOffsets: true })
+  const starts: bigint[] = []
+  await stage.run({
+    cluster: beforeLastLook(stage, async () => {
+      starts.push(await offsetOf(stage, 'log_start'))
+      await kafka.broker(1).kill()
+      await kafka.broker(1).start()
+      starts.push(await offsetOf(stage, 'log_start'))
+    }),
+  })
+  assert.deepEqual(starts, [SOURCE.beginOffset, 0n], 'the broker had forgotten it')
+  assert.equal(await offsetOf(stage, 'log_start'), SOURCE.beginOffset)
+})
+
+/** The cluster, with something that happens when all is written and the ends of the logs are asked for. */
+function beforeLastLook({ cluster: whole, ledger }: Stage, happen: () => Promise<void>): Cluster {
+  let happened: Promise<void> | undefined
+  return new Proxy(whole, {
+    get(target, key) {
+      const value = Reflect.get(target, key)
+      if (typeof value !== 'function') return value
+      if (key !== 'listOffsets') return value.bind(target)
+      return async (...asked: Parameters<Cluster['listOffsets']>) => {
+        const position = ledger.state.progress.get('sealed/0')?.position
+        if (position === SOURCE.records) happened ??= happen()
+        await happened
+        return target.listOffsets(...asked)
+      }
+    },
+  })
+}
+
+async function knownPosition({ storage, ledger, place }: Stage): Promise<bigint | undefined> {
+  const { restoreId, opened } = ledger.state
+  const read = await readLedger(storage, opened.backupId, restoreId)
+  return read.progress.get(`${place.topic}/0`)?.position
+}
+
+async function offsetOf({ place }: Stage, kind: OffsetKind): Promise<bigint> {
+  return (await cluster.listOffsets(kind, [place])).get(`${place.topic}/0`) ?? -1n
+}

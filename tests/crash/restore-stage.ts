@@ -1,0 +1,163 @@
+import type { KafkaCluster } from '@kafka-backup/testkit'
+import { BackupState } from '../../packages/core/src/format/backup-state.ts'
+import type { RestoreMode } from '../../packages/core/src/format/restore-ledger.ts'
+import type { SegmentRecord } from '../../packages/core/src/format/segment-record.ts'
+import { openCluster } from '../../packages/core/src/kafka/client-cluster.ts'
+import type { Cluster } from '../../packages/core/src/kafka/cluster.ts'
+import { TransactionCoordinator } from '../../packages/core/src/kafka/transaction-coordinator.ts'
+import { appendCommit } from '../../packages/core/src/repository/commit-log.ts'
+import { RestoreLedger } from '../../packages/core/src/repository/restore-ledger.ts'
+import { transactionalIdOf } from '../../packages/core/src/restore/producer-identities.ts'
+import { planRestore, type RestorePlan } from '../../packages/core/src/restore/restore-plan.ts'
+import type { TargetPlan } from '../../packages/core/src/restore/restore-preflight.ts'
+import { type RestoreReport, runRestore } from '../../packages/core/src/restore/restore-run.ts'
+import type { Clock } from '../../packages/core/src/runtime/clock.ts'
+import { systemClock } from '../../packages/core/src/runtime/clock.ts'
+import { MemoryBackend } from '../../packages/core/src/storage/memory/backend.ts'
+import {
+  BACKUP,
+  dataBatch,
+  draft,
+  TRANSFORMS,
+  writeSegment,
+} from '../../packages/core/test/verify/archive-writer.ts'
+import { createTopics } from '../harness/new-topics.ts'
+
+/** Of the source, and where its log begins. */
+export const SOURCE = { records: 200n, beginOffset: 7n, batchRecords: 10 } as const
+const CLIENT = { clientId: 'test-restore' }
+const DIGEST = 'a'.repeat(64)
+const OFFSETS = { method: 'transactions', gapMax: 1_000, gapOffsets: 0n, estimatedMs: 0 } as const
+
+/** A restore of one partition inside this process, and what a test may put in its way. */
+export interface Stage {
+  readonly plan: RestorePlan
+  readonly ledger: RestoreLedger
+  readonly storage: MemoryBackend
+  readonly cluster: Cluster
+  readonly place: { readonly topic: string; readonly partition: number }
+  /** Records that brokers have confirmed, by this process. */
+  written(): number
+  run(hindrance: Hindrance): Promise<RestoreReport>
+}
+
+/** What happens meanwhile. */
+export interface Hindrance {
+  /** Called before each batch; the first one is 0. */
+  readonly beforeBatch?: (number: number, signal: AbortSignal) => Promise<void>
+  readonly clock?: Clock
+  readonly cluster?: Cluster
+  readonly signal?: AbortSignal
+}
+
+/** What is restored, and how. */
+export interface StageChoice {
+  readonly mode?: RestoreMode
+  readonly isKeepingOffsets?: boolean
+  /** What the commit says of the segment: a writer with a defect. */
+  readonly falsify?: (segment: SegmentRecord) => SegmentRecord
+}
+
+/** Opens the cluster for restores that are run by this process. */
+export function openTarget({ bootstrapServers }: Pick<KafkaCluster, 'bootstrapServers'>): Cluster {
+  return openCluster({ bootstrapServers, ...CLIENT })
+}
+
+/** Creates the target topic, and opens the ledger of its restore; nothing is written to the topic yet. */
+export async function openStage(
+  kafka: Pick<KafkaCluster, 'bootstrapServers' | 'clusterId'>,
+  cluster: Cluster,
+  topic: string,
+  { mode = 'transactions', isKeepingOffsets = false, falsify }: StageChoice = {},
+): Promise<Stage> {
+  await createTopics(kafka, { [topic]: { partitions: 1, config: { 'retention.ms': '-1' } } })
+  const storage = new MemoryBackend(topic)
+  const state = await writeBackup(storage, falsify)
+  const topicMapping = new Map([['orders', topic]])
+  const plan = planRestore(state, { topics: undefined, topicMapping, isKeepingOffsets })
+  const ledger = await RestoreLedger.open(storage, openedEntry(plan, kafka.clusterId, mode), 1, {
+    ...{ writer: '00000001', clock: systemClock },
+  })
+  let written = 0
+  return {
+    ...{ plan, ledger, storage, cluster, place: { topic, partition: 0 } },
+    written: () => written,
+    run({ beforeBatch, ...hindrance }) {
+      let batches = 0
+      return runRestore({
+        ...{ plan, ledger, storage, cluster, transforms: TRANSFORMS, ...CLIENT },
+        target: targetPlan(plan, kafka.clusterId, mode),
+        ...{ produceTimeoutMs: 30_000, connectionsPerBroker: 1, concurrentPartitions: 1 },
+        ...{ transactionMaxBytes: 1_000_000_000, progressIntervalMs: 0 },
+        ...{ isVerifying: false, isExclusive: true, clock: systemClock },
+        throttle: async (_records, _bytes, signal) => beforeBatch?.(batches++, signal),
+        observe(event) {
+          if (event.type === 'progressed') written = event.progress.records
+        },
+        signal: new AbortController().signal,
+        ...hindrance,
+      })
+    },
+  }
+}
+
+/** The transactions of the restore, as another process would use them. */
+export function otherCoordinator({ cluster, ledger }: Stage): TransactionCoordinator {
+  const transactionalId = transactionalIdOf(BACKUP, ledger.state.restoreId)
+  return new TransactionCoordinator({
+    ...{ ...CLIENT, cluster, clock: systemClock, transactionalId, transactionTimeoutMs: 60_000 },
+  })
+}
+
+/** The ledger of the restore, as another process reads it. */
+export function otherLedger({ storage, ledger }: Stage): Promise<RestoreLedger> {
+  return RestoreLedger.findById(storage, BACKUP, ledger.state.restoreId, {
+    ...{ writer: '00000002', clock: systemClock },
+  })
+}
+
+/** By the clock `factor` times as fast, whatever waits for it. */
+export function fastClock(factor: number, onSleep: (durationMs: number) => void = () => undefined): Clock {
+  return {
+    nowMs: () => systemClock.nowMs(),
+    monotonicMs: () => systemClock.monotonicMs() * factor,
+    sleep(durationMs, signal) {
+      onSleep(durationMs)
+      return systemClock.sleep(durationMs / factor, signal)
+    },
+  }
+}
+
+async function writeBackup(storage: MemoryBackend, falsify: StageChoice['falsify']): Promise<BackupState> {
+  const { records, beginOffset, batchRecords } = SOURCE
+  const batches = Array.from({ length: Number(records) / batchRecords }, (_, at) =>
+    dataBatch(beginOffset + BigInt(at * batchRecords), batchRecords),
+  )
+  const streams = [{ topic: 'orders', topicId: null, partition: 0 }]
+  const extents = [{ beginOffset, holes: [] }]
+  const written = await writeSegment(storage, { streams, extents, frames: [{ batches }], sequence: 1 })
+  const state = new BackupState(BACKUP)
+  const topics = [{ name: 'orders', topicId: null, partitions: 1 }]
+  const begins = [{ topic: 'orders', partition: 0, offset: beginOffset }]
+  const segments = [falsify?.(written) ?? written]
+  await appendCommit(storage, state, draft('run-1', 'complete', { topics, begins, segments }))
+  return state
+}
+
+function openedEntry(plan: RestorePlan, clusterId: string, mode: RestoreMode) {
+  const { commit, commitSha256, planSha256, isKeepingOffsets } = plan
+  return {
+    ...{ backupId: BACKUP, request: { keep_offsets: isKeepingOffsets }, requestSha256: DIGEST },
+    ...{ commit, commitSha256, planSha256, clusterId, mode, fromMs: null, toMs: null, isShared: false },
+    sources: [{ topic: 'orders', partition: 0, lineage: 1 }],
+    ...{ createdTopics: [], heldSettings: [] },
+  }
+}
+
+function targetPlan({ isKeepingOffsets }: RestorePlan, clusterId: string, mode: RestoreMode): TargetPlan {
+  return {
+    ...{ clusterId, mode, brokers: 1, newTopics: [], modeReason: null, heldSettings: [], warnings: [] },
+    ...{ purges: new Map(), batchMaxBytes: new Map() },
+    offsets: isKeepingOffsets ? { ...OFFSETS, fillerOffsets: SOURCE.beginOffset } : null,
+  }
+}
