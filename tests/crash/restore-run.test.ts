@@ -131,6 +131,19 @@ test('a restore that fails for good leaves no transaction open', async () => {
   }
 })
 
+// Whoever is interrupted and has committed all would ask again and again, for as long as it waits to abort what is open.
+test('the end of a transaction that has ended otherwise is refused at once', async () => {
+  const stage = await openStage(kafka, cluster, 'ended')
+  const coordinator = otherCoordinator(stage)
+  const identity = await coordinator.init(null, running.signal)
+  await coordinator.addPartitions(identity, [stage.place], running.signal)
+  await coordinator.end(identity, true, running.signal)
+  await assert.rejects(coordinator.end(identity, false, AbortSignal.timeout(PATIENCE_MS)), {
+    code: 'KB_TRANSACTION_LOST',
+  })
+  coordinator.close()
+})
+
 test('a restore that finds fewer records than the commits count does not finish', async () => {
   const stage = await openStage(kafka, cluster, 'miscounted', {
     falsify: (segment) => ({

@@ -117,14 +117,16 @@ export class TransactionCoordinator {
     link?.then(({ connection }) => connection.close()).catch(() => undefined)
   }
 
-  #ask<T>(doing: string, signal: AbortSignal, ask: (link: BrokerLink) => Promise<T>): Promise<T> {
-    return retry(
+  async #ask<T>(doing: string, signal: AbortSignal, ask: (link: BrokerLink) => Promise<T>): Promise<T> {
+    const answer = await retry(
       async () => {
         signal.throwIfAborted()
         try {
           this.#link ??= this.#connect(doing, signal)
-          return await ask(await this.#link)
+          return { given: await ask(await this.#link) }
         } catch (error) {
+          // It passes with another transaction, not with the same question.
+          if (isKafkaBackupError(error, 'KB_TRANSACTION_LOST')) return { lost: error }
           // Another transaction being ended is no reason to look for another coordinator; everything else may be.
           const isBusy = isKafkaBackupError(error) && error.context.kafkaError === 'CONCURRENT_TRANSACTIONS'
           if (!isBusy) this.#forget()
@@ -133,6 +135,8 @@ export class TransactionCoordinator {
       },
       { policy: RETRY, clock: this.#options.clock, signal },
     )
+    if ('lost' in answer) throw answer.lost
+    return answer.given
   }
 
   async #connect(doing: string, signal: AbortSignal): Promise<BrokerLink> {
