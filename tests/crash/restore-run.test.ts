@@ -3,13 +3,16 @@ import { after, before, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type KafkaCluster, startKafkaCluster } from '@kafka-backup/testkit'
 import { KafkaBackupError } from '../../packages/core/src/errors/kafka-backup-error.ts'
-import type { Cluster, OffsetKind } from '../../packages/core/src/kafka/cluster.ts'
+import type { Cluster } from '../../packages/core/src/kafka/cluster.ts'
 import { patchForProduce } from '../../packages/core/src/protocol/batch-patch.ts'
-import { readLedger } from '../../packages/core/src/repository/restore-ledger.ts'
 import { dataBatch } from '../../packages/core/test/verify/archive-writer.ts'
 import { RawProducer } from '../fidelity/raw-producer.ts'
+import { createTopics } from '../harness/new-topics.ts'
 import {
   fastClock,
+  interruptAt,
+  knownPosition,
+  offsetOf,
   openStage,
   openTarget,
   otherCoordinator,
@@ -37,18 +40,7 @@ after(async () => {
 
 test('what is under way when a restore is interrupted is waited for and committed', async () => {
   const stage = await openStage(kafka, cluster, 'interrupted')
-  const interruption = new AbortController()
-  const { signal } = interruption
-  await assert.rejects(
-    stage.run({
-      signal,
-      async beforeBatch(number) {
-        if (number === 4) interruption.abort(new KafkaBackupError('KB_INTERRUPTED', 'stopped'))
-        signal.throwIfAborted()
-      },
-    }),
-    { code: 'KB_INTERRUPTED' },
-  )
+  await interruptAt(stage, 4)
   assert.equal(stage.written(), 4 * SOURCE.batchRecords)
   assert.equal(await knownPosition(stage), BigInt(stage.written()))
 })
@@ -174,18 +166,40 @@ test('a target that ends before what was written is not gone on with', async () 
   assert.equal(await offsetOf(stage, 'high_watermark'), 0n, 'nothing was written')
 })
 
-test('without transactions a request that arrives late is waited for, and not written again', async () => {
-  const stage = await openStage(kafka, cluster, 'late', { mode: 'idempotent' })
-  const interruption = new AbortController()
+test('a restore that was abandoned while it slept cannot write any more', async () => {
+  const stage = await openStage(kafka, cluster, 'abandoned')
+  let endOffset = -1n
   await assert.rejects(
     stage.run({
-      signal: interruption.signal,
-      async beforeBatch(number, signal) {
-        if (number === 1) interruption.abort(new KafkaBackupError('KB_INTERRUPTED', 'stopped'))
-        signal.throwIfAborted()
+      async beforeBatch(number) {
+        if (number !== 0) return
+        const instead = await stage.begin(false)
+        await stage.run({ ledger: await instead.openLedger() })
+        endOffset = await offsetOf(stage, 'high_watermark')
       },
     }),
+    { code: 'KB_RESTORE_CONFLICT' },
   )
+  assert.ok(endOffset > SOURCE.records)
+  assert.equal(await offsetOf(stage, 'high_watermark'), endOffset, 'not even what is aborted was added')
+})
+
+test('a restore whose topic was deleted and created again is begun anew', async () => {
+  const stage = await openStage(kafka, cluster, 'recreated')
+  await interruptAt(stage, 3)
+  assert.equal((await stage.begin(true)).known?.state.restoreId, stage.ledger.state.restoreId)
+  await kafka.tools.deleteTopic('recreated')
+  await createTopics(kafka, { recreated: { partitions: 1 } })
+  const prepared = await stage.begin(true)
+  assert.equal(prepared.known, undefined)
+  const ledger = await prepared.openLedger()
+  const report = await stage.run({ ledger })
+  assert.deepEqual([report.isResumed, report.records], [false, Number(SOURCE.records)])
+})
+
+test('without transactions a request that arrives late is waited for, and not written again', async () => {
+  const stage = await openStage(kafka, cluster, 'late', { mode: 'idempotent' })
+  await interruptAt(stage, 1)
   const written = stage.written()
   const { producerId, producerEpoch } = stage.ledger.state.claims[0]!
   let late: Promise<void> | undefined
@@ -239,14 +253,4 @@ function beforeLastLook({ cluster: whole, ledger }: Stage, happen: () => Promise
       }
     },
   })
-}
-
-async function knownPosition({ storage, ledger, place }: Stage): Promise<bigint | undefined> {
-  const { restoreId, opened } = ledger.state
-  const read = await readLedger(storage, opened.backupId, restoreId)
-  return read.progress.get(`${place.topic}/0`)?.position
-}
-
-async function offsetOf({ place }: Stage, kind: OffsetKind): Promise<bigint> {
-  return (await cluster.listOffsets(kind, [place])).get(`${place.topic}/0`) ?? -1n
 }

@@ -1,18 +1,27 @@
+import assert from 'node:assert/strict'
 import type { KafkaCluster } from '@kafka-backup/testkit'
+import { KafkaBackupError } from '../../packages/core/src/errors/kafka-backup-error.ts'
 import { BackupState } from '../../packages/core/src/format/backup-state.ts'
 import type { RestoreMode } from '../../packages/core/src/format/restore-ledger.ts'
 import type { SegmentRecord } from '../../packages/core/src/format/segment-record.ts'
 import { openCluster } from '../../packages/core/src/kafka/client-cluster.ts'
-import type { Cluster } from '../../packages/core/src/kafka/cluster.ts'
+import { type Cluster, type OffsetKind, partitionName } from '../../packages/core/src/kafka/cluster.ts'
 import { TransactionCoordinator } from '../../packages/core/src/kafka/transaction-coordinator.ts'
 import { appendCommit } from '../../packages/core/src/repository/commit-log.ts'
 import { RestoreLedger } from '../../packages/core/src/repository/restore-ledger.ts'
-import { transactionalIdOf } from '../../packages/core/src/restore/producer-identities.ts'
+import { beginRestore, type PreparedRestore } from '../../packages/core/src/restore/begin-restore.ts'
+import { fenceRestore, transactionalIdOf } from '../../packages/core/src/restore/producer-identities.ts'
 import { planRestore, type RestorePlan } from '../../packages/core/src/restore/restore-plan.ts'
 import type { TargetPlan } from '../../packages/core/src/restore/restore-preflight.ts'
+import {
+  type RestoreRequest,
+  requestDocument,
+  requestSha256,
+} from '../../packages/core/src/restore/restore-request.ts'
 import { type RestoreReport, runRestore } from '../../packages/core/src/restore/restore-run.ts'
 import type { Clock } from '../../packages/core/src/runtime/clock.ts'
 import { systemClock } from '../../packages/core/src/runtime/clock.ts'
+import { systemRandom } from '../../packages/core/src/runtime/random.ts'
 import { MemoryBackend } from '../../packages/core/src/storage/memory/backend.ts'
 import {
   BACKUP,
@@ -26,8 +35,17 @@ import { createTopics } from '../harness/new-topics.ts'
 /** Of the source, and where its log begins. */
 export const SOURCE = { records: 200n, beginOffset: 7n, batchRecords: 10 } as const
 const CLIENT = { clientId: 'test-restore' }
-const DIGEST = 'a'.repeat(64)
 const OFFSETS = { method: 'transactions', gapMax: 1_000, gapOffsets: 0n, estimatedMs: 0 } as const
+
+const TARGET_CHOICE = {
+  ...{
+    isCreatingTopics: true,
+    replicationFactor: -1,
+    existingTopics: 'fail' as const,
+    isHoldingRetention: false,
+  },
+  ...{ gapMax: 1_000, fillerMax: 1_000, transforms: TRANSFORMS },
+}
 
 /** A restore of one partition inside this process, and what a test may put in its way. */
 export interface Stage {
@@ -39,6 +57,8 @@ export interface Stage {
   /** Records that brokers have confirmed, by this process. */
   written(): number
   run(hindrance: Hindrance): Promise<RestoreReport>
+  /** What the program does first when it is started with the same command. */
+  begin(isResuming: boolean): Promise<PreparedRestore>
 }
 
 /** What happens meanwhile. */
@@ -47,6 +67,8 @@ export interface Hindrance {
   readonly beforeBatch?: (number: number, signal: AbortSignal) => Promise<void>
   readonly clock?: Clock
   readonly cluster?: Cluster
+  /** Of another restore of the same request. */
+  readonly ledger?: RestoreLedger
   readonly signal?: AbortSignal
 }
 
@@ -73,11 +95,11 @@ export async function openStage(
   await createTopics(kafka, { [topic]: { partitions: 1, config: { 'retention.ms': '-1' } } })
   const storage = new MemoryBackend(topic)
   const state = await writeBackup(storage, falsify)
-  const topicMapping = new Map([['orders', topic]])
+  const request = requestOf(topic, isKeepingOffsets)
+  const { topicMapping } = request
   const plan = planRestore(state, { topics: undefined, topicMapping, isKeepingOffsets })
-  const ledger = await RestoreLedger.open(storage, openedEntry(plan, kafka.clusterId, mode), 1, {
-    ...{ writer: '00000001', clock: systemClock },
-  })
+  const opened = openedEntry(plan, request, kafka.clusterId, mode)
+  const ledger = await RestoreLedger.open(storage, opened, 1, { writer: '00000001', clock: systemClock })
   let written = 0
   return {
     ...{ plan, ledger, storage, cluster, place: { topic, partition: 0 } },
@@ -98,6 +120,20 @@ export async function openStage(
         ...hindrance,
       })
     },
+    begin: (isResuming) => {
+      const signal = new AbortController().signal
+      const reach = { cluster, ...CLIENT, clock: systemClock, signal }
+      return beginRestore({
+        ...{ ...reach, storage, request, isResuming, backupId: BACKUP, random: systemRandom },
+        select: (_state, window) => ({ topics: undefined, topicMapping, isKeepingOffsets, window }),
+        target: {
+          ...TARGET_CHOICE,
+          requestedMode: mode,
+          mayUseTransactions: async () => true,
+        },
+        fence: (left) => fenceRestore(reach, left),
+      })
+    },
   }
 }
 
@@ -114,6 +150,30 @@ export function otherLedger({ storage, ledger }: Stage): Promise<RestoreLedger> 
   return RestoreLedger.findById(storage, BACKUP, ledger.state.restoreId, {
     ...{ writer: '00000002', clock: systemClock },
   })
+}
+
+/** Interrupts the restore before this batch. */
+export function interruptAt(stage: Stage, batch: number): Promise<void> {
+  const interruption = new AbortController()
+  const { signal } = interruption
+  const run = stage.run({
+    signal,
+    async beforeBatch(number) {
+      if (number === batch) interruption.abort(new KafkaBackupError('KB_INTERRUPTED', 'stopped'))
+      signal.throwIfAborted()
+    },
+  })
+  return assert.rejects(run, { code: 'KB_INTERRUPTED' })
+}
+
+/** Where the ledger says that the stream stands, as another process reads it. */
+export async function knownPosition(stage: Stage): Promise<bigint | undefined> {
+  return (await otherLedger(stage)).state.progress.get(partitionName(stage.place))?.position
+}
+
+/** Of the target partition, now. */
+export async function offsetOf({ cluster, place }: Stage, kind: OffsetKind): Promise<bigint> {
+  return (await cluster.listOffsets(kind, [place])).get(partitionName(place)) ?? -1n
 }
 
 /** By the clock `factor` times as fast, whatever waits for it. */
@@ -144,10 +204,20 @@ async function writeBackup(storage: MemoryBackend, falsify: StageChoice['falsify
   return state
 }
 
-function openedEntry(plan: RestorePlan, clusterId: string, mode: RestoreMode) {
-  const { commit, commitSha256, planSha256, isKeepingOffsets } = plan
+function requestOf(topic: string, keepOffsets: boolean): RestoreRequest {
   return {
-    ...{ backupId: BACKUP, request: { keep_offsets: isKeepingOffsets }, requestSha256: DIGEST },
+    ...{ backupId: BACKUP, includeTopics: ['orders'], excludeTopics: [], asOfCommit: null },
+    ...{ from: null, to: null, offsetRanges: [], partitions: [], sourceClusterId: null, keepOffsets },
+    ...{ topicMapping: new Map([['orders', topic]]), partitionMapping: new Map(), allowManyToOne: false },
+    ...{ repartitioning: new Map(), topicConfigOverrides: new Map() },
+    ...{ includeOriginalOffsetHeader: false, stripOffsetHeaders: false },
+  }
+}
+
+function openedEntry(plan: RestorePlan, request: RestoreRequest, clusterId: string, mode: RestoreMode) {
+  const { commit, commitSha256, planSha256 } = plan
+  return {
+    ...{ backupId: BACKUP, request: requestDocument(request), requestSha256: requestSha256(request) },
     ...{ commit, commitSha256, planSha256, clusterId, mode, fromMs: null, toMs: null, isShared: false },
     sources: [{ topic: 'orders', partition: 0, lineage: 1 }],
     ...{ createdTopics: [], heldSettings: [] },
