@@ -153,11 +153,7 @@ test('a target that ends before what was written is not gone on with', async () 
   const { ledger, place } = stage
   const known = { position: 30n, nextOffset: 30n }
   const run = { source: 0, sourceOffset: SOURCE.beginOffset, targetOffset: 0n, records: 30 }
-  await ledger.append({
-    type: 'begun',
-    topics: [{ name: place.topic, topicId: null, batchMaxBytes: null }],
-    partitions: [{ ...place, beginOffset: 0n }],
-  })
+  await ledger.append({ type: 'begun', ...begunOf(stage) })
   const producer = { producerId: 1n, producerEpoch: 0 }
   await ledger.append({ type: 'claimed', ...producer, partitions: [{ ...place, basePosition: 0n }] })
   await ledger.append({ type: 'progress', partitions: [{ ...place, ...known, runs: [run] }] })
@@ -195,6 +191,36 @@ test('a restore whose topic was deleted and created again is begun anew', async 
   const ledger = await prepared.openLedger()
   const report = await stage.run({ ledger })
   assert.deepEqual([report.isResumed, report.records], [false, Number(SOURCE.records)])
+})
+
+// A leader that was just elected may need a moment to show what the coordinator has confirmed.
+test('a transaction of an earlier attempt whose end is not in the log yet is waited for', async () => {
+  const stage = await openStage(kafka, cluster, 'unended')
+  // Of an id of its own: the restore that takes over ends nothing of it.
+  const coordinator = otherCoordinator(stage, 'earlier')
+  const identity = await coordinator.init(null, running.signal)
+  await coordinator.addPartitions(identity, [stage.place], running.signal)
+  const batch = dataBatch(SOURCE.beginOffset, SOURCE.batchRecords)
+  patchForProduce(batch, 0, { ...identity, baseSequence: 0, isTransactional: true })
+  using producer = await RawProducer.open(kafka)
+  await producer.send('unended', batch, 'earlier')
+  await stage.ledger.append({ type: 'begun', ...begunOf(stage) })
+  await stage.ledger.append({
+    type: 'claimed',
+    ...identity,
+    partitions: [{ ...stage.place, basePosition: 0n }],
+  })
+  let ended: Promise<void> | undefined
+  const clock = fastClock(1, () => {
+    if (stage.ledger.state.claims.length === 1) ended ??= coordinator.end(identity, true, running.signal)
+  })
+  const report = await stage.run({ clock })
+  assert.ok(ended, 'the log was read again')
+  await ended
+  coordinator.close()
+  assert.equal(report.records, Number(SOURCE.records))
+  const markers = 2n
+  assert.equal(await offsetOf(stage, 'high_watermark'), SOURCE.records + markers, 'nothing is there twice')
 })
 
 test('without transactions a request that arrives late is waited for, and not written again', async () => {
@@ -236,6 +262,11 @@ test('filler that a broker has back after it died behind the last record is dele
   assert.deepEqual(starts, [SOURCE.beginOffset, 0n], 'the broker had forgotten it')
   assert.equal(await offsetOf(stage, 'log_start'), SOURCE.beginOffset)
 })
+
+function begunOf({ place }: Stage) {
+  const topics = [{ name: place.topic, topicId: null, batchMaxBytes: null }]
+  return { topics, partitions: [{ ...place, beginOffset: 0n }] }
+}
 
 /** The cluster, with something that happens when all is written and the ends of the logs are asked for. */
 function beforeLastLook({ cluster: whole, ledger }: Stage, happen: () => Promise<void>): Cluster {

@@ -137,9 +137,9 @@ export async function openStage(
   }
 }
 
-/** The transactions of the restore, as another process would use them. */
-export function otherCoordinator({ cluster, ledger }: Stage): TransactionCoordinator {
-  const transactionalId = transactionalIdOf(BACKUP, ledger.state.restoreId)
+/** The transactions of the restore, as another process would use them; or those of somebody else. */
+export function otherCoordinator({ cluster, ledger }: Stage, foreignId?: string): TransactionCoordinator {
+  const transactionalId = foreignId ?? transactionalIdOf(BACKUP, ledger.state.restoreId)
   return new TransactionCoordinator({
     ...{ ...CLIENT, cluster, clock: systemClock, transactionalId, transactionTimeoutMs: 60_000 },
   })

@@ -20,12 +20,12 @@ export class RawProducer implements Disposable {
     return new RawProducer(await openBrokerLink(address, { clientId: 'test-setup' }))
   }
 
-  /** Fails unless the broker takes the batch. */
-  async send(topic: string, batch: Uint8Array): Promise<void> {
+  /** Fails unless the broker takes the batch; one of a transaction needs its transactional id. */
+  async send(topic: string, batch: Uint8Array, transactionalId: string | null = null): Promise<void> {
     const request = [{ topic, partition: 0, batch }]
     const [produced] = await produceBatches(this.#link.connection, PRODUCE_VERSION, request, {
       timeoutMs: TIMEOUT_MS,
-      transactionalId: null,
+      transactionalId,
     })
     assert.deepEqual([produced?.errorCode, produced?.errorMessage], [0, null], `the broker took it: ${topic}`)
   }
