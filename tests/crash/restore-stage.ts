@@ -43,6 +43,7 @@ const TARGET_CHOICE = {
     replicationFactor: -1,
     existingTopics: 'fail' as const,
     isHoldingRetention: false,
+    mayRepeat: false,
   },
   ...{ gapMax: 1_000, fillerMax: 1_000, transforms: TRANSFORMS },
 }
@@ -227,7 +228,7 @@ function openedEntry(plan: RestorePlan, request: RestoreRequest, clusterId: stri
 function targetPlan({ isKeepingOffsets }: RestorePlan, clusterId: string, mode: RestoreMode): TargetPlan {
   return {
     ...{ clusterId, mode, brokers: 1, newTopics: [], modeReason: null, heldSettings: [], warnings: [] },
-    ...{ purges: new Map(), batchMaxBytes: new Map() },
+    ...{ purges: new Map(), batchMaxBytes: new Map(), topicCodecs: new Map() },
     offsets: isKeepingOffsets ? { ...OFFSETS, fillerOffsets: SOURCE.beginOffset } : null,
   }
 }

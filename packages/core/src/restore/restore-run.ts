@@ -1,28 +1,18 @@
-import { isKafkaBackupError, KafkaBackupError, toKafkaBackupError } from '../errors/kafka-backup-error.ts'
+import { KafkaBackupError, toKafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { RestoreMode, WritingPace } from '../format/restore-ledger.ts'
-import { partitionName } from '../kafka/cluster.ts'
-import type { ProducerIdentity } from '../kafka/producer-id-api.ts'
-import { readLedger } from '../repository/restore-ledger.ts'
-import { backoffDelayMs, type RetryPolicy, retry } from '../runtime/retry.ts'
-import type { GapWriter } from './gap-writer.ts'
+import { type WriteOptions, writeAll } from './attempt-series.ts'
+import { beginTarget } from './begin-target.ts'
 import type { FillKind } from './offset-keeper.ts'
 import { sealStarts } from './offset-start.ts'
-import { prepareTarget, releaseTarget } from './prepare-target.ts'
-import { gapWriterOf, producerIdentities } from './producer-identities.ts'
-import { type AttemptOptions, type LaneEnd, RestoreAttempt } from './restore-attempt.ts'
+import { releaseTarget } from './prepare-target.ts'
+import type { LaneEnd } from './restore-attempt.ts'
 import type { RestorePlan } from './restore-plan.ts'
-import type { TargetPlan } from './restore-preflight.ts'
-import { type Identities, isTransactional } from './take-over.ts'
+import { isTransactional } from './take-over.ts'
 import { assertEnds } from './target-ends.ts'
 import { assertEqual, type RestoreVerdict, verifyRestore } from './verify-restore.ts'
 
 /** Everything a restore works with. */
-export interface RestoreRunOptions
-  extends Omit<
-    AttemptOptions,
-    'identities' | 'gapWriter' | 'gapMax' | 'onWritten' | 'onFilled' | 'onDurable'
-  > {
-  readonly target: TargetPlan
+export interface RestoreRunOptions extends WriteOptions {
   /** Read everything back and compare it before the restore counts as finished. */
   readonly isVerifying: boolean
 }
@@ -56,10 +46,6 @@ export interface RestoreReport {
   readonly verified: readonly RestoreVerdict[] | null
 }
 
-const ATTEMPT_RETRY: RetryPolicy = { firstDelayMs: 200, maxDelayMs: 5_000, giveUpAfterMs: 300_000 }
-const ABANDON_MS = 5_000
-const END_RETRY: RetryPolicy = { firstDelayMs: 100, maxDelayMs: 1_000, giveUpAfterMs: 30_000 }
-
 /**
  * Executes a plan whose preflight passed and whose ledger is open: prepares the target, writes every record that is not there
  * yet exactly once, and checks at the end that each target partition ends where it must.
@@ -72,7 +58,7 @@ export async function runRestore(options: RestoreRunOptions): Promise<RestoreRep
   const isResumed = ledger.state.claims.length > 0
   const progress = trackProgress(options)
   try {
-    await begin(options)
+    await beginTarget(options)
     const { filled, onWritten, onFilled } = progress
     const { ends, recoveries } = await writeAll(options, { onWritten, onFilled })
     await assertEnds(options, ends, isTransactional(ledger.state.opened.mode))
@@ -119,137 +105,6 @@ export async function runRestore(options: RestoreRunOptions): Promise<RestoreRep
 /** What a later plan may rest its estimate on. */
 function paceOf(writtenBytes: number, durationMs: number): WritingPace | null {
   return writtenBytes === 0 ? null : { writtenBytes, durationMs: Math.max(1, Math.round(durationMs)) }
-}
-
-/** Topics, held settings, and where the first records will stand. What an earlier run did of it is not done again. */
-async function begin(options: RestoreRunOptions): Promise<void> {
-  const { ledger, cluster, target, plan, clock, signal } = options
-  if (ledger.state.begun) return
-  await ledger.assertTip(signal)
-  await prepareTarget(cluster, target, signal)
-  const names = plan.topics.map((topic) => topic.targetTopic)
-  const places = plan.works.flatMap((work) => work.targets)
-  const kept = keptBegins(plan)
-  const { topics, ends } = await retry(
-    async () => ({
-      topics: (await cluster.describe(names)).topics,
-      ends: await cluster.listOffsets('high_watermark', places),
-    }),
-    { policy: END_RETRY, clock, signal },
-  )
-  const begun = ledger.append(
-    {
-      type: 'begun',
-      topics: names.map((name) => ({
-        name,
-        topicId: topics.find((topic) => topic.name === name)?.topicId ?? null,
-        batchMaxBytes: target.batchMaxBytes.get(name) ?? null,
-      })),
-      partitions: places.map((place) => ({
-        ...place,
-        beginOffset: kept.get(partitionName(place)) ?? ends.get(partitionName(place)) ?? 0n,
-      })),
-    },
-    signal,
-  )
-  await begun.catch(async (error) => {
-    await undoHolds(options, error)
-    throw error
-  })
-}
-
-/**
- * Whoever slept until here may have set again what its successor had put back: a restore that has finished holds nothing. One that goes
- * on will put it back itself.
- */
-async function undoHolds(
-  { ledger, storage, cluster, signal }: RestoreRunOptions,
-  error: unknown,
-): Promise<void> {
-  const { backupId, heldSettings } = ledger.state.opened
-  if (!isKafkaBackupError(error, 'KB_RESTORE_CONFLICT') || heldSettings.length === 0) return
-  const now = await readLedger(storage, backupId, ledger.state.restoreId, signal)
-  if (now.finished) await releaseTarget(cluster, heldSettings)
-}
-
-/** Where the log of each partition has to begin; empty unless records keep their offsets. */
-function keptBegins({ isKeepingOffsets, works, partitions }: RestorePlan): ReadonlyMap<string, bigint> {
-  if (!isKeepingOffsets) return new Map()
-  return new Map(
-    works.flatMap(({ sources, targets }) => {
-      const [place, source] = [targets[0], partitions[sources[0] ?? -1]]
-      return place && source ? [[partitionName(place), source.offsets.beginOffset] as const] : []
-    }),
-  )
-}
-
-/** One attempt after the other until one reaches the end; each takes over from the one before. */
-async function writeAll(
-  options: RestoreRunOptions,
-  listeners: Pick<AttemptOptions, 'onWritten' | 'onFilled'>,
-): Promise<{ readonly ends: LaneEnd[]; readonly recoveries: number }> {
-  const { clock, ledger, observe, signal } = options
-  const identities = producerIdentities(options, ledger.state)
-  const gapWriter: GapWriter | null = gapWriterOf(options, ledger.state, options.target.offsets)
-  let lastProgressMs = clock.monotonicMs()
-  let own: ProducerIdentity | null = null
-  try {
-    for (let failures = 0, inARow = 0; ; ) {
-      const attempt = new RestoreAttempt({
-        ...options,
-        identities,
-        ...listeners,
-        gapWriter,
-        gapMax: options.target.offsets?.gapMax ?? 0,
-        onDurable: () => {
-          lastProgressMs = clock.monotonicMs()
-          inARow = 0
-        },
-      })
-      try {
-        return { ends: await attempt.run(own), recoveries: failures }
-      } catch (failure) {
-        own = attempt.identity ?? own
-        signal.throwIfAborted()
-        const error = toKafkaBackupError(failure)
-        own = await nextIdentity(options, error, own)
-        if (clock.monotonicMs() - lastProgressMs > ATTEMPT_RETRY.giveUpAfterMs) throw error
-        failures++
-        inARow++
-        observe({ type: 'retry_scheduled', what: 'restore', reason: error.message, attempt: inARow })
-        await clock.sleep(backoffDelayMs(ATTEMPT_RETRY, inARow), signal)
-      }
-    }
-  } catch (error) {
-    await abandon(identities, own)
-    throw error
-  } finally {
-    identities.coordinator?.close()
-    gapWriter?.close()
-  }
-}
-
-/** What is open is aborted, if that is quick: until it is, readers of committed records wait behind it. */
-async function abandon({ coordinator }: Identities, own: ProducerIdentity | null): Promise<void> {
-  if (!coordinator || own === null) return
-  await coordinator.end(own, false, AbortSignal.timeout(ABANDON_MS)).catch(() => undefined)
-}
-
-/** The identity to go on with after a failure. @throws the failure when it will not pass, or another process goes on */
-async function nextIdentity(
-  { ledger, signal }: RestoreRunOptions,
-  error: KafkaBackupError,
-  own: ProducerIdentity | null,
-): Promise<ProducerIdentity | null> {
-  const { code, retryable, category } = error
-  if (code === 'KB_PRODUCER_FENCED') {
-    // A coordinator also fences a producer whose transaction took too long; then nobody else is there.
-    await ledger.assertTip(signal)
-    return null
-  }
-  // What the archive holds does not become better by reading it again.
-  if (!retryable || category === 'integrity') throw error
-  return own
 }
 
 function trackProgress(options: RestoreRunOptions) {

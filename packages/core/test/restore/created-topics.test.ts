@@ -2,8 +2,15 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Cluster, NewTopic } from '../../src/kafka/cluster.ts'
 import { tryCreation } from '../../src/restore/preflight/created-topics.ts'
+import type { RestorePlan } from '../../src/restore/restore-plan.ts'
 
 const NOW_MS = 1_000_000_000_000
+/** It changes no record. */
+const PLAN = {
+  works: [],
+  window: null,
+  headers: { isAdding: false, sourceCluster: null },
+} as unknown as RestorePlan
 const HOUR_MS = 3_600_000
 const LARGEST_BYTES = 5_000_000
 const UNLIMITED = '9223372036854775807'
@@ -59,6 +66,6 @@ async function creationOf(overrides: Readonly<Record<string, string>>) {
     configOverrides: new Map(Object.entries(overrides)),
   }
   const options = { replicationFactor: -1, nowMs: NOW_MS }
-  const [created] = await tryCreation(cluster as unknown as Cluster, [topic], options)
+  const [created] = await tryCreation(cluster as unknown as Cluster, PLAN, [topic], options)
   return { trials, given: (name: string) => created?.request.configs.get(name) }
 }

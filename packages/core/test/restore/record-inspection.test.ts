@@ -4,7 +4,8 @@ import { BackupState } from '../../src/format/backup-state.ts'
 import type { RecordInput } from '../../src/protocol/record-batch-builder.ts'
 import { buildBatch } from '../../src/protocol/record-batch-builder.ts'
 import { appendCommit } from '../../src/repository/commit-log.ts'
-import { type InspectionWish, inspectRecords } from '../../src/restore/preflight/record-inspection.ts'
+import { inspectRecords } from '../../src/restore/preflight/record-inspection.ts'
+import { topicLimits } from '../../src/restore/preflight/topic-limits.ts'
 import { planRestore } from '../../src/restore/restore-plan.ts'
 import { MemoryBackend } from '../../src/storage/memory/backend.ts'
 import { record } from '../protocol/samples.ts'
@@ -25,10 +26,10 @@ describe('records that a topic does not take', () => {
       const heavy = record(parts)
       const aloneBytes = buildBatch({ baseOffset: 0n, records: [heavy] }).length
       const inspect = await inspectionOf([record(), heavy, record()])
-      assert.deepEqual(await inspect({ batchMaxBytes: aloneBytes, needsKeys: false }), [])
-      const refusals = await inspect({ batchMaxBytes: aloneBytes - 1, needsKeys: false })
+      assert.deepEqual(await inspect(aloneBytes, false), [])
+      const refusals = await inspect(aloneBytes - 1, false)
       assert.deepEqual(refusals, [
-        `KB_RECORD_TOO_LARGE: copy has max.message.bytes=${aloneBytes - 1}: orders/0, the record at offset 1 does not fit alone`,
+        `KB_RECORD_TOO_LARGE: copy has max.message.bytes=${aloneBytes - 1}: orders/0, the record at offset 1 does not fit alone, it takes ${aloneBytes} bytes`,
       ])
     })
 
@@ -38,8 +39,8 @@ describe('records that a topic does not take', () => {
       record({ key: Buffer.alloc(0) }),
       record({ key: null }),
     ])
-    assert.deepEqual(await inspect({ batchMaxBytes: null, needsKeys: false }), [])
-    assert.deepEqual(await inspect({ batchMaxBytes: null, needsKeys: true }), [
+    assert.deepEqual(await inspect(1_048_588, false), [])
+    assert.deepEqual(await inspect(1_048_588, true), [
       'KB_TARGET_UNSUITABLE: copy is compacted and takes no record without a key: orders/0, the record at offset 2 has none',
     ])
   })
@@ -59,7 +60,9 @@ async function inspectionOf(records: readonly RecordInput[]) {
   const plan = planRestore(state, { topics: undefined, topicMapping: new Map([['orders', 'copy']]) })
   const { signal } = new AbortController()
   const source = { storage, backupId: BACKUP, transforms: TRANSFORMS, signal }
-  return async (wish: InspectionWish): Promise<string[]> => {
+  return async (maxMessageBytes: number, needsKeys: boolean): Promise<string[]> => {
+    const limits = topicLimits(new Map([['max.message.bytes', String(maxMessageBytes)]]))
+    const wish = { limits, needsKeys, isCreated: false, written: new Map() }
     const refusals = await inspectRecords(source, plan, plan.topics[0]!, wish)
     return refusals.map(({ code, topic, message }) => `${code}: ${topic} ${message}`)
   }
