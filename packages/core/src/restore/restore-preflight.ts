@@ -120,13 +120,14 @@ async function preflightOnce(
       ],
       limits,
       ages: undecidedAges(present, facts, held, options),
-      compacted: new Set(
-        [...settings]
-          .filter(([, own]) => own.get('cleanup.policy')?.includes('compact'))
-          .map(([name]) => name),
-      ),
+      compacted: compactedTopics(settings),
     },
   }
+}
+
+function compactedTopics(settings: ReadonlyMap<string, ReadonlyMap<string, string>>): Set<string> {
+  const compacted = [...settings].filter(([, own]) => own.get('cleanup.policy')?.includes('compact'))
+  return new Set(compacted.map(([name]) => name))
 }
 
 const NOTHING = { refusals: [], warnings: [] }
