@@ -20,3 +20,8 @@ export async function readBody(
 export function md5Of(bytes: Uint8Array): Buffer {
   return createHash('md5').update(bytes).digest()
 }
+
+/** True for the type of a page for people, such as a login page: no object and no document of a store has it. */
+export function isPage(contentType: string | undefined): boolean {
+  return contentType !== undefined && /^\s*text\/html\b/i.test(contentType)
+}

@@ -46,6 +46,12 @@ export const NETWORK_MEANINGS: Readonly<Record<string, Meaning>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: denied('the certificate is for another server', TLS_HINT),
 }
 
+/** What a login page, a proxy or a server of another kind answers, which knows nothing of objects. */
+export const STRANGER_REASON = 'the store says that it did, and its answer is of something else'
+/** For {@link STRANGER_REASON}. */
+export const STRANGER_HINT =
+  'Something else may answer in place of the store: check the endpoint, the proxy, and whether this network wants a login first.'
+
 /** What an object is in the way of. */
 export const FOREIGN_HINT = 'Move away what is in the way; the prefix must belong to kafka-backup alone.'
 /** For a store that refuses the condition of an exclusive creation. */

@@ -51,7 +51,7 @@ describe('a bucket of Google', { skip: missingGcsServer() }, () => {
     await using proxy = await openLossyProxy(server.endpoint)
     const backend = openBucket(proxy, await freshBucket(server))
     const answer = (fields: object) => {
-      proxy.decide = () => ({ garble: 200, body: JSON.stringify(fields) })
+      proxy.decide = () => ({ garble: 200, body: JSON.stringify({ kind: 'storage#bucket', ...fields }) })
       return backend.inspectPlace?.()
     }
     assert.deepEqual(await answer({ retentionPolicy: { retentionPeriod: '2592000', isLocked: true } }), {

@@ -14,7 +14,11 @@ export type Fate =
   | 'drop'
   | 'cut'
   | 'damage'
-  | { readonly refuse: number; readonly body: string }
+  | {
+      readonly refuse: number
+      readonly body: string
+      readonly headers?: Readonly<Record<string, string>>
+    }
   | { readonly rewrite: (body: string) => string }
   | { readonly garble: number; readonly body: string }
 
@@ -71,7 +75,8 @@ async function serve({
 }): Promise<void> {
   const body = await buffer(incoming)
   if (fate === 'drop') return void outgoing.destroy()
-  if (typeof fate === 'object' && 'refuse' in fate) return answer(outgoing, fate.refuse, fate.body)
+  if (typeof fate === 'object' && 'refuse' in fate)
+    return answer(outgoing, fate.refuse, fate.body, fate.headers)
   if (fate === 'damage') body[body.length >> 1] = (body[body.length >> 1] ?? 0) ^ 1
   await prepare()
   // The body is here already, so nobody waits for leave to send it.

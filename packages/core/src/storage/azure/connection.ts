@@ -35,6 +35,10 @@ export class AzureConnection {
     this.#agent = guardedAgent(!accountUrl(place).startsWith('http:'), LIMITS)
   }
 
+  get container(): string {
+    return this.#place.container
+  }
+
   /** Runs one request and translates what it throws. @throws the reason of `signal` when that is aborted */
   async request<T>(
     attempt: Omit<AzureAttempt, 'container'>,

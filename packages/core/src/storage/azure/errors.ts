@@ -7,6 +7,8 @@ import {
   NETWORK_MEANINGS,
   NO_CONDITION_HINT,
   passing,
+  STRANGER_HINT,
+  STRANGER_REASON,
 } from '../error-meaning.ts'
 import { objectExists, objectNotFound } from '../object-errors.ts'
 import { identityAnswerOf } from './identity-errors.ts'
@@ -147,8 +149,11 @@ export function brokenBody(attempt: AzureAttempt): KafkaBackupError {
 
 /** KB_STORAGE_UNAVAILABLE: a success without what every success has, such as an error document with status 200. */
 export function foreignAnswer(attempt: AzureAttempt): KafkaBackupError {
-  const message = `cannot ${verbOf(attempt.action)} ${placeOf(attempt)}: the store says that it did, and its answer is of something else`
-  return new KafkaBackupError('KB_STORAGE_UNAVAILABLE', message, { context: { key: attempt.subject } })
+  const message = `cannot ${verbOf(attempt.action)} ${placeOf(attempt)}: ${STRANGER_REASON}`
+  return new KafkaBackupError('KB_STORAGE_UNAVAILABLE', message, {
+    context: { key: attempt.subject },
+    hint: STRANGER_HINT,
+  })
 }
 
 /** KB_STORAGE_UNSUPPORTED: the store does something that Azure does not. */
@@ -171,7 +176,7 @@ function placeOf({ subject, container }: AzureAttempt): string {
 function meaningOfStatus(status: number | undefined): Meaning {
   const isPassing = status !== undefined && (status >= 500 || status === 429 || status === 408)
   if (isPassing) return passing('the store has a problem')
-  if (status !== undefined && status < 300) return passing('the answer is of something else')
+  if (status !== undefined && status < 300) return { ...passing(STRANGER_REASON), hint: STRANGER_HINT }
   if (status === 401 || status === 403) return denied('access is denied', RIGHTS_HINT)
   return impossible('the store refuses the request', 'Look the answer up in the documentation of Azure.')
 }

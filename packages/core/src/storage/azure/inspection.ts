@@ -2,6 +2,7 @@ import type { ContainerGetPropertiesResponse } from '@azure/storage-blob'
 import { isKafkaBackupError } from '../../errors/kafka-backup-error.ts'
 import type { PlaceFacts } from '../storage-backend.ts'
 import type { AzureConnection } from './connection.ts'
+import { foreignAnswer } from './errors.ts'
 
 const UNKNOWN: PlaceFacts = { versioning: 'unknown', objectLock: 'unknown', defaultRetention: null }
 
@@ -14,12 +15,13 @@ export async function inspectContainer(
   connection: AzureConnection,
   signal: AbortSignal | undefined,
 ): Promise<PlaceFacts> {
+  const attempt = { action: 'inspect' as const, subject: '', container: connection.container }
   try {
-    const facts = await connection.request(
-      { action: 'inspect', subject: '' },
-      signal,
-      ({ container, options }) => container.getProperties(options),
+    const facts = await connection.request(attempt, signal, ({ container, options }) =>
+      container.getProperties(options),
     )
+    // Every answer of the service has the number of its request.
+    if (!facts.etag || !facts.requestId) throw foreignAnswer(attempt)
     return placeFactsOf(facts)
   } catch (error) {
     if (!isKafkaBackupError(error, 'KB_STORAGE_PERMISSION')) throw error

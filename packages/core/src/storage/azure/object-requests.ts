@@ -38,11 +38,15 @@ export class AzureObjects {
   /** One object, which need not exist: undefined then. */
   async head(key: ObjectKey, signal?: AbortSignal): Promise<BlobGetPropertiesResponse | undefined> {
     try {
-      return await this.connection.request(
+      const found = await this.connection.request(
         { action: 'read', subject: key },
         signal,
         ({ container, options }) => container.getBlobClient(this.fullKey(key)).getProperties(options),
       )
+      if (!found.etag || !found.requestId || found.contentLength === undefined) {
+        throw foreignAnswer(this.attempt('read', key))
+      }
+      return found
     } catch (error) {
       if (isKafkaBackupError(error, 'KB_OBJECT_NOT_FOUND')) return undefined
       throw error
@@ -107,9 +111,12 @@ export class AzureObjects {
   }
 
   async delete(key: ObjectKey, signal?: AbortSignal): Promise<void> {
-    await this.connection.request({ action: 'delete', subject: key }, signal, ({ container, options }) =>
-      container.getBlobClient(this.fullKey(key)).delete(options),
+    const { requestId } = await this.connection.request(
+      { action: 'delete', subject: key },
+      signal,
+      ({ container, options }) => container.getBlobClient(this.fullKey(key)).delete(options),
     )
+    if (!requestId) throw foreignAnswer(this.attempt('delete', key))
   }
 
   /** Creates or replaces an object by one request. */
@@ -169,8 +176,12 @@ export class AzureObjects {
 
   async #download(key: ObjectKey, send: () => Promise<BlobDownloadResponseParsed>): Promise<AzureAnswer> {
     try {
-      const { contentLength: byteCount, readableStreamBody: body, contentRange, etag } = await send()
-      if (byteCount === undefined || body === undefined || !etag) throw new RangeError('no object')
+      const answer = await send()
+      const { contentLength: byteCount, readableStreamBody: body, contentRange, etag, requestId } = answer
+      if (byteCount === undefined || body === undefined || !etag || !requestId) {
+        ;(body as { destroy?(): void } | undefined)?.destroy?.()
+        throw new RangeError('no object')
+      }
       return { byteCount, body, isPart: contentRange !== undefined }
     } catch (error) {
       // This is how the SDK refuses an answer without a length or a tag.

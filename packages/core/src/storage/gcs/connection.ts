@@ -1,4 +1,5 @@
 import type { Agent, IncomingMessage } from 'node:http'
+import { isPage } from '../answer-body.ts'
 import { guardedAgent } from '../guarded-agent.ts'
 import type { OnStorageRequest } from '../storage-request.ts'
 import { foreignAnswer, type GcsAttempt, refusalOf, translateGcsError } from './errors.ts'
@@ -64,6 +65,10 @@ export class GcsConnection {
       const status = body.statusCode ?? 0
       if (!call.expected.includes(status)) {
         throw refusalOf(status, await textOf(body, REFUSAL_MAX_BYTES), whole)
+      }
+      if (status < 300 && isPage(body.headers['content-type'])) {
+        body.destroy()
+        throw foreignAnswer(whole)
       }
       return await take({ status, headers: body.headers, body })
     } catch (error) {

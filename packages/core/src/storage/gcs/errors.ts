@@ -1,5 +1,14 @@
 import { isKafkaBackupError, KafkaBackupError } from '../../errors/kafka-backup-error.ts'
-import { denied, impossible, type Meaning, misplaced, NETWORK_MEANINGS, passing } from '../error-meaning.ts'
+import {
+  denied,
+  impossible,
+  type Meaning,
+  misplaced,
+  NETWORK_MEANINGS,
+  passing,
+  STRANGER_HINT,
+  STRANGER_REASON,
+} from '../error-meaning.ts'
 import { objectExists, objectNotFound } from '../object-errors.ts'
 
 /** What was tried, for the sentence "cannot write orders/x: access is denied (forbidden, 403)". */
@@ -90,7 +99,7 @@ export function brokenBody(attempt: GcsAttempt): KafkaBackupError {
 
 /** KB_STORAGE_UNAVAILABLE: a success without what every success has, such as an error document with status 200. */
 export function foreignAnswer(attempt: GcsAttempt): KafkaBackupError {
-  return failure(attempt, passing('the store says that it did, and its answer is of something else'))
+  return failure(attempt, { ...passing(STRANGER_REASON), hint: STRANGER_HINT })
 }
 
 /** KB_STORAGE_UNSUPPORTED: the upload cannot be gone on with, since the store has forgotten it. */

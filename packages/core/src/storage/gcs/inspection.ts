@@ -1,8 +1,10 @@
 import { isKafkaBackupError } from '../../errors/kafka-backup-error.ts'
 import type { PlaceFacts } from '../storage-backend.ts'
+import { foreignAnswer } from './errors.ts'
 import type { GcsObjects } from './object-requests.ts'
 
 interface Bucket {
+  readonly kind?: string
   readonly versioning?: { readonly enabled?: boolean }
   readonly retentionPolicy?: { readonly retentionPeriod?: string; readonly isLocked?: boolean }
   readonly objectRetention?: { readonly mode?: string }
@@ -16,11 +18,14 @@ export async function inspectBucket(
   objects: GcsObjects,
   signal: AbortSignal | undefined,
 ): Promise<PlaceFacts> {
-  const path = `/storage/v1/b/${objects.place.bucket}?fields=versioning,retentionPolicy,objectRetention`
+  const path = `/storage/v1/b/${objects.place.bucket}?fields=kind,versioning,retentionPolicy,objectRetention`
   try {
     const call = { method: 'GET' as const, path, expected: [200] }
     const { fields } = await objects.connection.document({ action: 'inspect', subject: '' }, signal, call)
-    return factsOf((fields ?? {}) as Bucket)
+    const bucket = (fields ?? {}) as Bucket
+    // Without this, any other document would be a bucket that has nothing of all this.
+    if (bucket.kind !== 'storage#bucket') throw foreignAnswer(objects.attempt('inspect', ''))
+    return factsOf(bucket)
   } catch (error) {
     if (!isKafkaBackupError(error, 'KB_STORAGE_PERMISSION')) throw error
     return UNKNOWN

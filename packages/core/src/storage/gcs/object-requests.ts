@@ -123,7 +123,9 @@ export class GcsObjects {
 
   async delete(key: ObjectKey, signal?: AbortSignal): Promise<void> {
     const call = { method: 'DELETE' as const, path: this.objectPath(key), expected: [200, 204] }
-    await this.connection.document({ action: 'delete', subject: key }, signal, call)
+    const { fields } = await this.connection.document({ action: 'delete', subject: key }, signal, call)
+    // The store has nothing to say of an object that is gone.
+    if (fields !== undefined) throw foreignAnswer(this.attempt('delete', key))
   }
 
   /** Creates or replaces an object by one request. */

@@ -1,7 +1,8 @@
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
+import { isPage } from '../answer-body.ts'
 import type { StorageCredentials } from '../storage-credentials.ts'
 import type { OnStorageRequest, StorageRequestKind } from '../storage-request.ts'
-import { isExpired, type S3Attempt, translateS3Error } from './errors.ts'
+import { isExpired, PageInstead, type S3Attempt, translateS3Error } from './errors.ts'
 import type { S3Place } from './place.ts'
 
 type S3Sdk = typeof import('@aws-sdk/client-s3')
@@ -97,6 +98,15 @@ export class S3Connection {
 
   #newClient(sdk: S3Sdk): S3Client {
     const client = new sdk.S3Client(this.#config())
+    client.middlewareStack.add(
+      (next) => async (request) => {
+        const result = await next(request)
+        refusePage(result.response)
+        return result
+      },
+      // Next to the wire, so that the SDK has not taken it for something yet.
+      { step: 'deserialize', priority: 'low', name: 'refusePages' },
+    )
     const { onRequest } = this.#options
     if (onRequest) {
       client.middlewareStack.add(
@@ -151,6 +161,18 @@ export class S3Connection {
           }),
     }
   }
+}
+
+/** A login page, or a page of a proxy, that says 200; no store labels an object of ours or a document so. */
+function refusePage(response: unknown): void {
+  const { statusCode, headers, body } = response as {
+    readonly statusCode: number
+    readonly headers: Readonly<Record<string, string>>
+    readonly body?: { destroy?(): void }
+  }
+  if (statusCode >= 300 || !isPage(headers['content-type'])) return
+  body?.destroy?.()
+  throw new PageInstead()
 }
 
 const nothing = (): void => {}

@@ -8,8 +8,13 @@ import {
   NETWORK_MEANINGS,
   NO_CONDITION_HINT,
   passing,
+  STRANGER_HINT,
+  STRANGER_REASON,
 } from '../error-meaning.ts'
 import { objectExists, objectNotFound } from '../object-errors.ts'
+
+/** The answer to a request is a page for people. */
+export class PageInstead extends Error {}
 
 /** What was tried, for the sentence "cannot write orders/x: access is denied (AccessDenied)". */
 export interface S3Attempt {
@@ -105,6 +110,7 @@ interface Answer {
  * object of the SDK is kept, also not as a cause: they can repeat headers, signed text and answers of the server.
  */
 export function translateS3Error(error: unknown, attempt: S3Attempt): unknown {
+  if (error instanceof PageInstead) return foreignAnswer(attempt)
   const answer = answerOf(error)
   if (answer === undefined) return error
   const { action, subject, bucket } = attempt
@@ -127,10 +133,12 @@ export function brokenBody({ subject, bucket }: S3Attempt): KafkaBackupError {
 }
 
 /** KB_STORAGE_UNAVAILABLE: a success without what every success has, such as an error document with status 200. */
-export function untaggedAnswer({ action, subject, bucket }: S3Attempt): KafkaBackupError {
+export function foreignAnswer({ action, subject, bucket }: S3Attempt): KafkaBackupError {
   const place = subject === '' ? `bucket ${bucket}` : `${subject} in bucket ${bucket}`
-  const message = `cannot ${action} ${place}: the store says that it did, and its answer is of something else`
-  return new KafkaBackupError('KB_STORAGE_UNAVAILABLE', message, { context: { key: subject } })
+  return new KafkaBackupError('KB_STORAGE_UNAVAILABLE', `cannot ${action} ${place}: ${STRANGER_REASON}`, {
+    context: { key: subject },
+    hint: STRANGER_HINT,
+  })
 }
 
 /** KB_STORAGE_UNSUPPORTED: the store does something that no S3 may. */

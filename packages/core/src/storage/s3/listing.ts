@@ -1,7 +1,7 @@
 import type { ListObjectsV2CommandOutput } from '@aws-sdk/client-s3'
 import { compareKeys, isPossibleKey } from '../object-key.ts'
 import type { ListOptions, ObjectEntry } from '../storage-backend.ts'
-import { strangeStore, untaggedAnswer } from './errors.ts'
+import { foreignAnswer, strangeStore } from './errors.ts'
 import type { S3Objects } from './object-requests.ts'
 
 /** Entries below a prefix, page by page, in the order of the store, which must be that of bytes. */
@@ -67,7 +67,7 @@ async function* pages(
     )
     // An error document that comes as a success would be an empty page.
     if (page.IsTruncated === undefined && page.Name === undefined && page.KeyCount === undefined) {
-      throw untaggedAnswer({ action: 'list', subject: prefix, bucket: objects.place.bucket })
+      throw foreignAnswer({ action: 'list', subject: prefix, bucket: objects.place.bucket })
     }
     yield page
     const next = page.IsTruncated ? page.NextContinuationToken : undefined

@@ -6,7 +6,7 @@ import { objectExists } from '../object-errors.ts'
 import type { PartUpload, UploadPart } from '../parts/part-upload.ts'
 import { isAmbiguous } from '../settled-create.ts'
 import type { ObjectKey } from '../storage-backend.ts'
-import { strangeStore, untaggedAnswer } from './errors.ts'
+import { foreignAnswer, strangeStore } from './errors.ts'
 import type { S3Objects } from './object-requests.ts'
 
 /** Metadata of an object: which upload made it. */
@@ -67,7 +67,7 @@ export class MultipartUpload implements PartUpload {
       signal,
       ({ sdk, client, options }) => client.send(new sdk.UploadPartCommand(input), options),
     )
-    if (!etag) throw this.#untagged()
+    if (!etag) throw this.#foreign()
     this.#byteCount += bytes.byteLength
     this.#parts.push({ PartNumber: number, ETag: etag })
   }
@@ -97,7 +97,7 @@ export class MultipartUpload implements PartUpload {
         ({ sdk, client, options }) => client.send(new sdk.CompleteMultipartUploadCommand(input), options),
       )
       // Some page of a proxy says 200 too: without the tag, the object itself has to tell.
-      if (!etag) throw this.#untagged()
+      if (!etag) throw this.#foreign()
     } catch (error) {
       // A clear refusal of the first request is the answer. Of a later one, such as "no such upload", it may only mean that
       // an earlier one was carried out; and "exists" may mean our own object, when something on the way sends requests twice.
@@ -120,8 +120,8 @@ export class MultipartUpload implements PartUpload {
     return found?.Metadata?.[TOKEN_NAME] === this.#identity.token && found.ContentLength === this.#byteCount
   }
 
-  #untagged(): Error {
-    return untaggedAnswer({ action: 'write', subject: this.#key, bucket: this.#objects.place.bucket })
+  #foreign(): Error {
+    return foreignAnswer({ action: 'write', subject: this.#key, bucket: this.#objects.place.bucket })
   }
 
   #target(): { readonly Bucket: string; readonly Key: string; readonly UploadId: string } {

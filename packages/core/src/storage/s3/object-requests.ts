@@ -5,7 +5,7 @@ import { objectExists, objectTooLarge } from '../object-errors.ts'
 import type { Comparison, ExclusiveCreate } from '../settled-create.ts'
 import type { ObjectEntry, ObjectKey } from '../storage-backend.ts'
 import type { S3Connection } from './connection.ts'
-import { brokenBody, strangeStore, untaggedAnswer } from './errors.ts'
+import { brokenBody, foreignAnswer, strangeStore } from './errors.ts'
 import type { S3Place } from './place.ts'
 
 /** A body to be stored under a key. */
@@ -19,6 +19,8 @@ export interface S3Put {
 /** Metadata of an object that was put whole: its MD5, so that a reader sees what the way has done to it. */
 const DIGEST_NAME = 'kafka-backup-md5'
 const READS_MAX = 3
+/** What a deletion is answered with. */
+const NO_CONTENT = 204
 
 /** Single requests about objects of one place, by our keys. */
 export class S3Objects {
@@ -46,7 +48,13 @@ export class S3Objects {
       return await this.connection.request(
         { action: 'read', subject: key, isHead: true },
         signal,
-        ({ sdk, client, options }) => client.send(new sdk.HeadObjectCommand(this.target(key)), options),
+        async ({ sdk, client, options }) => {
+          const answer = await client.send(new sdk.HeadObjectCommand(this.target(key)), options)
+          if (!answer.ETag || answer.ContentLength === undefined) {
+            throw foreignAnswer({ action: 'read', subject: key, bucket: this.place.bucket })
+          }
+          return answer
+        },
       )
     } catch (error) {
       if (isKafkaBackupError(error, 'KB_OBJECT_NOT_FOUND')) return undefined
@@ -69,7 +77,7 @@ export class S3Objects {
         const answer = await client.send(new sdk.GetObjectCommand(input), options)
         if (!answer.ETag) {
           discardBody(answer)
-          throw untaggedAnswer({ action: 'read', subject: key, bucket: this.place.bucket })
+          throw foreignAnswer({ action: 'read', subject: key, bucket: this.place.bucket })
         }
         // The signal of the SDK ends with the headers of the answer; the body may take much longer.
         const stop = () => discardBody(answer)
@@ -135,7 +143,7 @@ export class S3Objects {
       async ({ sdk, client, options }) => {
         const answer = await client.send(new sdk.PutObjectCommand(input), options)
         if (!answer.ETag) {
-          throw untaggedAnswer({ action: 'write', subject: key, bucket: this.place.bucket })
+          throw foreignAnswer({ action: 'write', subject: key, bucket: this.place.bucket })
         }
       },
     )
@@ -152,7 +160,14 @@ export class S3Objects {
       { action: 'delete', subject: key },
       signal,
       async ({ sdk, client, options }) => {
-        await client.send(new sdk.DeleteObjectCommand(this.target(key)), options)
+        const { $metadata: answer } = await client.send(
+          new sdk.DeleteObjectCommand(this.target(key)),
+          options,
+        )
+        // Nothing comes back that could be looked at; a page that says 200 has not the number that stores give to requests.
+        if (answer.httpStatusCode !== NO_CONTENT && answer.requestId === undefined) {
+          throw foreignAnswer({ action: 'delete', subject: key, bucket: this.place.bucket })
+        }
       },
     )
   }

@@ -16,10 +16,10 @@ export async function inspectBucket(
   signal: AbortSignal | undefined,
 ): Promise<PlaceFacts> {
   const versioning = await ask(connection, signal, async ({ sdk, client, options }) => {
-    const { Status: status } = await client.send(
-      new sdk.GetBucketVersioningCommand({ Bucket: bucket }),
-      options,
-    )
+    const command = new sdk.GetBucketVersioningCommand({ Bucket: bucket })
+    const { Status: status, $metadata: answer } = await client.send(command, options)
+    // The document of a bucket without versions is empty; what is no answer of a store at all looks the same.
+    if (status === undefined && answer.requestId === undefined) return 'unknown'
     return status === 'Enabled' ? ('on' as const) : ('off' as const)
   })
   const lock = await ask(connection, signal, async (session) => ({ found: await lockOf(session, bucket) }))

@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, it } from 'node:test'
+import { expectBytes, expectCode, patternBytes } from '../../../testkit/src/conformance/storage-subject.ts'
+import type { StorageBackend } from '../../src/storage/storage-backend.ts'
+import { describeForeignAnswers, KEY } from './foreign-answers-suite.ts'
+import type { Fate, LossyProxy } from './lossy-proxy.ts'
+
+/** An empty place, reached through a proxy that loses answers, and past it. */
+export interface LossyPlace {
+  readonly proxy: LossyProxy
+  readonly backend: StorageBackend
+  readonly direct: StorageBackend
+  close(): Promise<void>
+}
+
+/** How one store says what the suite is about. */
+export interface LossyWire {
+  /** The request that creates a small object. */
+  isPut(method: string, path: string): boolean
+  /** The request that makes an object of the parts of a stream; asked only when all but the last of them have arrived. */
+  isEnd(method: string, path: string): boolean
+  /** A question for an object without its bytes. */
+  isLook(method: string, path: string): boolean
+  /** The document of a store that is busy. */
+  readonly busy: string
+}
+
+export const MIB = 1024 * 1024
+
+/** Loses the answer to the first request of a kind. */
+export function loseFirst(proxy: LossyProxy, isMeant: (method: string, path: string) => boolean): void {
+  let isDone = false
+  proxy.decide = (method, path) => {
+    if (isDone || !isMeant(method, path)) return 'pass'
+    isDone = true
+    return 'lose'
+  }
+}
+
+/** A writer that has been given these bytes. */
+export async function stream(backend: StorageBackend, bytes: Uint8Array) {
+  const writer = await backend.openWrite(KEY)
+  await writer.write([bytes])
+  return writer
+}
+
+/** How many of the requests so far are meant. */
+export function countSeen(proxy: LossyProxy, isMeant: (method: string, path: string) => boolean): number {
+  return proxy.seen.filter((line) => {
+    const [method = '', path = ''] = line.split(' ')
+    return isMeant(method, path)
+  }).length
+}
+
+/** The place of the test that runs. */
+export interface CurrentPlace {
+  readonly current: LossyPlace
+}
+
+/** What every store owes when its answers are lost, late or not its own. */
+export function describeLostAnswers(wire: LossyWire, open: () => Promise<LossyPlace>): CurrentPlace {
+  let place: LossyPlace | undefined
+  const running: CurrentPlace = {
+    get current() {
+      assert.ok(place)
+      return place
+    },
+  }
+  beforeEach(async () => {
+    place = await open()
+  })
+  afterEach(() => running.current.close())
+  describeLostPuts(wire, running)
+  describeLostStreams(wire, running)
+  describeLostReads(running)
+  describeForeignAnswers(wire, running)
+  return running
+}
+
+function describeLostPuts(wire: LossyWire, place: CurrentPlace): void {
+  const puts = (): number => countSeen(place.current.proxy, wire.isPut)
+  const onPut = (fate: Fate) => {
+    place.current.proxy.decide = (method, path) => (wire.isPut(method, path) ? fate : 'pass')
+  }
+
+  it('takes a put for done when its own bytes are there', async () => {
+    loseFirst(place.current.proxy, wire.isPut)
+    await place.current.backend.put(KEY, Buffer.from('ours'))
+    await expectObject(place, Buffer.from('ours'))
+    assert.equal(puts(), 1, 'nothing is repeated')
+  })
+
+  it('takes a put for done when the store has it and says that it failed', async () => {
+    onPut({ garble: 503, body: wire.busy })
+    await place.current.backend.put(KEY, Buffer.from('ours'))
+    assert.equal(puts(), 1)
+  })
+
+  it('does not take the bytes of somebody else for its own', async () => {
+    await place.current.direct.put(KEY, Buffer.from('them'))
+    loseFirst(place.current.proxy, wire.isPut)
+    await expectCode(place.current.backend.put(KEY, Buffer.from('ours')), 'KB_OBJECT_EXISTS')
+    await expectCode(place.current.backend.put(KEY, Buffer.from('longer')), 'KB_OBJECT_EXISTS')
+    await expectObject(place, Buffer.from('them'))
+  })
+
+  it('calls a put that never arrived unavailable, so that it is tried again', async () => {
+    onPut('drop')
+    await expectCode(place.current.backend.put(KEY, Buffer.from('ours')), 'KB_STORAGE_UNAVAILABLE')
+    assert.equal(await place.current.direct.stat(KEY), undefined)
+    place.current.proxy.decide = () => 'pass'
+    await place.current.backend.put(KEY, Buffer.from('ours'))
+  })
+}
+
+function describeLostStreams(wire: LossyWire, place: CurrentPlace): void {
+  it('commits a small stream through lost and late answers', async () => {
+    const bytes = patternBytes(100_000, 3)
+    const writer = await stream(place.current.backend, bytes)
+    // The first put is carried out, and neither its answer nor the look at the object comes back.
+    place.current.proxy.decide = (_method, _path, count) => (count <= 2 ? 'lose' : 'pass')
+    await writer.commit()
+    await expectObject(place, bytes)
+  })
+
+  it('commits a large stream through lost answers of its begin, its parts and its end', async () => {
+    const bytes = patternBytes(20 * MIB, 5)
+    let lost = 0
+    let sent = 0
+    // Every second request, so that each is carried out and heard of at last.
+    place.current.proxy.decide = (method) => {
+      if (method === 'GET' || method === 'HEAD' || ++sent % 2 === 0) return 'pass'
+      lost++
+      return 'lose'
+    }
+    const writer = await stream(place.current.backend, bytes)
+    await writer.commit()
+    assert.ok(lost >= 4, `${lost}`)
+    await expectObject(place, bytes)
+  })
+
+  it('knows its upload again when its end was carried out and also the look was lost', async () => {
+    const bytes = patternBytes(9 * MIB, 6)
+    const writer = await stream(place.current.backend, bytes)
+    let ends = 0
+    let looks = 0
+    place.current.proxy.decide = (method, path) => {
+      if (wire.isEnd(method, path)) return ++ends === 1 ? 'lose' : 'pass'
+      return wire.isLook(method, path) && ++looks === 1 ? 'drop' : 'pass'
+    }
+    await writer.commit()
+    await expectObject(place, bytes)
+    assert.ok(looks > 1 || ends > 1, 'it was asked again')
+  })
+
+  for (const [what, seed] of [
+    ['other bytes', 8],
+    ['the same bytes', 7],
+  ] as const) {
+    it(`does not take a large object of somebody else, of ${what}, for its own upload`, async () => {
+      const writer = await stream(place.current.backend, patternBytes(9 * MIB, 7))
+      const other = await stream(place.current.direct, patternBytes(9 * MIB, seed))
+      await other.commit()
+      loseFirst(place.current.proxy, wire.isEnd)
+      await expectCode(writer.commit(), 'KB_OBJECT_EXISTS')
+      await expectObject(place, patternBytes(9 * MIB, seed))
+    })
+  }
+}
+
+function describeLostReads(place: CurrentPlace): void {
+  it('reports a body that breaks off, and never gives the half of it', async () => {
+    await place.current.direct.put(KEY, patternBytes(1_000, 13))
+    place.current.proxy.decide = (method) => (method === 'GET' ? 'cut' : 'pass')
+    const { backend } = place.current
+    await expectCode(backend.readRange(KEY, { begin: 0, end: 1_000 }), 'KB_STORAGE_UNAVAILABLE')
+    await expectCode(backend.read(KEY, 1_000), 'KB_STORAGE_UNAVAILABLE')
+    assert.equal(
+      countSeen(place.current.proxy, (method) => method === 'GET'),
+      2,
+      'nothing is repeated',
+    )
+  })
+
+  it('stops in the middle of a body with the reason of its signal', async () => {
+    await place.current.direct.put(KEY, patternBytes(MIB, 19))
+    const reason = new Error('stopped by the test')
+    const abortion = new AbortController()
+    const { signal } = abortion
+    place.current.proxy.decide = () => {
+      abortion.abort(reason)
+      return 'pass'
+    }
+    await assert.rejects(place.current.backend.read(KEY, MIB, { signal }), (error) => error === reason)
+    await assert.rejects(
+      place.current.backend.put('other', Buffer.from('x'), { signal }),
+      (error) => error === reason,
+    )
+  })
+}
+
+async function expectObject({ current: { direct } }: CurrentPlace, bytes: Buffer): Promise<void> {
+  expectBytes(await direct.read(KEY, bytes.length), bytes)
+}
