@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, verify } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { inspect } from 'node:util'
 import { createAuthority } from '../../../testkit/src/certificates.ts'
@@ -139,6 +143,30 @@ describe('credentials for Google Cloud Storage', { skip: missingGcsServer() }, (
     process.env.METADATA_SERVER_DETECTION = 'assume-present'
     process.env.GCE_METADATA_HOST = front.metadataHost
     assert.deepEqual(await use(open()), ['machine'])
+  })
+
+  it('that the machine cannot give are told by the error, and not by a warning of the library', async () => {
+    const odd = createServer((_request, response) => void response.writeHead(500).end()).listen(
+      0,
+      '127.0.0.1',
+    )
+    await once(odd, 'listening')
+    delete process.env.METADATA_SERVER_DETECTION
+    process.env.GCE_METADATA_HOST = `127.0.0.1:${(odd.address() as AddressInfo).port}`
+    const warnings: string[] = []
+    const listen = ({ name }: Error) => void warnings.push(name)
+    process.on('warning', listen)
+    try {
+      const [error] = await failuresOf(open())
+      assert.match(error?.message ?? '', /no credentials were found/)
+      process.emitWarning('another one passes', 'OwnWarning')
+      await delay(0)
+      assert.deepEqual(warnings, ['OwnWarning'])
+    } finally {
+      process.off('warning', listen)
+      odd.closeAllConnections()
+      odd.close()
+    }
   })
 
   it('are not asked for where nothing is encrypted', async () => {

@@ -1,4 +1,5 @@
 import { readFile, stat } from 'node:fs/promises'
+import { silenceLookupWarnings } from './lookup-warnings.ts'
 
 /** The part of Google's library that is used: it finds credentials, and fetches and renews tokens. */
 export interface SignIn {
@@ -22,6 +23,7 @@ export class KeyFileError extends Error {
 /** Loads the library, and takes the file if there is one, else the default credentials of the environment. */
 export async function openSignIn(serviceAccountPath: string | undefined): Promise<SignIn> {
   const credentials = serviceAccountPath === undefined ? undefined : await readKeyFile(serviceAccountPath)
+  silenceLookupWarnings()
   const { Storage } = await import('@google-cloud/storage')
   // Without the name of a project the library would look for one, with programs of Google and over the network.
   const project = { projectId: 'none' }
