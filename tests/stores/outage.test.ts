@@ -18,8 +18,10 @@ const OUTAGE_MS = Number(process.env.OUTAGE_MS ?? '30000')
 /** More than the five minutes for which the program repeats a call, and the time to clean up. */
 const PATIENCE_MS = 500_000
 
-/** Half a minute without an answer, ten seconds to clean up, and some to end. */
-const STOP_MAX_MS = 50_000
+/** Fifteen seconds without an answer, ten to clean up, and some to end on a busy machine. */
+const STOP_MAX_MS = 35_000
+/** Nothing is waited for; a busy machine takes a while to deliver a signal. */
+const STOP_AT_ONCE_MAX_MS = 8_000
 
 type Behaviour = 'answers' | 'refuses' | 'is silent'
 
@@ -120,23 +122,33 @@ describe('the program when the store is away', { skip: missingS3Server(), concur
     await validate(id)
   })
 
-  test('is left soon after the first Ctrl-C when it is silent, and the next run goes on', async (t) => {
-    const id = 'stopped'
-    await expectExit(0, backup(server.endpoint, id, ['orders']), { env: env() })
-    const { state, proxy } = await openOutage(server, 'is silent', 2 * PATIENCE_MS)
-    await using _: FaultProxy = proxy
-    const run = startProgram(backup(proxy.endpoint, id), { env: env() })
-    while (state.refused === 0) await delay(100)
-    const beganMs = performance.now()
-    run.child.kill('SIGINT')
-    const end = await run.ended
-    const tookMs = performance.now() - beganMs
-    t.diagnostic(JSON.stringify({ tookMs: Math.round(tookMs) }))
-    t.diagnostic(end.stderr)
-    assertExit(end, 130)
-    assert.ok(tookMs < STOP_MAX_MS, `${tookMs} ms`)
-    await validate(id)
-    await expectExit(0, backup(server.endpoint, id), { env: env() })
-    await validate(id)
-  })
+  for (const { times, maxMs } of [
+    { times: 'first', maxMs: STOP_MAX_MS },
+    { times: 'second', maxMs: STOP_AT_ONCE_MAX_MS },
+  ] as const) {
+    test(`is left after the ${times} Ctrl-C when it is silent, and the next run goes on`, async (t) => {
+      const id = `stopped-${times}`
+      await expectExit(0, backup(server.endpoint, id, ['orders']), { env: env() })
+      const { state, proxy } = await openOutage(server, 'is silent', 2 * PATIENCE_MS)
+      await using _: FaultProxy = proxy
+      const run = startProgram(backup(proxy.endpoint, id), { env: env() })
+      while (state.refused === 0) await delay(100)
+      run.child.kill('SIGINT')
+      if (times === 'second') {
+        await delay(1_000)
+        assert.equal(run.child.exitCode, null, 'the first one lets it try')
+        run.child.kill('SIGINT')
+      }
+      const beganMs = performance.now()
+      const end = await run.ended
+      const tookMs = performance.now() - beganMs
+      t.diagnostic(JSON.stringify({ tookMs: Math.round(tookMs) }))
+      t.diagnostic(end.stderr)
+      assertExit(end, 130)
+      assert.ok(tookMs < maxMs, `${tookMs} ms`)
+      await validate(id)
+      await expectExit(0, backup(server.endpoint, id), { env: env() })
+      await validate(id)
+    })
+  }
 })

@@ -80,8 +80,11 @@ export const LIMITS = {
   documentValueMinBytes: 4,
   /** How long what a run leaves behind is removed; a store that is silent for longer keeps it, and the run says so. */
   cleanupGraceMs: 10_000,
-  /** How long a run that was stopped waits for an answer of the store to what it finishes, such as its commit. */
-  stoppedSilenceMaxMs: 30_000,
+  /**
+   * How long a run that was stopped waits for an answer of the store to what it finishes, such as its commit. Together with
+   * `cleanupGraceMs` less than the 30 s after which Kubernetes kills.
+   */
+  stoppedSilenceMaxMs: 15_000,
   /** Messages that either side sends in one authentication; the longest mechanism needs three. */
   saslMaxRounds: 8,
 } as const
