@@ -17,7 +17,10 @@ const MIB = 1024 * KIB
 const GIB = 1024 * MIB
 
 const ALL_AT_ONCE = 'all partitions of a broker are read together, as fast as they can be written'
-const RATE = 'a limit of the speed arrives with a later version'
+const RECORD_RATE =
+  'records are not read one by one; storage.rate_limit_bytes_per_sec limits the bytes a second'
+const BYTE_RATE =
+  'the limit of a backup is storage.rate_limit_bytes_per_sec (--storage-rate-limit-bytes-per-sec), of what is written to the store'
 const VERBATIM = 'records are stored exactly as they are on the brokers'
 const RETENTION = 'nothing is ever removed from a backup in this version'
 const ONE_SHOT = 'a run ends at the offsets that it found when it began'
@@ -221,8 +224,8 @@ function paceSettings(): readonly Setting[] {
       'Announce the run in the repository and renew that every 10 seconds, so that a second run of the same backup is refused at its start. Without it, the second one is refused when it commits.',
       { default: true },
     ),
-    refused(['backup.rate_limit_records_per_sec', COUNT, 'Most records a second.'], RATE),
-    refused(['backup.rate_limit_bytes_per_sec', COUNT, 'Most bytes a second.'], RATE),
+    refused(['backup.rate_limit_records_per_sec', COUNT, 'Most records a second.'], RECORD_RATE),
+    refused(['backup.rate_limit_bytes_per_sec', COUNT, 'Most bytes a second.'], BYTE_RATE),
     ...circuitBreakerSettings('backup'),
   ]
 }

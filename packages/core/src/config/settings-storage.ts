@@ -47,7 +47,7 @@ export const STORAGE_SETTINGS: readonly Setting[] = [
   effective(
     'storage.path',
     STRING,
-    'The repository as a folder, instead of `repo`. In a file it is relative to the folder of that file, elsewhere to the working folder. For `filesystem`.',
+    'The repository as a folder, instead of `repo`. In a file it is relative to the folder of that file, elsewhere to the working folder. A name that has a colon is written `./NAME`. For `filesystem`.',
     { check: pathRule },
   ),
   effective(

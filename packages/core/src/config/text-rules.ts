@@ -57,10 +57,15 @@ export function offsetRangeRule(text: string): string | undefined {
     : 'must be offsets, such as orders/3:100-200, orders/3:100- or orders/3:-200'
 }
 
-/** A folder. The program does not expand `~`, and a folder of that name, or of that of a URL, is not what anybody means. */
+/**
+ * A folder. The program does not expand `~`, and a folder of that name, or one whose name begins like a URL or a drive, is not what
+ * anybody means: a mistyped location must not become a folder that nobody looks for.
+ */
 export function pathRule(text: string): string | undefined {
   if (text === '' || text.includes('\0')) return 'must be a folder'
-  if (/^[a-z][a-z0-9+.-]*:\//i.test(text)) return 'must be a folder; a URL belongs into repo (--repo)'
+  if (/^[a-z][a-z0-9+.-]*:/i.test(text)) {
+    return 'must be a folder; a URL such as s3://bucket/prefix belongs into repo (--repo), and a folder whose name has a colon is written ./NAME'
+  }
   const isHome = text === '~' || text.startsWith('~/')
   return isHome ? 'must be a folder written out (only a shell knows ~)' : undefined
 }

@@ -6,8 +6,11 @@ import { readValue } from '../../src/config/setting-value.ts'
 import { Secret } from '../../src/runtime/secret.ts'
 import { ENOUGH, failure, load } from './sandbox.ts'
 
+const NO_SCHEME =
+  'must be a folder; a URL such as s3://bucket/prefix belongs into repo (--repo), and a folder whose name has a colon is written ./NAME'
+
 describe('values that are refused', () => {
-  const cases: readonly [string, string, string][] = [
+  const cases: readonly (readonly [string, string, string])[] = [
     ['backup.compression_level', '40', 'must be 1 to 22, not 40'],
     ['backup.compression_level', '0', 'must be 1 to 22, not 0'],
     ['backup.compression_level', '-1', 'must be 1 to 22, not -1'],
@@ -106,11 +109,9 @@ describe('values that are refused', () => {
       "must be 1 to 128 letters, digits, '.', '_' or '-', not beginning with '.', not a/b",
     ],
     ['storage.path', '~/backups', 'must be a folder written out (only a shell knows ~), not ~/backups'],
-    [
-      'storage.path',
-      's3://bucket/prefix',
-      'must be a folder; a URL belongs into repo (--repo), not s3://bucket/prefix',
-    ],
+    ...['s3://bucket/prefix', 'gs:bucket', 's3:x', 'azure:x', 'C:\\b', 'fiel:backups'].map(
+      (place) => ['storage.path', place, `${NO_SCHEME}, not ${place}`] as const,
+    ),
     [
       'storage.prefix',
       '../up',
