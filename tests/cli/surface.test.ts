@@ -155,6 +155,37 @@ test('a repository that is empty or absent holds no backup', async () => {
   assert.equal(existsSync(join(folder, 'absent')), false)
 })
 
+test('a store in memory has nothing to read, and says so without a warning before it', async () => {
+  const place = ['--repo', 'memory:///trial']
+  for (const args of [['list'], ['validate', '--backup-id', 'a'], ['status', '--backup-id', 'a']]) {
+    const { stderr, stdout } = await expectExit(2, [...args, ...place])
+    assert.equal(stdout, '')
+    assert.match(stderr, /^(Error: )?.*memory:\/\/\/trial is in the memory of this program/)
+    assert.doesNotMatch(stderr, /Warning/)
+    assert.match(stderr, /--repo file:\/\/\/var\/backups/)
+  }
+  const { stderr } = await expectExit(2, ['list', '--repo', 'memory:'])
+  assert.match(stderr, /not followed by \/\//)
+  assert.doesNotMatch(stderr, /Warning/)
+  assert.doesNotMatch((await expectExit(0, ['probe', ...place])).stderr, /Warning/)
+})
+
+test('a limit of the pace of a backup is refused with the one that there is', async () => {
+  const server = [
+    '--bootstrap-servers',
+    NOBODY,
+    '--topics',
+    'a',
+    '--backup-id',
+    'b',
+    '--repo',
+    'file:///nowhere',
+  ]
+  const { stderr } = await expectExit(2, ['backup', ...server, '--rate-limit-bytes-per-sec', '1000'])
+  assert.match(stderr, /--storage-rate-limit-bytes-per-sec/)
+  assert.doesNotMatch(stderr, /later version/)
+})
+
 test('errors of the command line are JSON when that was asked for, whatever else is wrong', async () => {
   for (const args of [
     ['backup', '--output-format', 'json', '--nope'],

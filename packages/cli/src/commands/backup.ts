@@ -21,7 +21,7 @@ import { beforeWriting } from '../before-writing.ts'
 import { chosenTopics } from '../chosen-topics.ts'
 import type { Command, CommandContext, CommandResult } from '../command.ts'
 import { MetricsFile } from '../metrics-file.ts'
-import { openMeteredStorage } from '../open-storage.ts'
+import { openWritableStorage, VOLATILE_WARNING } from '../open-storage.ts'
 import { CLIENT_ID, PROGRAM } from '../program-name.ts'
 import {
   backupDocument,
@@ -61,7 +61,7 @@ export const backupCommand: Command = {
 
 async function backUp(context: CommandContext, metrics: MetricsFile | undefined): Promise<CommandResult> {
   const { config } = context.loaded
-  const { storage, usage } = await beforeWriting(async () => openMeteredStorage(context))
+  const { storage, usage } = await beforeWriting(async () => openWritableStorage(context))
   const source = requireCluster(config, 'source')
   const security = source.security ? { security: source.security } : {}
   const cluster = openCluster({
@@ -80,6 +80,7 @@ async function backUp(context: CommandContext, metrics: MetricsFile | undefined)
       }
     }
     const report = await withLease(context, storage, { prepared, prepare: again }, ({ plan, state }) => {
+      if (storage.capabilities.isVolatile) context.say(`Warning: ${VOLATILE_WARNING}`)
       context.say(backupHeadline(plan, storage.location))
       return runBackup({
         plan,

@@ -1,6 +1,6 @@
 import { openLocation, probeStore, requireRepositoryUrl, type StorageBackend } from '@kafka-backup/core'
 import type { Command, CommandContext } from '../command.ts'
-import { openStorage } from '../open-storage.ts'
+import { openWritableStorage } from '../open-storage.ts'
 import { leftoversText, probeDocument, probeText } from '../render/probe-text.ts'
 
 /** `kafka-backup probe` */
@@ -13,7 +13,7 @@ export const probeCommand: Command = {
   options: [],
   examples: ['kafka-backup probe --repo file:///var/backups'],
   async run(context) {
-    const storage = openStorage(context)
+    const { storage } = openWritableStorage(context)
     const exclusive = storage.capabilities.hasSingleWriter === true ? openWithoutPromise(context) : undefined
     try {
       const report = await probeStore({

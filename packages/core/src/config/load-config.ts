@@ -1,5 +1,4 @@
 import { resolve } from 'node:path'
-import { splitScheme } from '../storage/location-scheme.ts'
 import { CheckedValues } from './checked-values.ts'
 import { securityOfVerb } from './cluster-security.ts'
 import { buildConfig, type Config } from './config.ts'
@@ -52,7 +51,6 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
   const values = new CheckedValues(given, { verb, file, env, problems, warnings })
   const repositoryUrl = repositoryUrlOf(values, { cwd, filePath, env })
   const repository = { url: repositoryUrl, credentials: storageSecretsOf(values, repositoryUrl, env) }
-  if (splitScheme(repositoryUrl ?? '')?.scheme === 'memory') warnings.push(MEMORY_WARNING)
   const security = await securityOfVerb(values, { verb, cwd, filePath, env, problems })
   checkMode(values, verb)
   checkRequired(values, verb, problems)
@@ -63,9 +61,6 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
     origins: values.origins(),
   })
 }
-
-const MEMORY_WARNING =
-  'the repository is in memory: nothing of it is kept when the program ends, so this is no backup. Name a folder or a store to keep it.'
 
 /** A file that was written for the other direction is the wrong file. */
 function checkMode(values: CheckedValues, verb: Verb): void {

@@ -17,6 +17,8 @@ export interface StorageCapabilities {
   readonly readAfterWrite: boolean
   /** Somebody vouches that only one run at a time writes here, which stands in for `putIfAbsent`. Absent: nobody does. */
   readonly hasSingleWriter?: boolean
+  /** What is written is gone when the program ends, so that only this process can read it. */
+  readonly isVolatile?: boolean
   /** Every request of its writers passes the gate that it was opened with; nobody else holds or repeats their calls. */
   readonly hasGatedWriters?: boolean
 }

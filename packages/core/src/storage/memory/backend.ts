@@ -32,7 +32,11 @@ export interface MemoryBackendOptions {
 /** A store in the memory of this process: for tests and trials. It keeps the contract, except durability. */
 export class MemoryBackend implements StorageBackend {
   readonly location: string
-  readonly capabilities: StorageCapabilities = { putIfAbsent: true, readAfterWrite: true }
+  readonly capabilities: StorageCapabilities = {
+    putIfAbsent: true,
+    readAfterWrite: true,
+    isVolatile: true,
+  }
   readonly #store: MemoryStore
   readonly #clock: Clock
   #isClosed = false
