@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
+import { collect, expectCode } from '../../../testkit/src/conformance/storage-subject.ts'
 import type { StorageBackend } from '../../src/storage/storage-backend.ts'
 import type { CurrentPlace, LossyWire } from './lost-answers-suite.ts'
 
@@ -30,6 +31,12 @@ export function describeForeignAnswers(wire: LossyWire, place: CurrentPlace): vo
       assert.equal(await place.current.direct.stat(OTHER), undefined)
     })
   }
+
+  it('refuses a listing that has a key twice', async () => {
+    for (const key of ['a', 'b']) await place.current.direct.put(key, Buffer.from('x'))
+    place.current.proxy.decide = () => ({ rewrite: wire.doubled })
+    await expectCode(collect(place.current.backend.list('')), 'KB_STORAGE_UNSUPPORTED')
+  })
 
   for (const [what, fate] of [
     ['a page that says it is a document', PAGE_AS_DOCUMENT],

@@ -25,6 +25,10 @@ describe('Google Cloud Storage when answers are lost', { skip: missingGcsServer(
       isEnd: (method) => method === 'PUT',
       isLook: (method, path) => method === 'GET' && !path.includes('alt=media'),
       busy: errorJson(503, 'backendError'),
+      doubled: (listing) => {
+        const page = JSON.parse(listing) as { readonly items: readonly object[] }
+        return JSON.stringify({ ...page, items: [page.items[0], ...page.items] })
+      },
     },
     async () => {
       const bucket = await freshBucket(server)

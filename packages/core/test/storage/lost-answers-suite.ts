@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { getEventListeners } from 'node:events'
 import { afterEach, beforeEach, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { expectBytes, expectCode, patternBytes } from '../../../testkit/src/conformance/storage-subject.ts'
 import type { StorageBackend } from '../../src/storage/storage-backend.ts'
 import { describeForeignAnswers, KEY } from './foreign-answers-suite.ts'
@@ -23,6 +25,8 @@ export interface LossyWire {
   isLook(method: string, path: string): boolean
   /** The document of a store that is busy. */
   readonly busy: string
+  /** A listing in which the first entry is there twice. */
+  doubled(listing: string): string
 }
 
 export const MIB = 1024 * 1024
@@ -73,6 +77,7 @@ export function describeLostAnswers(wire: LossyWire, open: () => Promise<LossyPl
   describeLostPuts(wire, running)
   describeLostStreams(wire, running)
   describeLostReads(running)
+  describeStoppedReads(running)
   describeForeignAnswers(wire, running)
   return running
 }
@@ -196,6 +201,39 @@ function describeLostReads(place: CurrentPlace): void {
       place.current.backend.put('other', Buffer.from('x'), { signal }),
       (error) => error === reason,
     )
+  })
+}
+
+function describeStoppedReads(place: CurrentPlace): void {
+  it('stops in the middle of a body that does not go on, with the reason of its signal', async () => {
+    await place.current.direct.put(KEY, patternBytes(MIB, 20))
+    const reason = new Error('stopped by the test')
+    place.current.proxy.decide = (method) => (method === 'GET' ? 'stall' : 'pass')
+    for (const read of [
+      (signal: AbortSignal) => place.current.backend.read(KEY, MIB, { signal }),
+      (signal: AbortSignal) => place.current.backend.readRange(KEY, { begin: 0, end: MIB }, { signal }),
+    ]) {
+      const abortion = new AbortController()
+      const reading = assert.rejects(read(abortion.signal), (error) => error === reason)
+      // Longer than the begin of the answer takes, so that the body is what is waited for.
+      await delay(1_000)
+      abortion.abort(reason)
+      const late = delay(15_000, 'late', { ref: false })
+      assert.notEqual(await Promise.race([reading, late]), 'late')
+    }
+  })
+
+  it('leaves nothing on the signal of a run, which has many reads', async () => {
+    await place.current.direct.put(KEY, patternBytes(1_000, 21))
+    const { signal } = new AbortController()
+    const reads = async () => {
+      await place.current.backend.read(KEY, 1_000, { signal })
+      await place.current.backend.readRange(KEY, { begin: 0, end: 10 }, { signal })
+    }
+    await reads()
+    const few = getEventListeners(signal, 'abort').length
+    for (let at = 0; at < 5; at++) await reads()
+    assert.equal(getEventListeners(signal, 'abort').length, few)
   })
 }
 

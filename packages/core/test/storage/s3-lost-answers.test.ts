@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { expectCode, patternBytes } from '../../../testkit/src/conformance/storage-subject.ts'
 import { missingS3Server, type S3Server, startS3Server } from '../../../testkit/src/stores/versity-gateway.ts'
 import { openS3 } from '../../src/storage/s3/location.ts'
@@ -10,6 +11,7 @@ import { freshBucket, keysOf, openBucket } from './s3-subject.ts'
 
 describe('S3 when answers are lost', { skip: missingS3Server() }, () => {
   let server: S3Server
+  const current = { bucket: '' }
 
   before(async () => {
     server = await startS3Server()
@@ -23,9 +25,11 @@ describe('S3 when answers are lost', { skip: missingS3Server() }, () => {
       isEnd,
       isLook: (method) => method === 'HEAD',
       busy: errorXml('SlowDown'),
+      doubled: (listing) => listing.replace(/<Contents>.*?<\/Contents>/s, '$&$&'),
     },
     async () => {
       const bucket = await freshBucket(server)
+      current.bucket = bucket
       const proxy = await openLossyProxy(server.endpoint)
       const backend = openS3(new URL(`s3://${bucket}?endpoint=${proxy.endpoint}`), keysOf(server))
       const direct = openBucket(server, bucket)
@@ -52,6 +56,28 @@ describe('S3 when answers are lost', { skip: missingS3Server() }, () => {
     await writer.commit()
     assert.equal(ends, 2)
     assert.equal((await place.current.direct.stat(KEY))?.bytes, 9 * MIB)
+  })
+
+  it('does not take an object with its token and another length for its own', async () => {
+    let token = ''
+    place.current.proxy.prepare = async ({ headers }) => {
+      token = String(headers['x-amz-meta-kafka-backup-upload'] ?? token)
+    }
+    const writer = await stream(place.current.backend, patternBytes(9 * MIB, 9))
+    const { bucket } = current
+    const client = new S3Client({
+      endpoint: server.endpoint,
+      region: 'us-east-1',
+      forcePathStyle: true,
+      credentials: { accessKeyId: server.accessKey, secretAccessKey: server.secretKey },
+    })
+    const Metadata = { 'kafka-backup-upload': token }
+    await client.send(new PutObjectCommand({ Bucket: bucket, Key: KEY, Body: 'short', Metadata }))
+    client.destroy()
+    assert.notEqual(token, '')
+    let ends = 0
+    place.current.proxy.decide = (method, path) => (isEnd(method, path) && ++ends === 1 ? 'drop' : 'pass')
+    await expectCode(writer.commit(), 'KB_OBJECT_EXISTS')
   })
 
   it('leaves no parts behind after abort, nor after a failure', async () => {

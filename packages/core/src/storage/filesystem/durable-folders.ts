@@ -5,7 +5,8 @@ import type { ObjectKey } from '../storage-backend.ts'
 import { folderNotConfined, hasErrno } from './errors.ts'
 import { isRealPath } from './path-confinement.ts'
 
-const FOLDER_MODE = 0o700
+/** Of every folder that this program makes. */
+export const FOLDER_MODE = 0o700
 
 /**
  * Makes folders so that they survive a crash. A folder is durable once the folder *above* it is synced; that is
@@ -32,7 +33,7 @@ export class DurableFolders {
 
   /**
    * Makes the folders of a key below the real path of the root and returns the absolute path of the last.
-   * @throws KB_STORAGE_UNSUPPORTED when one of them is a symbolic link or a file.
+   * @throws KB_STORAGE_UNSUPPORTED when one of them is a symbolic link or a file; ENOENT when somebody removed it meanwhile.
    */
   async ensure(root: string, elements: readonly string[], key: ObjectKey): Promise<string> {
     const path = join(root, ...elements)
@@ -42,8 +43,10 @@ export class DurableFolders {
       this.#known.clear()
     }
     await this.#makeEach(root, elements, key)
-    if (!(await isRealPath(path))) throw folderNotConfined(key, elements.join('/'))
-    return path
+    if (await isRealPath(path)) return path
+    // Gone is not the same as somewhere else: it may be made again.
+    await lstat(path)
+    throw folderNotConfined(key, elements.join('/'))
   }
 
   async #makeEach(root: string, elements: readonly string[], key: ObjectKey): Promise<void> {

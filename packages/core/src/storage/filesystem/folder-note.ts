@@ -1,8 +1,10 @@
-import { readdir, rmdir, stat } from 'node:fs/promises'
+import { lstat, mkdir, readdir, rmdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { systemRandom } from '../../runtime/random.ts'
 import type { FolderNote } from '../storage-backend.ts'
+import { FOLDER_MODE } from './durable-folders.ts'
 import { errnoNameOf, hasErrno } from './errors.ts'
-import { TEMPORARY_FOLDER } from './temporary-files.ts'
+import { createTemporaryFile, discardTemporaryFile, TEMPORARY_FOLDER } from './temporary-files.ts'
 
 /**
  * Notes which folders there are of the root, what is above it, and what is below some folders of it. Removing takes empty ones only, so
@@ -10,16 +12,38 @@ import { TEMPORARY_FOLDER } from './temporary-files.ts'
  */
 export async function noteFolders(root: string, folder: string): Promise<FolderNote> {
   const missing = await missingFolders(root)
-  const watched = [join(root, TEMPORARY_FOLDER), join(root, folder)]
-  const known = new Set((await Promise.all(watched.map(foldersFrom))).flat())
+  // Where somebody else writes at this moment, each would take the folders of the other for those that were there before.
+  const temporary = join(root, TEMPORARY_FOLDER)
+  const isShared = (await readdir(temporary).catch(() => [])).length > 0
+  const known = new Set(isShared ? [] : await foldersFrom(temporary))
+  const claim = missing.length === 0 ? await claimPlace(temporary) : undefined
   return {
     isPlaceThere: missing.length === 0,
     async removeNew() {
-      const found = (await Promise.all(watched.map(foldersFrom))).flat()
+      if (claim !== undefined) await discardTemporaryFile(claim)
+      // What is below `folder` belongs to those who note it alone, so that empty ones are of no use to anybody.
+      const found = (await Promise.all([temporary, join(root, folder)].map(foldersFrom))).flat()
       const made = found.filter((path) => !known.has(path))
       // Those that are inside others come first.
       for (const path of [...made.reverse(), ...missing]) await removeIfEmpty(path)
     },
+  }
+}
+
+/**
+ * A file that keeps the root from being removed as empty by somebody who made it for a time: a root that has vanished is never used
+ * again. Left by a kill, it is swept as every other temporary file. Undefined where nothing may be written, which shows elsewhere.
+ */
+async function claimPlace(temporaryFolder: string): Promise<string | undefined> {
+  try {
+    await mkdir(temporaryFolder, { mode: FOLDER_MODE }).catch(() => undefined)
+    if (!(await lstat(temporaryFolder)).isDirectory()) return undefined
+    const { path, handle } = await createTemporaryFile(temporaryFolder, 'claim', systemRandom)
+    await handle.close()
+    return path
+  } catch (error) {
+    if (errnoNameOf(error) === undefined) throw error
+    return undefined
   }
 }
 
