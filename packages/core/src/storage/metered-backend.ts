@@ -1,16 +1,15 @@
+import type { PassingCall } from './request-gate.ts'
 import type {
   ByteRange,
   CallOptions,
-  FolderNote,
   ListOptions,
   ObjectEntry,
   ObjectKey,
   ObjectWriter,
-  PlaceFacts,
   StorageBackend,
-  StorageCapabilities,
 } from './storage-backend.ts'
 import { RequestCounter, type RequestCounts } from './storage-request.ts'
+import { WrappedBackend } from './wrapped-backend.ts'
 
 /** The kinds of calls that are counted; `write`, `commit` and `abort` are those of object writers. */
 export type StorageCallKind =
@@ -40,12 +39,7 @@ export interface StorageUsage {
 }
 
 /** Counts calls and bytes on their way to another backend; for reports and cost estimates. */
-export class MeteredBackend implements StorageBackend {
-  /** Present when the inner backend can say something of its place. */
-  readonly inspectPlace?: (options?: CallOptions) => Promise<PlaceFacts>
-  /** Present when the inner backend has folders. */
-  readonly noteFolders?: (folder: string) => Promise<FolderNote>
-  readonly #inner: StorageBackend
+export class MeteredBackend extends WrappedBackend {
   readonly #requests: RequestCounter
   readonly #calls: Record<StorageCallKind, number> = {
     put: 0,
@@ -66,18 +60,8 @@ export class MeteredBackend implements StorageBackend {
 
   /** `requests` is the counter that the inner backend was opened with. */
   constructor(inner: StorageBackend, requests = new RequestCounter()) {
-    this.#inner = inner
+    super(inner)
     this.#requests = requests
-    if (inner.inspectPlace) this.inspectPlace = inner.inspectPlace.bind(inner)
-    if (inner.noteFolders) this.noteFolders = inner.noteFolders.bind(inner)
-  }
-
-  get location(): string {
-    return this.#inner.location
-  }
-
-  get capabilities(): StorageCapabilities {
-    return this.#inner.capabilities
   }
 
   /** A copy of the counters as they are now. */
@@ -90,21 +74,21 @@ export class MeteredBackend implements StorageBackend {
     }
   }
 
-  async put(key: ObjectKey, bytes: Uint8Array, options?: CallOptions): Promise<void> {
+  override async put(key: ObjectKey, bytes: Uint8Array, options?: CallOptions): Promise<void> {
     this.#calls.put++
-    await this.#inner.put(key, bytes, options)
+    await this.inner.put(key, bytes, options)
     this.#bytesWritten += bytes.byteLength
   }
 
-  async replace(key: ObjectKey, bytes: Uint8Array, options?: CallOptions): Promise<void> {
+  override async replace(key: ObjectKey, bytes: Uint8Array, options?: CallOptions): Promise<void> {
     this.#calls.replace++
-    await this.#inner.replace(key, bytes, options)
+    await this.inner.replace(key, bytes, options)
     this.#bytesWritten += bytes.byteLength
   }
 
-  async openWrite(key: ObjectKey, options?: CallOptions): Promise<ObjectWriter> {
+  override async openWrite(key: ObjectKey, options?: CallOptions): Promise<ObjectWriter> {
     this.#calls.openWrite++
-    const writer = await this.#inner.openWrite(key, options)
+    const writer = await this.inner.openWrite(key, options)
     return {
       write: async (chunks) => {
         this.#calls.write++
@@ -123,41 +107,42 @@ export class MeteredBackend implements StorageBackend {
     }
   }
 
-  async read(key: ObjectKey, maxBytes: number, options?: CallOptions): Promise<Buffer> {
+  override async read(key: ObjectKey, maxBytes: number, options?: CallOptions): Promise<Buffer> {
     this.#calls.read++
-    const bytes = await this.#inner.read(key, maxBytes, options)
+    const bytes = await this.inner.read(key, maxBytes, options)
     this.#bytesRead += bytes.byteLength
     return bytes
   }
 
-  async readRange(key: ObjectKey, range: ByteRange, options?: CallOptions): Promise<Buffer> {
+  override async readRange(key: ObjectKey, range: ByteRange, options?: CallOptions): Promise<Buffer> {
     this.#calls.readRange++
-    const bytes = await this.#inner.readRange(key, range, options)
+    const bytes = await this.inner.readRange(key, range, options)
     this.#bytesRead += bytes.byteLength
     return bytes
   }
 
-  stat(key: ObjectKey, options?: CallOptions): Promise<ObjectEntry | undefined> {
+  override stat(key: ObjectKey, options?: CallOptions): Promise<ObjectEntry | undefined> {
     this.#calls.stat++
-    return this.#inner.stat(key, options)
+    return this.inner.stat(key, options)
   }
 
   list(prefix: string, options?: ListOptions): AsyncIterable<ObjectEntry> {
     this.#calls.list++
-    return this.#inner.list(prefix, options)
+    return this.inner.list(prefix, options)
   }
 
-  listFolders(prefix: string, options?: CallOptions): Promise<string[]> {
+  override listFolders(prefix: string, options?: CallOptions): Promise<string[]> {
     this.#calls.listFolders++
-    return this.#inner.listFolders(prefix, options)
+    return this.inner.listFolders(prefix, options)
   }
 
-  delete(key: ObjectKey, options?: CallOptions): Promise<void> {
+  override delete(key: ObjectKey, options?: CallOptions): Promise<void> {
     this.#calls.delete++
-    return this.#inner.delete(key, options)
+    return this.inner.delete(key, options)
   }
 
-  close(): Promise<void> {
-    return this.#inner.close()
+  /** The look at a place is no call of the table. */
+  protected around<T>(_call: PassingCall, step: () => Promise<T>): Promise<T> {
+    return step()
   }
 }

@@ -1,5 +1,16 @@
 import assert from 'node:assert/strict'
-import { mkdir, readdir, rename, rm, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises'
+import {
+  mkdir,
+  readdir,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import {
@@ -39,6 +50,26 @@ describe('filesystem backend root', () => {
       const clients = Array.from({ length: 10 }, () => new FilesystemBackend(root))
       await Promise.all(clients.map((client, at) => client.put(`a/${at}/b`, Buffer.from('x'))))
       assert.equal((await collect(new FilesystemBackend(root).list(''))).length, 10)
+    }))
+
+  it('may lose a folder to somebody who removes empty ones, which is no foreign folder and may pass', () =>
+    withSandbox(async ({ root, backend }) => {
+      let isOver = false
+      const remove = async () => {
+        while (!isOver) await rmdir(join(root, 'a/b')).catch(() => undefined)
+      }
+      const removers = [remove(), remove()]
+      try {
+        for (let at = 0; at < 100; at++) {
+          await backend.put(`a/b/${at}`, Buffer.from('x')).catch((error: unknown) => {
+            assert.ok(isKafkaBackupError(error, 'KB_STORAGE_UNAVAILABLE'), String(error))
+          })
+          await backend.delete(`a/b/${at}`)
+        }
+      } finally {
+        isOver = true
+        await Promise.all(removers)
+      }
     }))
 
   it('is refused when it is a file, or below one', () =>
