@@ -47,6 +47,13 @@ describe('Azure when answers are lost', () => {
     },
   )
 
+  it('believes no deletion that something else accepted', async () => {
+    await place.current.direct.put(KEY, Buffer.from('there'))
+    place.current.proxy.decide = () => ({ refuse: 202, body: '<html>queued</html>' })
+    await expectCode(place.current.backend.delete(KEY), 'KB_STORAGE_UNAVAILABLE')
+    assert.equal((await place.current.direct.stat(KEY))?.bytes, 5)
+  })
+
   it('takes 412, which Azure gives as well as 409, for a taken key', async () => {
     place.current.proxy.decide = (method) =>
       method === 'PUT' ? { refuse: 412, body: errorXml('ConditionNotMet') } : 'pass'
