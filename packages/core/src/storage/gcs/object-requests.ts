@@ -124,8 +124,8 @@ export class GcsObjects {
   async delete(key: ObjectKey, signal?: AbortSignal): Promise<void> {
     const call = { method: 'DELETE' as const, path: this.objectPath(key), expected: [200, 204] }
     const { fields } = await this.connection.document({ action: 'delete', subject: key }, signal, call)
-    // The store has nothing to say of an object that is gone.
-    if (fields !== undefined) throw foreignAnswer(this.attempt('delete', key))
+    // The store has nothing to say of an object that is gone; emulators say `null`.
+    if (fields !== undefined && fields !== null) throw foreignAnswer(this.attempt('delete', key))
   }
 
   /** Creates or replaces an object by one request. */
