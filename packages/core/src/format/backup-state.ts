@@ -6,6 +6,8 @@ import type {
   DivergenceRecord,
   GapRecord,
   IsolationLevel,
+  PrunedRange,
+  PruneRecord,
   RunRecord,
   TopicRecord,
 } from './commit.ts'
@@ -18,6 +20,7 @@ import {
   type PlacedPart,
   refusalOf,
 } from './fold-step.ts'
+import { type PrunedHistory, partsBelow, pruneRefusal, withRange } from './pruned-history.ts'
 import type { SegmentRecord } from './segment-record.ts'
 
 export type { FoldedContent, PlacedPart } from './fold-step.ts'
@@ -36,6 +39,8 @@ export interface PartitionState {
   readonly divergence: DivergenceRecord | null
   readonly beginOffset: bigint
   nextOffset: bigint
+  /** What it no longer holds of its begin; null: it holds everything. */
+  pruned: PrunedHistory | null
   readonly parts: PlacedPart[]
   readonly gaps: GapRecord[]
 }
@@ -67,8 +72,10 @@ export function inheritedEndOffset(state: PartitionState): bigint | null {
 export class BackupState {
   readonly backupId: string
   readonly topics = new Map<string, TopicRecord>()
-  readonly segments: SegmentRecord[] = []
-  readonly artifacts: ArtifactRecord[] = []
+  segments: SegmentRecord[] = []
+  artifacts: ArtifactRecord[] = []
+  /** Numbers of the commits that prune, ascending. */
+  readonly prunes: bigint[] = []
   readonly runs: RunSummary[] = []
   source: Commit['source'] | null = null
   createdAtMs: bigint | null = null
@@ -106,8 +113,11 @@ export class BackupState {
     return (this.tip?.number ?? 0n) + 1n
   }
 
-  /** Folds one commit; changes nothing when it throws. @throws KB_COMMIT_CORRUPT when it does not continue this state */
-  apply(commit: Commit, sha256: string): void {
+  /**
+   * Folds one commit; changes nothing when it throws. `isExact: false`: this state lacks commits, so that what one prunes cannot be
+   * compared with it. @throws KB_COMMIT_CORRUPT when it does not continue this state
+   */
+  apply(commit: Commit, sha256: string, { isExact = true } = {}): void {
     if (commit.backupId !== this.backupId)
       throw this.#corrupt(commit.number, `it belongs to backup ${commit.backupId}`)
     if (commit.number !== this.nextNumber)
@@ -116,12 +126,14 @@ export class BackupState {
       throw this.#corrupt(commit.number, 'it does not follow the commit before it (SHA-256 differs)')
     }
     this.#assertIsolation(commit)
+    if (isExact) this.#assertPrunable(commit)
     this.fold(commit, commit.number)
-    this.isolation = commit.run.isolation
+    if (commit.pruned) this.#prune(commit.pruned, commit.number)
+    this.isolation = commit.run?.isolation ?? this.isolation
     this.source = commit.source
     this.createdAtMs ??= commit.createdAtMs
     this.tip = { number: commit.number, sha256, createdAtMs: commit.createdAtMs }
-    this.#foldRun(commit)
+    if (commit.run) this.#foldRun(commit, commit.run)
   }
 
   /** Folds content whose place in the log was checked already; changes nothing when it throws. */
@@ -137,6 +149,7 @@ export class BackupState {
   /** The rules of docs/format/commit.md for a commit that is to be appended. @throws KB_COMMIT_CORRUPT */
   assertFollowedBy(commit: Commit): void {
     this.#assertIsolation(commit)
+    this.#assertPrunable(commit)
     this.assertContinuedBy(commit, commit.number)
   }
 
@@ -180,27 +193,53 @@ export class BackupState {
       return
     }
     newest.nextOffset = step.end
-    if (step.kind === 'gap') newest.gaps.push(step.gap)
+    if (step.kind === 'forgotten') newest.pruned = prunedOf(step.pruned)
+    else if (step.kind === 'gap') newest.gaps.push(step.gap)
     else newest.parts.push(step.placed)
+  }
+
+  #assertPrunable({ pruned, number }: Commit): void {
+    const refusal = pruned && pruneRefusal(pruned, (topic, partition) => this.histories(topic, partition))
+    if (refusal !== undefined) throw this.#corrupt(number, refusal)
+  }
+
+  #prune({ partitions }: PruneRecord, number: bigint): void {
+    this.prunes.push(number)
+    const dropped = new Set(partitions.flatMap(({ objects }) => objects))
+    if (dropped.size === 0) return
+    for (const range of partitions) this.#forget(range, number)
+    this.segments = this.segments.filter(({ key }) => !dropped.has(key))
+    this.artifacts = this.artifacts.filter(({ key }) => !dropped.has(key))
+  }
+
+  #forget(range: PrunedRange, commit: bigint): void {
+    const history = this.histories(range.topic, range.partition).find(
+      (entry) => entry.lineage === range.lineage,
+    )
+    if (!history) return
+    const segments = partsBelow(history, range.endOffset)
+    history.parts.splice(0, segments)
+    history.gaps.splice(0, history.gaps.filter((gap) => gap.endOffset <= range.endOffset).length)
+    history.pruned = withRange(history.pruned, range, { commit, segments })
   }
 
   /** Aborted data is told from committed data by what is read later: all runs of a backup must read alike. */
   #assertIsolation(commit: Commit): void {
-    const { isolation } = commit.run
-    if (this.isolation === null || this.isolation === isolation) return
+    const isolation = commit.run?.isolation
+    if (isolation === undefined || this.isolation === null || this.isolation === isolation) return
     throw this.#corrupt(
       commit.number,
       `it was read with ${isolation}, the commits before with ${this.isolation}`,
     )
   }
 
-  #foldRun(commit: Commit): void {
+  #foldRun(commit: Commit, run: RunRecord): void {
     const last = this.runs.at(-1)
-    const earlier = last?.id === commit.run.id ? last : undefined
+    const earlier = last?.id === run.id ? last : undefined
     if (earlier) this.runs.pop()
     const parts = commit.segments.flatMap((segment) => segment.parts)
     this.runs.push({
-      ...commit.run,
+      ...run,
       lastCommit: commit.number,
       endedAtMs: commit.createdAtMs,
       records: (earlier?.records ?? 0) + parts.reduce((sum, part) => sum + part.records, 0),
@@ -221,10 +260,15 @@ export class BackupState {
   }
 }
 
-function newHistory(begin: Omit<PartitionState, 'nextOffset' | 'parts' | 'gaps'>): PartitionState {
+function newHistory(begin: Omit<PartitionState, 'nextOffset' | 'pruned' | 'parts' | 'gaps'>): PartitionState {
   const { topic, partition, topicId, lineage, sinceCommit, divergence, beginOffset } = begin
   const known = { topic, partition, topicId, lineage, sinceCommit, divergence, beginOffset }
-  return { ...known, nextOffset: beginOffset, parts: [], gaps: [] }
+  return { ...known, nextOffset: beginOffset, pruned: null, parts: [], gaps: [] }
+}
+
+function prunedOf({ endOffset, commit, records, segments, ...rest }: PrunedHistory): PrunedHistory {
+  const { storedBytes, minTimestampMs, maxTimestampMs } = rest
+  return { endOffset, commit, records, segments, storedBytes, minTimestampMs, maxTimestampMs }
 }
 
 function byTopicAndPartition([a]: readonly PartitionState[], [b]: readonly PartitionState[]): number {

@@ -16,11 +16,13 @@ import {
 } from './document-fields.ts'
 import { assertFeatures, featuresOf, unknownFeature } from './features.ts'
 import { type GapRecord, gapDocument, gapSchema } from './gap.ts'
+import { type PruneRecord, pruneDocument, pruneSchema } from './prune-record.ts'
 import { type RunRecord, runDocument, runFields, runRecordOf } from './run-record.ts'
 import { type SegmentRecord, segmentDocument, segmentSchema } from './segment-record.ts'
 
 export type { DivergenceRecord } from './divergence.ts'
 export type { GapRecord } from './gap.ts'
+export type { PrunedRange, PruneRecord } from './prune-record.ts'
 export type { IsolationLevel, RunOutcome, RunRecord, UnreadRecord } from './run-record.ts'
 
 /** Extra document of a backup. */
@@ -46,7 +48,8 @@ export interface Commit {
   readonly writer: string
   readonly program: string
   readonly createdAtMs: bigint
-  readonly run: RunRecord
+  /** null: it prunes, and belongs to no run. */
+  readonly run: RunRecord | null
   readonly source: { readonly clusterId: string; readonly bootstrapServers: readonly string[] }
   readonly topics: readonly TopicRecord[]
   readonly begins: readonly { readonly topic: string; readonly partition: number; readonly offset: bigint }[]
@@ -54,6 +57,8 @@ export interface Commit {
   readonly gaps: readonly GapRecord[]
   readonly divergences: readonly DivergenceRecord[]
   readonly artifacts: readonly ArtifactRecord[]
+  /** What it takes out of the backup; then it adds nothing. */
+  readonly pruned?: PruneRecord | undefined
 }
 
 const FORMAT = 'kafka-backup-commit'
@@ -68,7 +73,7 @@ const schema = z.object({
   writer: writerId,
   program: z.string(),
   created_at: decimalString,
-  run: z.object(runFields),
+  run: z.object(runFields).nullable(),
   source: z.object({ cluster_id: z.string(), bootstrap_servers: listOf(z.string()) }),
   topics: listOf(z.object({ name: topicName, topic_id: topicId, partitions: count })),
   begins: listOf(z.object({ topic: topicName, partition, offset: offsetString })),
@@ -76,6 +81,7 @@ const schema = z.object({
   gaps: listOf(gapSchema),
   divergences: divergencesSchema,
   artifacts: listOf(z.object({ kind: z.string(), key: z.string(), bytes: count, sha256: digest })),
+  pruned: pruneSchema.optional(),
 })
 
 /** The bytes of a commit and their digest, which the next commit names. */
@@ -83,14 +89,14 @@ export function encodeCommit(commit: Commit): { readonly bytes: Buffer; readonly
   const bytes = sealDocument({
     format: FORMAT,
     version: 1,
-    features: featuresOf(commit),
+    features: featuresOf(featured(commit)),
     backup_id: commit.backupId,
     number: commit.number.toString(),
     previous_sha256: commit.previousSha256,
     writer: commit.writer,
     program: commit.program,
     created_at: commit.createdAtMs.toString(),
-    run: runDocument(commit.run),
+    run: commit.run && runDocument(commit.run),
     source: { cluster_id: commit.source.clusterId, bootstrap_servers: commit.source.bootstrapServers },
     topics: commit.topics.map((topic) => ({
       name: topic.name,
@@ -102,6 +108,7 @@ export function encodeCommit(commit: Commit): { readonly bytes: Buffer; readonly
     gaps: commit.gaps.map(gapDocument),
     divergences: commit.divergences.length > 0 ? commit.divergences.map(divergenceDocument) : undefined,
     artifacts: commit.artifacts.map((artifact) => ({ ...artifact })),
+    pruned: commit.pruned && pruneDocument(commit.pruned),
   })
   return { bytes, sha256: sha256Hex(bytes) }
 }
@@ -116,7 +123,7 @@ export function decodeCommit(bytes: Buffer): Commit {
     writer: fields.writer,
     program: fields.program,
     createdAtMs: fields.created_at,
-    run: runRecordOf(fields.run),
+    run: fields.run && runRecordOf(fields.run),
     source: { clusterId: fields.source.cluster_id, bootstrapServers: fields.source.bootstrap_servers },
     topics: fields.topics.map((topic) => ({
       name: topic.name,
@@ -128,7 +135,30 @@ export function decodeCommit(bytes: Buffer): Commit {
     gaps: fields.gaps,
     divergences: fields.divergences,
     artifacts: fields.artifacts,
+    ...(fields.pruned ? { pruned: fields.pruned } : {}),
   }
+}
+
+function featured(commit: Pick<Commit, 'segments' | 'gaps' | 'divergences' | 'pruned'>) {
+  const { segments, gaps, divergences, pruned } = commit
+  const prunedLineages = pruned?.partitions.map(({ lineage }) => lineage)
+  return { segments, gaps, divergences, prunedLineages }
+}
+
+/** What prunes, and nothing else, belongs to no run and adds nothing. */
+function assertOnePurpose(
+  commit: Pick<Commit, 'begins' | 'segments' | 'gaps' | 'divergences' | 'artifacts' | 'pruned'> & {
+    readonly run: unknown
+    readonly topics: readonly unknown[]
+  },
+): void {
+  if ((commit.run === null) !== (commit.pruned !== undefined)) {
+    throw new Error('run: what prunes, and nothing else, belongs to no run')
+  }
+  const { segments, gaps, divergences, artifacts, begins } = commit
+  const lists: (readonly unknown[])[] = [commit.topics, begins, segments, gaps, divergences, artifacts]
+  const added = lists.some((list) => list.length > 0)
+  if (commit.pruned && added) throw new Error('pruned: a commit that prunes adds nothing')
 }
 
 function parseFields(bytes: Buffer): z.output<typeof schema> {
@@ -139,7 +169,8 @@ function parseFields(bytes: Buffer): z.output<typeof schema> {
     }
     assertKnownFeatures(parsed.features)
     const fields = schema.parse(parsed)
-    assertFeatures(fields.features, fields)
+    assertFeatures(fields.features, featured(fields))
+    assertOnePurpose(fields)
     return fields
   } catch (error) {
     if (error instanceof KafkaBackupError) throw error

@@ -6,26 +6,40 @@ import type { SegmentRecord } from './segment-record.ts'
 const LINEAGES = 'lineages'
 /** Gaps may have a damaged batch beside them. A reader that does not know this would take its object for a foreign one. */
 const QUARANTINE = 'quarantine'
+/** Segments are taken out of the backup. A reader that does not know this would look for them, and find holes. */
+const PRUNED = 'pruned'
+const KNOWN: readonly string[] = [LINEAGES, QUARANTINE, PRUNED]
 
 /** What decides which features a document needs. */
 export interface FeaturedContent {
   readonly segments: readonly SegmentRecord[]
   readonly gaps: readonly GapRecord[]
   readonly divergences: readonly DivergenceRecord[]
+  /** Lineages of what is pruned; absent: nothing is, or was. */
+  readonly prunedLineages?: readonly number[] | undefined
 }
 
 /** The entries of `features` that a document with this content has. */
 export function featuresOf(content: FeaturedContent): string[] {
   const parts = content.segments.flatMap((segment) => segment.parts)
   const isLater = ({ lineage }: { readonly lineage: number }) => lineage > 1
-  const hasLineages = content.divergences.length > 0 || parts.some(isLater) || content.gaps.some(isLater)
+  const { prunedLineages } = content
+  const hasLineages =
+    content.divergences.length > 0 ||
+    parts.some(isLater) ||
+    content.gaps.some(isLater) ||
+    prunedLineages?.some((lineage) => lineage > 1) === true
   const hasQuarantine = content.gaps.some(({ quarantine }) => quarantine !== undefined)
-  return [...(hasLineages ? [LINEAGES] : []), ...(hasQuarantine ? [QUARANTINE] : [])]
+  return [
+    ...(hasLineages ? [LINEAGES] : []),
+    ...(hasQuarantine ? [QUARANTINE] : []),
+    ...(prunedLineages === undefined ? [] : [PRUNED]),
+  ]
 }
 
 /** An entry of `features` that this version does not know; undefined when there is none. */
 export function unknownFeature(features: readonly string[]): string | undefined {
-  return features.find((feature) => feature !== LINEAGES && feature !== QUARANTINE)
+  return features.find((feature) => !KNOWN.includes(feature))
 }
 
 /** @throws Error (plain) when a document declares other features than its content has */

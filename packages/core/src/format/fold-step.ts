@@ -1,4 +1,5 @@
 import type { Commit, DivergenceRecord, GapRecord } from './commit.ts'
+import type { FoldedPrune } from './pruned-history.ts'
 import type { SegmentPart, SegmentRecord } from './segment-record.ts'
 
 /** A part of a partition and the object that holds it. */
@@ -11,6 +12,8 @@ export interface PlacedPart {
 export interface FoldedContent extends Pick<Commit, 'topics' | 'segments' | 'gaps' | 'artifacts'> {
   readonly begins: readonly FoldedBegin[]
   readonly divergences: readonly FoldedDivergence[]
+  /** What histories of a snapshot do not hold any more. A commit prunes what was folded before it: that is no content of it. */
+  readonly forgotten?: readonly FoldedPrune[]
 }
 
 /**
@@ -42,6 +45,7 @@ export type FoldStep = {
   | { readonly kind: 'divergence'; readonly divergence: FoldedDivergence }
   | { readonly kind: 'gap'; readonly gap: GapRecord }
   | { readonly kind: 'part'; readonly placed: PlacedPart }
+  | { readonly kind: 'forgotten'; readonly pruned: FoldedPrune }
 )
 
 /** Where a partition stands: the number of its newest history, and the next offset of that. */
@@ -54,7 +58,9 @@ export interface HistoryHead {
  * The steps of one commit in order of lineage and offset, so that a gap may lie between two parts, and a history may end
  * where another begins. A divergence comes before what belongs to the history that it begins.
  */
-export function foldSteps(content: Pick<FoldedContent, 'segments' | 'gaps' | 'divergences'>): FoldStep[] {
+export function foldSteps(
+  content: Pick<FoldedContent, 'segments' | 'gaps' | 'divergences' | 'forgotten'>,
+): FoldStep[] {
   const steps: FoldStep[] = []
   for (const divergence of content.divergences) {
     const { topic, partition, lineage, beginOffset } = divergence
@@ -78,6 +84,10 @@ export function foldSteps(content: Pick<FoldedContent, 'segments' | 'gaps' | 'di
     const { topic, partition, lineage, firstOffset: begin, endOffset: end } = gap
     steps.push({ kind: 'gap', topic, partition, lineage, begin, end, gap })
   }
+  for (const pruned of content.forgotten ?? []) {
+    const { topic, partition, lineage, beginOffset: begin, endOffset: end } = pruned
+    steps.push({ kind: 'forgotten', topic, partition, lineage, begin, end, pruned })
+  }
   return steps.sort(byPlace)
 }
 
@@ -87,7 +97,7 @@ export function refusalOf(step: FoldStep, head: HistoryHead): string | undefined
   if (step.lineage !== head.lineage)
     return `goes on in history ${step.lineage}, its newest is ${head.lineage}`
   if (step.begin !== head.nextOffset) return `goes on at ${step.begin}, expected ${head.nextOffset}`
-  const isWellFormed = step.kind === 'gap' ? step.end > step.begin : isPartWellFormed(step.placed.part)
+  const isWellFormed = step.kind === 'part' ? isPartWellFormed(step.placed.part) : step.end > step.begin
   return isWellFormed ? undefined : 'has offsets out of order'
 }
 

@@ -1,6 +1,7 @@
 import { invariant } from '../runtime/invariant.ts'
 import type { BackupState, PartitionState } from './backup-state.ts'
 import type { JsonValue } from './canonical-json.ts'
+import type { PrunedHistory } from './pruned-history.ts'
 
 /** `manifest.json`: a rendered copy for people and tools, in the shape of docs/format/commit.md. Nothing reads it back. */
 export function renderManifest(state: BackupState): Buffer {
@@ -39,6 +40,7 @@ function historyDocument(state: PartitionState) {
   return {
     partition_id: state.partition,
     lineage: state.lineage,
+    ...(state.pruned ? { pruned: prunedDocument(state.beginOffset, state.pruned) } : {}),
     record_count: state.parts.reduce((sum, { part }) => sum + part.records, 0),
     gaps: state.gaps.map((gap) => ({
       start_offset: gap.firstOffset,
@@ -55,6 +57,15 @@ function historyDocument(state: PartitionState) {
       compressed_bytes: part.storedBytes,
       uncompressed_bytes: part.rawBytes,
     })),
+  }
+}
+
+function prunedDocument(beginOffset: bigint, pruned: PrunedHistory): JsonValue {
+  return {
+    start_offset: beginOffset,
+    end_offset: pruned.endOffset - 1n,
+    end_timestamp: pruned.maxTimestampMs,
+    record_count: pruned.records,
   }
 }
 

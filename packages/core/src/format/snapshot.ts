@@ -18,6 +18,7 @@ import {
 import { assertFeatures, featuresOf } from './features.ts'
 import type { FoldedBegin, FoldedDivergence } from './fold-step.ts'
 import { gapDocument, gapSchema } from './gap.ts'
+import { foldedPruneDocument, foldedPruneSchema } from './pruned-history.ts'
 import { runDocument, runFields, runRecordOf } from './run-record.ts'
 import { segmentDocument, segmentSchema } from './segment-record.ts'
 
@@ -82,6 +83,8 @@ const schema = z.object({
     divergences: listOf(divergenceSchema),
     artifacts: listOf(z.object({ kind: z.string(), key: z.string(), bytes: count, sha256: digest })),
     runs: listOf(runSchema, 1),
+    pruned: listOf(foldedPruneSchema).optional(),
+    prunes: listOf(offsetString, 1).optional(),
   }),
 })
 
@@ -94,10 +97,12 @@ export function encodeSnapshot(state: BackupState): Buffer {
   const { segments } = state
   const gaps = histories.flatMap((entry) => entry.gaps)
   const divergences = histories.flatMap(({ divergence }) => divergence ?? [])
+  const hasPrunes = state.prunes.length > 0
+  const prunedLineages = hasPrunes ? lineagesOf(histories.filter(({ pruned }) => pruned)) : undefined
   return sealDocument({
     format: FORMAT,
     version: 1,
-    features: featuresOf({ segments, gaps, divergences }),
+    features: featuresOf({ segments, gaps, divergences, prunedLineages }),
     commit_sha256: tip.sha256,
     state: {
       backup_id: state.backupId,
@@ -133,6 +138,8 @@ export function encodeSnapshot(state: BackupState): Buffer {
         stored_bytes: run.storedBytes,
         gaps: run.gaps,
       })),
+      pruned: hasPrunes ? histories.flatMap((history) => foldedPruneDocument(history) ?? []) : undefined,
+      prunes: hasPrunes ? state.prunes.map(String) : undefined,
     },
   })
 }
@@ -141,14 +148,17 @@ export function encodeSnapshot(state: BackupState): Buffer {
 export function decodeSnapshot(bytes: Buffer): BackupState {
   try {
     const { commit_sha256, features, state: fields } = schema.parse(parseSealed(bytes))
-    assertFeatures(features, fields)
+    const { pruned: forgotten = [], prunes = [] } = fields
+    const prunedLineages = prunes.length > 0 ? lineagesOf(forgotten) : undefined
+    assertFeatures(features, { ...fields, prunedLineages })
     const state = new BackupState(fields.backup_id)
     const topics: Commit['topics'] = fields.topics.map((topic) => ({
       name: topic.name,
       topicId: topic.topic_id,
       partitions: topic.partitions,
     }))
-    state.fold({ ...fields, topics }, fields.number)
+    state.fold({ ...fields, topics, forgotten }, fields.number)
+    state.prunes.push(...prunes)
     state.source = { clusterId: fields.source.cluster_id, bootstrapServers: fields.source.bootstrap_servers }
     state.createdAtMs = fields.created_at
     state.tip = { number: fields.number, sha256: commit_sha256, createdAtMs: fields.tip_created_at }
@@ -159,6 +169,10 @@ export function decodeSnapshot(bytes: Buffer): BackupState {
     const reason = error instanceof z.ZodError ? firstIssue(error) : (error as Error).message
     throw new KafkaBackupError('KB_SNAPSHOT_CORRUPT', `the snapshot is damaged: ${reason}`, { cause: error })
   }
+}
+
+function lineagesOf(entries: readonly { readonly lineage: number }[]): number[] {
+  return entries.map(({ lineage }) => lineage)
 }
 
 /** All runs of a backup read with one isolation level. */

@@ -1,10 +1,16 @@
 import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { BackupState } from '../format/backup-state.ts'
 import { sha256Hex } from '../format/canonical-json.ts'
-import { type Commit, decodeCommit, encodeCommit } from '../format/commit.ts'
+import {
+  type Commit,
+  decodeCommit,
+  encodeCommit,
+  type PrunedRange,
+  type PruneRecord,
+} from '../format/commit.ts'
 import { LIMITS } from '../runtime/limits.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
-import { commitKey, parseKey } from './key-layout.ts'
+import { commitKey, isOrphanKey, parseKey } from './key-layout.ts'
 import { readWithSecondLook } from './second-look.ts'
 
 /** A commit before it has its place in the log. */
@@ -105,17 +111,50 @@ export function touchedPartitions(
   return new Set(entries.map((entry) => `${entry.topic}/${entry.partition}`))
 }
 
+/** Keys of the objects that a commit makes part of the backup. */
+function namedObjects({ segments, artifacts }: Pick<Commit, 'segments' | 'artifacts'>): string[] {
+  return [...segments, ...artifacts].map(({ key }) => key)
+}
+
+/** A run adds behind what is held and a prune takes from its begin: only two prunes of one partition are in each other's way. */
 function assertNoConflict(draft: CommitDraft, winner: Commit): void {
+  assertNoRemoval(draft, winner)
   const touched = touchedPartitions(winner)
   for (const name of touchedPartitions(draft)) {
     if (touched.has(name)) {
       throw new KafkaBackupError(
         'KB_COMMIT_CONFLICT',
-        `another run (${winner.run.id}) wrote commit ${winner.number} of backup ${winner.backupId} and extends ${name} too; this run changed nothing after its last commit`,
+        `another run (${winner.run?.id}) wrote commit ${winner.number} of backup ${winner.backupId} and extends ${name} too; this run changed nothing after its last commit`,
         { context: { backup: winner.backupId } },
       )
     }
   }
+}
+
+function assertNoRemoval(draft: CommitDraft, winner: Commit): void {
+  const conflict = (message: string) =>
+    new KafkaBackupError('KB_COMMIT_CONFLICT', message, { context: { backup: winner.backupId } })
+  const removed = new Set(winner.pruned?.orphans)
+  const lost = namedObjects(draft).find((key) => removed.has(key))
+  if (lost !== undefined) {
+    throw conflict(
+      `commit ${winner.number} of backup ${winner.backupId} removed ${lost}, which nothing had named for long; this run changed nothing after its last commit`,
+    )
+  }
+  if (!draft.pruned) return
+  const named = new Set(namedObjects(winner))
+  const adopted = draft.pruned.orphans.find((key) => named.has(key))
+  if (adopted !== undefined) {
+    throw conflict(
+      `${adopted} belongs to a run that is alive: commit ${winner.number} names it; nothing was removed`,
+    )
+  }
+  const pruned = new Set(winner.pruned?.partitions.map(({ topic, partition }) => `${topic}/${partition}`))
+  const twice = draft.pruned.partitions.find(({ topic, partition }) => pruned.has(`${topic}/${partition}`))
+  if (!twice) return
+  throw conflict(
+    `commit ${winner.number} of backup ${winner.backupId} pruned ${twice.topic}/${twice.partition} meanwhile; nothing was pruned by this one`,
+  )
 }
 
 /** A whole commit under another commit's name must not pass for it. */
@@ -125,8 +164,23 @@ function assertPlace(backupId: string, number: bigint, commit: Commit): void {
   throw new KafkaBackupError('KB_COMMIT_CORRUPT', `the object holds ${found}`)
 }
 
+function assertPrunedKeys(backupId: string, { partitions, orphans }: PruneRecord): void {
+  const isObjectOf = (key: string, { topic, partition }: PrunedRange) => {
+    const parsed = parseKey(backupId, key)
+    const isOfPartition = parsed?.kind === 'segment' || parsed?.kind === 'quarantine'
+    return isOfPartition && parsed.topic === topic && parsed.partition === partition
+  }
+  const astray = [
+    ...partitions.flatMap((range) => range.objects.filter((key) => !isObjectOf(key, range))),
+    ...orphans.filter((key) => !isOrphanKey(backupId, key)),
+  ]
+  if (astray[0] === undefined) return
+  throw new KafkaBackupError('KB_COMMIT_CORRUPT', `"${astray[0]}" is not the key of what can be removed`)
+}
+
 /** A name in a document is used only when it is the name we would build from the document's own fields. */
 function assertKeys(backupId: string, commit: Commit): void {
+  if (commit.pruned) assertPrunedKeys(backupId, commit.pruned)
   for (const segment of commit.segments) {
     const parsed = parseKey(backupId, segment.key)
     const part = segment.parts[0]

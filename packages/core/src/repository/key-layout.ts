@@ -158,6 +158,12 @@ export function parseKey(backupId: string, key: string): ParsedKey | undefined {
   return undefined
 }
 
+/** Whether an object of this name is removed when nothing names it: those that a run writes before its commit. */
+export function isOrphanKey(backupId: string, key: string): boolean {
+  const kind = parseKey(backupId, key)?.kind
+  return kind === 'segment' || kind === 'bundle' || kind === 'quarantine'
+}
+
 function parseOfPartition(match: RegExpExecArray | null) {
   if (!match?.[1] || match[1] === '.' || match[1] === '..') return undefined
   const [, topic, partition, sequence, writer = ''] = match

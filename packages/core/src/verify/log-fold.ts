@@ -58,8 +58,9 @@ export class LogFold {
     this.#previous = read
     try {
       if (!this.isExact) this.#bridge(commit)
-      this.state.apply(commit, sha256)
-      for (const partition of touchedBy(commit)) this.#settled.add(partition)
+      this.state.apply(commit, sha256, { isExact: this.isExact })
+      // What is pruned does not go on.
+      if (!commit.pruned) for (const partition of touchedBy(commit)) this.#settled.add(partition)
     } catch (error) {
       if (!isDamageError(error)) throw error
       this.#breakAt(commit, error.message)

@@ -40,7 +40,7 @@ export class PartitionSet {
 
 /** What a commit says something about, with the bounds of what it adds where all of that is of one history. */
 export function touchedBy(
-  commit: Pick<Commit, 'begins' | 'segments' | 'gaps' | 'divergences'>,
+  commit: Pick<Commit, 'begins' | 'segments' | 'gaps' | 'divergences' | 'pruned'>,
 ): AffectedPartition[] {
   const touched = new Map<string, Touched>()
   const add = (entry: Touched) => {
@@ -54,6 +54,10 @@ export function touchedBy(
   }
   for (const { topic, partition, offset } of commit.begins) {
     add({ topic, partition, lineage: 1, first: offset, end: offset })
+  }
+  for (const { topic, partition, lineage, firstOffset: first, endOffset: end } of commit.pruned?.partitions ??
+    []) {
+    add({ topic, partition, lineage, first, end })
   }
   return [...touched.values()].map(affectedBy)
 }

@@ -1,7 +1,6 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
-import type { ArtifactRecord, Commit, DivergenceRecord, GapRecord, RunOutcome } from '../format/commit.ts'
-import type { SegmentRecord } from '../format/segment-record.ts'
 import { assertBackupId, commitKey } from '../repository/key-layout.ts'
+import { newestPruneOf } from '../repository/prune-of.ts'
 import type { TransformsById } from '../repository/segment-reader.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import { runConcurrently } from '../runtime/run-concurrently.ts'
@@ -14,6 +13,7 @@ import { type Inventory, partitionOfKey, takeInventory } from './inventory.ts'
 import { logFindings } from './log-findings.ts'
 import { ManifestCheck } from './manifest-check.ts'
 import { readManifestCopy } from './manifest-copy.ts'
+import { NamedContent } from './named-content.ts'
 import { PartitionSet, touchedBy } from './partition-set.ts'
 import { SnapshotCheck } from './snapshot-check.ts'
 import type { ValidationProgress, ValidationReport, ValidationVerdict } from './validation-report.ts'
@@ -48,12 +48,7 @@ class Validation {
   readonly #options: ValidateOptions
   readonly #clock: Clock
   readonly #beganMs: number
-  readonly #segments: SegmentRecord[] = []
-  readonly #artifacts: { readonly record: ArtifactRecord; readonly commit: Commit }[] = []
-  readonly #gaps: GapRecord[] = []
-  readonly #divergences: DivergenceRecord[] = []
-  #commits = 0
-  #lastOutcome: RunOutcome | null = null
+  readonly #named = new NamedContent()
   #checkedBytes = 0
   #doneSegments = 0
 
@@ -73,7 +68,7 @@ class Validation {
     const numbers = inventory.snapshots
     const snapshotCheck = new SnapshotCheck({ storage, backupId, numbers, signal })
     const walk = await this.#walk(inventory, manifestCheck, snapshotCheck)
-    const named = new Set(this.#segments.map((segment) => segment.key))
+    const named = this.#named.keys()
     const evidence = { backupId, inventory, walk, named, snapshots: snapshotCheck, manifest: manifestCheck }
     const findings = [
       ...(await logFindings(evidence)),
@@ -94,12 +89,7 @@ class Validation {
       listed: inventory.commits,
       signal,
       onCommit: async ({ commit }, fold) => {
-        this.#commits++
-        this.#lastOutcome = commit.run.outcome
-        this.#segments.push(...commit.segments)
-        this.#gaps.push(...commit.gaps)
-        this.#divergences.push(...commit.divergences)
-        this.#artifacts.push(...commit.artifacts.map((record) => ({ record, commit })))
+        this.#named.add(commit)
         manifest.compare(commit.number, fold)
         await snapshots.compare(commit.number, fold)
       },
@@ -111,11 +101,14 @@ class Validation {
     const onChecked = (bytes: number) => this.#progress(bytes)
     const context = { storage, backupId, transforms, isDeep, signal, onChecked }
     const findings: Finding[][] = []
-    await runConcurrently(this.#segments, CONCURRENT_SEGMENTS, async (record, at) => {
+    await runConcurrently(this.#named.segments, CONCURRENT_SEGMENTS, async (record, at) => {
       signal?.throwIfAborted()
       // A commit may be younger than the listing.
       const entry =
         inventory.segments.get(record.key) ?? (await storage.stat(record.key, signal ? { signal } : {}))
+      // So may the one that pruned it.
+      const [part] = record.parts
+      if (!entry && part && (await newestPruneOf(storage, backupId, part, signal))) return
       findings[at] = await checkSegment(context, record, entry?.bytes)
       this.#doneSegments++
       this.#progress(0)
@@ -126,7 +119,7 @@ class Validation {
   async #checkArtifacts(walk: LogWalk): Promise<Finding[]> {
     const { storage, signal } = this.#options
     const findings: Finding[] = []
-    for (const { record, commit } of this.#artifacts) {
+    for (const { record, commit } of this.#named.artifacts) {
       try {
         await assertArtifact(storage, record, signal)
       } catch (error) {
@@ -140,7 +133,8 @@ class Validation {
 
   #foreign(inventory: Inventory, walk: LogWalk): Finding[] {
     const { backupId } = this.#options
-    const named = new Set(this.#artifacts.map(({ record }) => record.key))
+    const { pruned } = this.#named
+    const named = new Set(this.#named.artifacts.map(({ record }) => record.key))
     const foreign = (key: string, message: string): Finding => {
       return { severity: 'foreign', code: 'KB_VALIDATION_FAILED', key, partitions: [], message }
     }
@@ -150,7 +144,7 @@ class Validation {
         return foreign(commitKey(backupId, number), 'it is no commit, and no commits lead to its number')
       }),
       ...[...inventory.artifacts.keys()]
-        .filter((key) => !named.has(key))
+        .filter((key) => !named.has(key) && !pruned.has(key))
         .map((key) => foreign(key, 'no readable commit names it')),
     ]
   }
@@ -167,13 +161,21 @@ class Validation {
   }
 
   #unnamed(inventory: Inventory, named: ReadonlySet<string>) {
-    return [...inventory.segments.values()].filter((entry) => !named.has(entry.key))
+    const { pruned } = this.#named
+    return [...inventory.segments.values()].filter(({ key }) => !named.has(key) && !pruned.has(key))
+  }
+
+  /** What was pruned and is still there: a later prune deletes it. */
+  #waiting({ segments, artifacts }: Inventory) {
+    return [...segments.values(), ...artifacts.values()].filter(({ key }) => this.#named.pruned.has(key))
   }
 
   #report(inventory: Inventory, walk: LogWalk, findings: readonly Finding[]): ValidationReport {
     const { storage, backupId, isDeep } = this.#options
-    const parts = this.#segments.flatMap((segment) => segment.parts)
-    const orphans = this.#unnamed(inventory, new Set(this.#segments.map((segment) => segment.key)))
+    const { segments, commits, gaps, divergences } = this.#named
+    const parts = segments.flatMap((segment) => segment.parts)
+    const orphans = this.#unnamed(inventory, this.#named.keys())
+    const waiting = this.#waiting(inventory)
     const sum = <T>(items: readonly T[], pick: (item: T) => number) =>
       items.reduce((total, item) => total + pick(item), 0)
     return {
@@ -181,14 +183,15 @@ class Validation {
       location: storage.location,
       isDeep,
       verdict: this.#verdict(findings),
-      commits: this.#commits,
-      segments: this.#segments.length,
-      storedBytes: sum(this.#segments, (segment) => segment.bytes),
+      commits,
+      segments: segments.length,
+      storedBytes: sum(segments, (segment) => segment.bytes),
       checkedBytes: this.#checkedBytes,
       partitions: walk.fold.state.partitionCount,
       records: sum(parts, (part) => part.records),
-      gaps: this.#gaps,
-      divergences: this.#divergences,
+      gaps,
+      divergences,
+      pruned: { objects: waiting.length, bytes: sum(waiting, (entry) => entry.bytes) },
       orphans: { objects: orphans.length, bytes: sum(orphans, (entry) => entry.bytes) },
       findings,
       durationMs: this.#clock.monotonicMs() - this.#beganMs,
@@ -197,7 +200,8 @@ class Validation {
 
   #verdict(findings: readonly Finding[]): ValidationVerdict {
     if (findings.some((finding) => finding.severity !== 'note')) return 'damaged'
-    return this.#gaps.length > 0 || this.#lastOutcome !== 'complete' ? 'incomplete' : 'complete'
+    const { gaps, lastOutcome } = this.#named
+    return gaps.length > 0 || lastOutcome !== 'complete' ? 'incomplete' : 'complete'
   }
 
   #allPartitions(walk: LogWalk): AffectedPartition[] {
@@ -209,7 +213,7 @@ class Validation {
     this.#checkedBytes += bytes
     this.#options.onProgress?.({
       doneSegments: this.#doneSegments,
-      segments: this.#segments.length,
+      segments: this.#named.segments.length,
       checkedBytes: this.#checkedBytes,
     })
   }

@@ -24,6 +24,8 @@ export interface ValidationReport {
   readonly gaps: readonly GapRecord[]
   /** Partitions with more than one history: all of them are kept. */
   readonly divergences: readonly DivergenceRecord[]
+  /** Objects that were pruned and are not deleted yet. */
+  readonly pruned: { readonly objects: number; readonly bytes: number }
   /** Segments that no commit names. */
   readonly orphans: { readonly objects: number; readonly bytes: number }
   readonly findings: readonly Finding[]

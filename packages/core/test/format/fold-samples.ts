@@ -4,7 +4,7 @@ import type { Commit, DivergenceRecord, GapRecord, RunRecord } from '../../src/f
 import type { SegmentPart, SegmentRecord } from '../../src/format/segment-record.ts'
 import { prng } from '../protocol/prng.ts'
 import { expectCode } from '../protocol/samples.ts'
-import { randomPart } from './random-commit.ts'
+import { type RunCommit, randomPart } from './random-commit.ts'
 
 export const DIGEST = 'ab'.repeat(32)
 export const RUN: RunRecord = {
@@ -58,7 +58,7 @@ export function divergence(changes: Partial<DivergenceRecord> = {}): DivergenceR
   }
 }
 
-export function commit(number: bigint, changes: Partial<Commit> = {}): Commit {
+export function commit(number: bigint, changes: Partial<Commit> = {}): RunCommit {
   return {
     backupId: 'b',
     number,
@@ -66,7 +66,6 @@ export function commit(number: bigint, changes: Partial<Commit> = {}): Commit {
     writer: '00000001',
     program: 'test',
     createdAtMs: number * 10n,
-    run: RUN,
     source: { clusterId: 'c', bootstrapServers: [] },
     topics: [],
     begins: [],
@@ -75,6 +74,7 @@ export function commit(number: bigint, changes: Partial<Commit> = {}): Commit {
     divergences: [],
     artifacts: [],
     ...changes,
+    run: changes.run ?? RUN,
   }
 }
 

@@ -226,8 +226,10 @@ function violations(commit: Commit): Commit[] {
     put({ commonEndOffset: entry.previousEndOffset + 1n })
     wrong.push({ ...commit, divergences: [...commit.divergences, entry] })
   }
-  const isolation = commit.run.isolation === 'read_committed' ? 'read_uncommitted' : 'read_committed'
-  return [...wrong, { ...commit, run: { ...commit.run, isolation } }]
+  const { run } = commit
+  assert.ok(run)
+  const isolation = run.isolation === 'read_committed' ? 'read_uncommitted' : 'read_committed'
+  return [...wrong, { ...commit, run: { ...run, isolation } }]
 }
 
 test('of random logs, every commit is taken, and none that is wrong in one place', () => {

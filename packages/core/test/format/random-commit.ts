@@ -3,6 +3,7 @@ import type {
   DivergenceRecord,
   GapRecord,
   RunOutcome,
+  RunRecord,
   TopicRecord,
   UnreadRecord,
 } from '../../src/format/commit.ts'
@@ -111,8 +112,11 @@ function randomGaps(random: Prng, lineage: number): GapRecord[] {
   })
 }
 
+/** A commit of a run. */
+export type RunCommit = Commit & { readonly run: RunRecord }
+
 /** A commit of which every field is drawn. Nothing in it needs to follow anything. Some have several histories. */
-export function randomCommit(random: Prng): Commit {
+export function randomCommit(random: Prng): RunCommit {
   const lineage = random.chance(0.5) ? 1 : random.pick([2, 2_147_483_647])
   const topics = Array.from({ length: random.below(3) }, (): TopicRecord => {
     const topicId = random.chance(0.5) ? null : randomHex(random, 11)

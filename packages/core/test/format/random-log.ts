@@ -66,7 +66,7 @@ function extended(
     return { ...NOTHING, gaps: [gap] }
   }
   const part = randomPart(random, topic, partition, nextOffset, lineage)
-  const key = `b/topics/${topic}/partition=${partition}/segment-${number}`
+  const key = `b/topics/${topic}/partition=${partition}/segment-${number}-${lineage}`
   const index = { position: 1, bytes: 2, sha256: randomHex(random, 32) }
   return { ...NOTHING, segments: [{ key, bytes: 9, index, parts: [part] }] }
 }

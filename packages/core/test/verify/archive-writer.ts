@@ -1,5 +1,5 @@
 import { StatisticsCollector } from '../../src/format/batch-statistics.ts'
-import type { RunOutcome } from '../../src/format/commit.ts'
+import type { RunOutcome, RunRecord } from '../../src/format/commit.ts'
 import type { FrameMode } from '../../src/format/frame-transform.ts'
 import type { FrameDescription } from '../../src/format/segment-builder.ts'
 import type { SegmentStream } from '../../src/format/segment-header.ts'
@@ -138,21 +138,24 @@ function describeFrame(
   return { ...collector.take(), stream, rawBytes }
 }
 
+/** A commit draft of a run. */
+export type RunDraft = CommitDraft & { readonly run: RunRecord }
+
 /** A commit draft with nothing in it. */
-export function draft(run: string, outcome: RunOutcome, parts: Partial<CommitDraft> = {}): CommitDraft {
+export function draft(run: string, outcome: RunOutcome, parts: Partial<CommitDraft> = {}): RunDraft {
+  const ownRun: RunRecord = {
+    id: run,
+    beganAtMs: EPOCH_MS,
+    targetAtMs: EPOCH_MS + 5n,
+    outcome,
+    isolation: 'read_committed',
+    unread: [],
+  }
   return {
     backupId: BACKUP,
     writer: WRITER,
     program: 'kafka-backup 0.1.0',
     createdAtMs: EPOCH_MS,
-    run: {
-      id: run,
-      beganAtMs: EPOCH_MS,
-      targetAtMs: EPOCH_MS + 5n,
-      outcome,
-      isolation: 'read_committed',
-      unread: [],
-    },
     source: { clusterId: 'cluster-1', bootstrapServers: ['broker:9092'] },
     topics: [],
     begins: [],
@@ -161,6 +164,7 @@ export function draft(run: string, outcome: RunOutcome, parts: Partial<CommitDra
     divergences: [],
     artifacts: [],
     ...parts,
+    run: parts.run ?? ownRun,
   }
 }
 

@@ -31,6 +31,7 @@ for (const kind of Object.keys(STORES) as (keyof typeof STORES)[]) {
         records: 9 + 6 + 3 + 1 + 3 + 8 + 12 + 3 + 2 + 2 + 1,
         gaps: [],
         divergences: [],
+        pruned: { objects: 0, bytes: 0 },
         orphans: { objects: 0, bytes: 0 },
         findings: [],
       })

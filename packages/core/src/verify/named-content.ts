@@ -1,0 +1,52 @@
+import type { ArtifactRecord, Commit, DivergenceRecord, GapRecord, RunOutcome } from '../format/commit.ts'
+import type { SegmentRecord } from '../format/segment-record.ts'
+
+/** An artifact and the commit that names it. */
+export interface NamedArtifact {
+  readonly record: ArtifactRecord
+  readonly commit: Commit
+}
+
+/** What the commits that can be read name, in order, without what later ones pruned. */
+export class NamedContent {
+  segments: SegmentRecord[] = []
+  artifacts: NamedArtifact[] = []
+  gaps: GapRecord[] = []
+  readonly divergences: DivergenceRecord[] = []
+  /** Keys of what was pruned, and of orphans that were declared removed: their objects may be there or not. */
+  readonly pruned = new Set<string>()
+  commits = 0
+  /** Of the last run; null before the first. */
+  lastOutcome: RunOutcome | null = null
+
+  add(commit: Commit): void {
+    this.commits++
+    this.lastOutcome = commit.run?.outcome ?? this.lastOutcome
+    this.segments.push(...commit.segments)
+    this.gaps.push(...commit.gaps)
+    this.divergences.push(...commit.divergences)
+    this.artifacts.push(...commit.artifacts.map((record) => ({ record, commit })))
+    if (commit.pruned) this.#prune(commit.pruned)
+  }
+
+  /** Keys of the segments. */
+  keys(): ReadonlySet<string> {
+    return new Set(this.segments.map(({ key }) => key))
+  }
+
+  #prune({ partitions, orphans }: NonNullable<Commit['pruned']>): void {
+    for (const key of [...partitions.flatMap(({ objects }) => objects), ...orphans]) this.pruned.add(key)
+    this.segments = this.segments.filter(({ key }) => !this.pruned.has(key))
+    this.artifacts = this.artifacts.filter(({ record }) => !this.pruned.has(record.key))
+    this.gaps = this.gaps.filter(
+      (gap) =>
+        !partitions.some(
+          ({ topic, partition, lineage, endOffset }) =>
+            gap.topic === topic &&
+            gap.partition === partition &&
+            gap.lineage === lineage &&
+            gap.endOffset <= endOffset,
+        ),
+    )
+  }
+}
