@@ -147,6 +147,16 @@ export const ERROR_TABLE = {
     false,
     'Let that run end, or stop it, and run again; or write to another --backup-id.',
   ),
+  KB_PRUNED: row(
+    'conflict',
+    false,
+    'See what is left with kafka-backup describe, and restore that: without --as-of-commit, or from a later time.',
+  ),
+  KB_CLOCK_AHEAD: row(
+    'failed',
+    false,
+    'Set the clock of this machine, or say the time itself with --before.',
+  ),
   KB_BATCH_CORRUPT: row('integrity', true, 'Run: kafka-backup validate --deep'),
   KB_SEGMENT_CORRUPT: row('integrity', false, 'Run: kafka-backup validate --deep'),
   KB_LEDGER_CORRUPT: row(

@@ -1,0 +1,171 @@
+import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import { BackupState } from '../format/backup-state.ts'
+import type { PruneRecord } from '../format/commit.ts'
+import { renderManifest } from '../format/manifest.ts'
+import { type Clock, systemClock } from '../runtime/clock.ts'
+import { invariant } from '../runtime/invariant.ts'
+import type { Random } from '../runtime/random.ts'
+import type { StorageBackend } from '../storage/storage-backend.ts'
+import { appendCommit, assertExclusiveCommits, type CommitDraft } from './commit-log.ts'
+import { type DeletionReport, deleteDue, sortWaiting } from './delete-waiting.ts'
+import { manifestKey } from './key-layout.ts'
+import { openBackup, openExistingBackup, writeSnapshotIfDue } from './open-backup.ts'
+import { type PruneChoice, type PrunePlan, planPrune } from './prune-plan.ts'
+import { findPins, type RestorePins } from './restore-pins.ts'
+import { findUnnamed, type WaitingObject } from './waiting-objects.ts'
+
+/** What somebody asks a prune for. Times in milliseconds. */
+export interface PruneRequest extends Omit<PruneChoice, 'floor'> {
+  /** What the last so many complete runs added stays; null: no such bound. */
+  readonly keepRuns: number | null
+  /** `beforeMs` was reckoned from this machine's clock. */
+  readonly isRelative: boolean
+  /** How long an object stays after the commit that freed it. */
+  readonly graceMs: number
+}
+
+/** Where a prune works, and as whom. */
+export interface PruneContext {
+  readonly storage: StorageBackend
+  readonly backupId: string
+  readonly program: string
+  readonly clock?: Clock
+  readonly random: Random
+  readonly signal: AbortSignal
+}
+
+/** A prune before its first write. */
+export interface PreparedPrune {
+  readonly state: BackupState
+  readonly request: PruneRequest
+  readonly plan: PrunePlan
+  /** What earlier prunes freed, sorted by the clock of this machine: the run asks the store for its own. */
+  readonly freed: ReturnType<typeof sortWaiting>
+  readonly pins: RestorePins
+}
+
+/** What a prune did. */
+export interface PruneReport extends DeletionReport {
+  readonly plan: PrunePlan
+  /** The commit that it made; null: there was nothing to prune. */
+  readonly commit: bigint | null
+  readonly pins: RestorePins
+  /** The store keeps deleted objects as versions. */
+  readonly hasVersions: boolean
+}
+
+const CLOCK_SKEW_MAX_MS = 5 * 60_000
+const WRITER_BYTES = 4
+
+/** Plans a prune. Writes nothing. @throws KB_BACKUP_NOT_FOUND, KB_COMMIT_CORRUPT, KB_STORAGE_* */
+export async function preparePrune(context: PruneContext, request: PruneRequest): Promise<PreparedPrune> {
+  const { storage, backupId, signal, clock = systemClock } = context
+  const state = await openExistingBackup(storage, backupId, { signal })
+  const floor = await floorOf(context, state, request.keepRuns)
+  const plan = planPrune(state, { ...request, floor })
+  const pins = await findPins(storage, backupId, signal)
+  const { waiting } = await findUnnamed(storage, state, signal)
+  const freed = sortWaiting(waiting, pins.pins, { nowMs: clock.nowMs(), graceMs: request.graceMs })
+  return { state, request, plan, freed, pins }
+}
+
+/**
+ * Executes a plan: a commit that says what goes, then the manifest, then the deletion of what earlier commits and this one freed, as far
+ * as the grace has passed and no restore reads it. Whatever ends it in between, the next prune goes on.
+ * @throws KB_COMMIT_CONFLICT when another prune was faster, KB_CLOCK_AHEAD, KB_STORAGE_*
+ */
+export async function runPrune(context: PruneContext, prepared: PreparedPrune): Promise<PruneReport> {
+  const { storage, backupId, signal, clock = systemClock } = context
+  const { state, request, plan } = prepared
+  assertExclusiveCommits(storage)
+  const beganMs = await renderAndTell(storage, state, signal)
+  if (request.isRelative) assertClock(clock.nowMs(), beganMs)
+  const partitions = plan.entries.map(({ range }) => range)
+  const commit = partitions.length > 0 ? await appendPrune(context, state, { partitions, orphans: [] }) : null
+  const nowMs = commit === null ? beganMs : await renderAndTell(storage, state, signal)
+  const pins = await findPins(storage, backupId, signal)
+  const { waiting } = await findUnnamed(storage, state, signal)
+  const sorted = sortWaiting(waiting, pins.pins, { nowMs, graceMs: request.graceMs })
+  const deletion = await deleteDue(storage, sorted.due, signal)
+  return {
+    plan,
+    commit,
+    pins,
+    deleted: deletion.deleted,
+    refused: deletion.refused,
+    waiting: [...sorted.waiting, ...deletion.waiting],
+    pinned: sorted.pinned,
+    hasVersions: (await storage.inspectPlace?.({ signal }))?.versioning === 'on',
+  }
+}
+
+/** Appends a commit that takes something out, and a snapshot when that is due. */
+export async function appendPrune(
+  { storage, backupId, program, random, signal, clock = systemClock }: PruneContext,
+  state: BackupState,
+  pruned: PruneRecord,
+): Promise<bigint> {
+  const { source } = state
+  invariant(source, 'a backup with commits has a source')
+  const nothing = { topics: [], begins: [], segments: [], gaps: [], divergences: [], artifacts: [] }
+  const draft: CommitDraft = {
+    backupId,
+    writer: random.hex(WRITER_BYTES),
+    program,
+    createdAtMs: BigInt(Math.trunc(clock.nowMs())),
+    run: null,
+    source,
+    ...nothing,
+    pruned,
+  }
+  const { number } = await appendCommit(storage, state, draft, signal)
+  await writeSnapshotIfDue(storage, state)
+  return number
+}
+
+/** Writes the manifest, and returns what time it is for the store. */
+export async function renderAndTell(
+  storage: StorageBackend,
+  state: BackupState,
+  signal: AbortSignal,
+): Promise<number> {
+  const key = manifestKey(state.backupId)
+  await storage.replace(key, renderManifest(state), { signal })
+  const entry = await storage.stat(key, { signal })
+  invariant(entry, 'a manifest that was just written')
+  return entry.modifiedMs
+}
+
+/** Objects by the commit that freed them, for people. */
+export function byCommit(objects: readonly WaitingObject[]) {
+  return [...Map.groupBy(objects, ({ commit }) => commit)].map(([commit, own]) => ({
+    commit,
+    freedAtMs: own[0]?.freedAtMs ?? 0,
+    objects: own.length,
+    bytes: own.reduce((sum, { bytes }) => sum + bytes, 0),
+  }))
+}
+
+/** The state before the oldest of the runs that are kept; one that holds nothing when there are not more of them. */
+async function floorOf(
+  { storage, backupId, signal }: PruneContext,
+  state: BackupState,
+  keepRuns: number | null,
+): Promise<BackupState | null> {
+  if (keepRuns === null) return null
+  const complete = [...state.runs.entries()].filter(([, run]) => run.outcome === 'complete')
+  const oldest = complete.at(-keepRuns)?.[0] ?? 0
+  const before = state.runs[oldest - 1]
+  if (complete.length < keepRuns || !before) return new BackupState(backupId)
+  return openBackup(storage, backupId, { signal, asOfCommit: before.lastCommit })
+}
+
+/** A clock that is ahead makes everything look older than it is. */
+function assertClock(nowMs: number, storeMs: number): void {
+  const aheadMs = nowMs - storeMs
+  if (aheadMs <= CLOCK_SKEW_MAX_MS) return
+  throw new KafkaBackupError(
+    'KB_CLOCK_AHEAD',
+    `the clock of this machine is ${Math.round(aheadMs / 60_000)} minutes ahead of the store's, so that records would look older than they are; nothing was pruned`,
+  )
+}

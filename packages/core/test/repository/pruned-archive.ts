@@ -1,0 +1,88 @@
+import { BackupState } from '../../src/format/backup-state.ts'
+import { renderManifest } from '../../src/format/manifest.ts'
+import { appendCommit } from '../../src/repository/commit-log.ts'
+import { manifestKey } from '../../src/repository/key-layout.ts'
+import {
+  type PruneContext,
+  type PruneRequest,
+  preparePrune,
+  runPrune,
+} from '../../src/repository/prune-run.ts'
+import { systemRandom } from '../../src/runtime/random.ts'
+import type { StorageBackend } from '../../src/storage/storage-backend.ts'
+import {
+  BACKUP,
+  dataBatch,
+  draft,
+  ORDERS_0,
+  ORDERS_1,
+  ORDERS_TOPIC,
+  writeSegment,
+} from '../verify/archive-writer.ts'
+
+/** Of the first record; each has a second more than the one before. */
+export const FIRST_MS = 1_700_000_000_000n
+export const RECORDS = 10
+
+/** `runs` complete runs; each adds one segment of ten records to orders/0 and to orders/1, which begins at offset 100. */
+export async function writeRuns(storage: StorageBackend, runs: number): Promise<BackupState> {
+  const state = new BackupState(BACKUP)
+  for (let run = 0; run < runs; run++) await addRun(storage, state, run)
+  await storage.replace(manifestKey(BACKUP), renderManifest(state))
+  return state
+}
+
+/** The run with this number, which must be the next. */
+export async function addRun(storage: StorageBackend, state: BackupState, run: number): Promise<void> {
+  const segments = []
+  for (const [partition, stream] of [ORDERS_0, ORDERS_1].entries()) {
+    const beginOffset = BigInt(partition * 100 + run * RECORDS)
+    segments.push(
+      await writeSegment(storage, {
+        streams: [stream],
+        sequence: run + 1,
+        writer: String(run + 1).padStart(8, '0'),
+        extents: [{ beginOffset, holes: [] }],
+        frames: [{ batches: [dataBatch(beginOffset, RECORDS)] }],
+      }),
+    )
+  }
+  const begins = [
+    { topic: 'orders', partition: 0, offset: 0n },
+    { topic: 'orders', partition: 1, offset: 100n },
+  ]
+  const first = run === 0 ? { topics: [ORDERS_TOPIC], begins } : {}
+  await appendCommit(storage, state, draft(`run-${run}`, 'complete', { ...first, segments }))
+}
+
+export const NOTHING_ASKED: PruneRequest = {
+  beforeMs: null,
+  maxBytes: null,
+  keepRuns: null,
+  isChosen: () => true,
+  hasCompacted: false,
+  isRelative: false,
+  graceMs: 0,
+}
+
+export function contextOf(storage: StorageBackend, changes: Partial<PruneContext> = {}): PruneContext {
+  const { signal } = new AbortController()
+  return { storage, backupId: BACKUP, program: 'test', random: systemRandom, signal, ...changes }
+}
+
+/** Plans and runs. */
+export async function prune(
+  storage: StorageBackend,
+  asked: Partial<PruneRequest>,
+  changes: Partial<PruneContext> = {},
+) {
+  const context = contextOf(storage, changes)
+  return runPrune(context, await preparePrune(context, { ...NOTHING_ASKED, ...asked }))
+}
+
+/** `topics/…` keys that are there. */
+export async function segmentKeys(storage: StorageBackend): Promise<string[]> {
+  const keys: string[] = []
+  for await (const { key } of storage.list(`${BACKUP}/topics/`)) keys.push(key.slice(BACKUP.length + 1))
+  return keys
+}
