@@ -5,6 +5,7 @@ import { describeCommand } from './commands/describe.ts'
 import { listCommand } from './commands/list.ts'
 import { offsetMapCommand } from './commands/offset-map.ts'
 import { probeCommand } from './commands/probe.ts'
+import { pruneCommand } from './commands/prune.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { statusCommand } from './commands/status.ts'
 import { validateCommand } from './commands/validate.ts'
@@ -24,6 +25,7 @@ export async function main(): Promise<void> {
     validateCommand,
     offsetMapCommand,
     verifyCommand,
+    pruneCommand,
     probeCommand,
   ]
   const exitCode = await runCli(registry, commands, process.argv.slice(2))

@@ -25,6 +25,7 @@ export { mayUseTransactions } from './kafka/transaction-coordinator.ts'
 export { RunMetrics } from './observe/run-metrics.ts'
 export { openParts } from './plugin/open-parts.ts'
 export { type Plugin, Registry } from './plugin/registry.ts'
+export type { DeletionReport } from './repository/delete-waiting.ts'
 export {
   type BackupDigest,
   digestBackup,
@@ -43,13 +44,23 @@ export {
   writtenEnds,
 } from './repository/offset-map.ts'
 export { openBackup, openExistingBackup } from './repository/open-backup.ts'
+export {
+  byCommit,
+  type PreparedPrune,
+  type PruneReport,
+  type PruneRequest,
+  preparePrune,
+  runPrune,
+} from './repository/prune-run.ts'
 export { type LedgerState, RestoreLedger, readLedgers } from './repository/restore-ledger.ts'
+export { type RestorePin, releaseRestore } from './repository/restore-pins.ts'
 export { beginRestore, type PreparedRestore, planOfLedger } from './restore/begin-restore.ts'
 export type { PartitionVerdict, RecordDifference, Verdict } from './restore/comparison.ts'
 export { worstVerdict } from './restore/comparison.ts'
 export { fenceRestore, transactionalIdOf } from './restore/producer-identities.ts'
+export { momentOf } from './restore/request-time.ts'
 export type { RestorePlan, RestoreSelection } from './restore/restore-plan.ts'
-export { planRestore } from './restore/restore-plan.ts'
+export { isIncomplete, planRestore } from './restore/restore-plan.ts'
 export { purgedTopics, type TargetPlan } from './restore/restore-preflight.ts'
 export type { RestoreRequest } from './restore/restore-request.ts'
 export { type RestoreReport, runRestore } from './restore/restore-run.ts'

@@ -1,5 +1,6 @@
 import {
   type Cluster,
+  isIncomplete,
   KafkaBackupError,
   type LedgerState,
   openCluster,
@@ -141,7 +142,7 @@ async function compareWithRestore(
     isWritten: ledger.finished !== null,
   })
   const worst = worstVerdict(verdicts)
-  const outcome = worst === 'equal' && plan.gaps.length > 0 ? 'incomplete' : worst
+  const outcome = worst === 'equal' && isIncomplete(plan) ? 'incomplete' : worst
   const durationMs = clock.monotonicMs() - beganMs
   const verification = { ledger, others, outcome, verdicts, gaps: plan.gaps, durationMs }
   return {

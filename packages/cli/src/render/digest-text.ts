@@ -71,10 +71,24 @@ export function describeText(digest: BackupDigest): string {
     topicTable(digest),
     '',
     partitionTable(digest),
+    ...prunedLines(digest),
     ...gapLines(digest),
     ...historyLines(digest),
     ...(digest.lastRun?.unread.map(unreadText) ?? []),
   ].join('\n')
+}
+
+/** In a table of hundreds of partitions one line for each would hide the rest. */
+function prunedLines(digest: BackupDigest): string[] {
+  const pruned = digest.partitions.flatMap((entry) => entry.pruned ?? [])
+  if (pruned.length === 0) return []
+  const records = pruned.reduce((sum, entry) => sum + entry.records, 0)
+  const until =
+    digest.prunedUntilMs === null || digest.prunedUntilMs < 0n
+      ? ''
+      : `; whole from ${formatTime(digest.prunedUntilMs + 1n)} on`
+  const where = plural(pruned.length, 'partition')
+  return [`Pruned: ${plural(records, 'record')} at the begin of ${where}${until}`]
 }
 
 /** The histories of a partition are told apart only where there are several. */
@@ -94,7 +108,7 @@ function partitionTable(digest: BackupDigest): string {
     digest.partitions.map((entry) => [
       `${entry.topic}/${entry.partition}`,
       ...(hasLineages ? [String(entry.lineage)] : []),
-      entry.beginOffset.toString(),
+      (entry.pruned?.endOffset ?? entry.beginOffset).toString(),
       entry.nextOffset.toString(),
       formatCount(entry.records),
       formatCount(entry.segments),
@@ -147,6 +161,18 @@ function historyLines(digest: BackupDigest): string[] {
   )
 }
 
+function prunedDocument(pruned: NonNullable<BackupDigest['partitions'][number]['pruned']>) {
+  return {
+    end_offset: pruned.endOffset,
+    commit: pruned.commit,
+    records: pruned.records,
+    segments: pruned.segments,
+    stored_bytes: pruned.storedBytes,
+    min_timestamp: pruned.minTimestampMs,
+    max_timestamp: pruned.maxTimestampMs,
+  }
+}
+
 /** A backup for programs. */
 export function digestDocument(digest: BackupDigest) {
   return {
@@ -158,6 +184,7 @@ export function digestDocument(digest: BackupDigest) {
     last_commit_at: formatTime(digest.lastCommitAtMs),
     last_outcome: digest.lastRun?.outcome ?? null,
     recovery_point: digest.recoveryPointMs === null ? null : formatTime(digest.recoveryPointMs),
+    pruned_until: digest.prunedUntilMs,
     records: digest.records,
     stored_bytes: digest.storedBytes,
     raw_bytes: digest.rawBytes,
@@ -184,6 +211,8 @@ export function digestDocument(digest: BackupDigest) {
       divergence: entry.divergence && divergenceDocument(entry.divergence),
       inherited_end_offset: entry.inheritedEndOffset,
       begin_offset: entry.beginOffset,
+      held_from_offset: entry.pruned?.endOffset ?? entry.beginOffset,
+      pruned: entry.pruned && prunedDocument(entry.pruned),
       next_offset: entry.nextOffset,
       records: entry.records,
       segments: entry.segments,

@@ -1,4 +1,5 @@
 import type { BackupReport } from '@kafka-backup/core'
+import { formatTime } from './units.ts'
 
 type DivergenceRecord = BackupReport['divergences'][number]
 type UnreadRecord = BackupReport['unread'][number]
@@ -49,6 +50,35 @@ export function divergenceText(
   }
   const what = known[reason] ?? `${reason} (${held})`
   return `${entry.topic}/${entry.partition}: ${what}: history ${lineage} begins at offset ${beginOffset}`
+}
+
+/** What the backup no longer holds of what a restore reads; `isWanted`: it was asked for. */
+export function prunedExtentText(extent: {
+  readonly topic: string
+  readonly partition: number
+  readonly lineage: number
+  readonly firstOffset: bigint
+  readonly endOffset: bigint
+  readonly maxTimestampMs: bigint
+  readonly isWanted: boolean
+}): string {
+  const range = offsetRange(extent.firstOffset, extent.endOffset)
+  const until = extent.maxTimestampMs < 0n ? '' : ` (records up to ${formatTime(extent.maxTimestampMs)})`
+  const asked = extent.isWanted ? ', and were asked for' : ''
+  return `${historyLabel(extent)} ${range} were pruned${until}${asked}`
+}
+
+/** The same for programs; `end_offset` is exclusive. */
+export function prunedExtentDocument(extent: Parameters<typeof prunedExtentText>[0]) {
+  return {
+    topic: extent.topic,
+    partition: extent.partition,
+    lineage: extent.lineage,
+    first_offset: extent.firstOffset,
+    end_offset: extent.endOffset,
+    max_timestamp: extent.maxTimestampMs,
+    wanted: extent.isWanted,
+  }
 }
 
 /** What a run wanted and did not get. */

@@ -1,6 +1,6 @@
 import type { LedgerState, PreparedRestore, RestoreSettings } from '@kafka-backup/core'
 import { gapDocument } from './backup-text.ts'
-import { historyLabel } from './history-text.ts'
+import { historyLabel, prunedExtentDocument, prunedExtentText } from './history-text.ts'
 import { roomDocument } from './kept-offsets-text.ts'
 import { estimateRestore } from './restore-estimate.ts'
 import { restoreHeadline } from './restore-text.ts'
@@ -28,6 +28,7 @@ export function restorePlanText(
     ...leftLines(prepared),
     `  about ${formatDuration(estimate.durationMs)} ${estimate.basis}`,
     ...gaps,
+    ...plan.pruned.map((extent) => `  pruned: ${prunedExtentText(extent)}`),
     'Would refuse: nothing.',
     'Plan only: nothing was written.',
   ].join('\n')
@@ -95,6 +96,7 @@ export function restorePlanDocument(prepared: PreparedRestore, pace: Pace, earli
     ...sinceDocument(prepared),
     warnings: target.warnings,
     gaps: plan.gaps.map(gapDocument),
+    pruned: plan.pruned.map(prunedExtentDocument),
     partitions: plan.partitions.map((entry) => ({
       source_topic: entry.sourceTopic,
       source_partition: entry.partition,

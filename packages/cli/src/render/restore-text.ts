@@ -6,7 +6,7 @@ import type {
   RestoreVerdict,
 } from '@kafka-backup/core'
 import { gapDocument } from './backup-text.ts'
-import { earlierHistoryHint, historyLabel } from './history-text.ts'
+import { earlierHistoryHint, historyLabel, prunedExtentDocument, prunedExtentText } from './history-text.ts'
 import { keptOffsetsLine, roomLine } from './kept-offsets-text.ts'
 import { sinceLines } from './since-begun-text.ts'
 import { formatBytes, formatDuration, formatRate, formatTime, plural } from './units.ts'
@@ -118,6 +118,7 @@ export function restoreReportText(plan: RestorePlan, report: RestoreReport): str
       `${INDENT}${historyLabel(gap)} offsets ${gap.firstOffset}-${gap.endOffset - 1n} are not in the backup`,
     )
   }
+  for (const extent of plan.pruned) lines.push(`${INDENT}${prunedExtentText(extent)}`)
   for (const entry of plan.partitions) lines.push(...historyLines(entry).map((line) => `${INDENT}${line}`))
   return lines.join('\n')
 }
@@ -184,6 +185,7 @@ export function restoreDocument(plan: RestorePlan, report: RestoreReport) {
     created_topics: report.createdTopics,
     verified: verifiedDocument(report.verified),
     gaps: report.gaps.map(gapDocument),
+    pruned: plan.pruned.map(prunedExtentDocument),
     filled_offsets: report.filledOffsets,
     partitions: report.partitions.map((entry) => ({
       topic: entry.topic,

@@ -29,6 +29,11 @@ export function validationText(report: ValidationReport): string {
   for (const divergence of report.divergences) {
     lines.push(`  declared history: ${divergenceText(divergence)}; those before it were checked too`)
   }
+  if (report.pruned.objects > 0) {
+    lines.push(
+      `  ${plural(report.pruned.objects, 'object')} (${formatBytes(report.pruned.bytes)}) ${report.pruned.objects === 1 ? 'was' : 'were'} pruned: a prune deletes what its grace no longer keeps`,
+    )
+  }
   if (report.orphans.objects > 0) {
     lines.push(
       `  ${plural(report.orphans.objects, 'object')} of a run that was killed before its commit (${formatBytes(report.orphans.bytes)}): harmless`,
@@ -79,6 +84,7 @@ export function validationDocument(report: ValidationReport) {
     duration_ms: Math.round(report.durationMs),
     gaps: report.gaps.map(gapDocument),
     divergences: report.divergences.map(divergenceDocument),
+    pruned: report.pruned,
     orphans: report.orphans,
     findings: report.findings.map((finding) => ({
       severity: finding.severity,

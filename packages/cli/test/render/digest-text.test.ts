@@ -28,6 +28,7 @@ const FIRST: PartitionDigest = {
   storedBytes: 10,
   rawBytes: 20,
   gaps: [],
+  pruned: null,
 }
 
 const SECOND: PartitionDigest = {
@@ -80,6 +81,7 @@ function digest(partitions: readonly PartitionDigest[]): BackupDigest {
     lastCommitAtMs: 5n,
     lastRun: run,
     recoveryPointMs: null,
+    prunedUntilMs: null,
     records: 1,
     storedBytes: 1,
     rawBytes: 1,
@@ -295,6 +297,7 @@ function preparedRestore(): PreparedRestore {
     rawBytes: 1,
     storedBytes: 1,
     gaps: [],
+    pruned: [],
   }
   const target: TargetPlan = {
     clusterId: 't',

@@ -24,8 +24,8 @@ export function sortWaiting(
   pins: readonly RestorePin[],
   { nowMs, graceMs }: { readonly nowMs: number; readonly graceMs: number },
 ): {
-  readonly due: WaitingObject[]
-  readonly waiting: WaitingObject[]
+  readonly due: readonly WaitingObject[]
+  readonly waiting: readonly WaitingObject[]
   readonly pinned: DeletionReport['pinned']
 } {
   const due: WaitingObject[] = []

@@ -5,6 +5,7 @@ import {
   type RunSummary,
 } from '../format/backup-state.ts'
 import type { DivergenceRecord, GapRecord, IsolationLevel } from '../format/commit.ts'
+import type { PrunedHistory } from '../format/pruned-history.ts'
 
 /** One topic of a backup, summed over its partitions and all their histories. Sizes in bytes, timestamps in milliseconds (-1: none). */
 export interface TopicDigest {
@@ -41,6 +42,8 @@ export interface PartitionDigest {
   readonly storedBytes: number
   readonly rawBytes: number
   readonly gaps: readonly GapRecord[]
+  /** What it no longer holds of its begin; null: it holds everything. */
+  readonly pruned: PrunedHistory | null
 }
 
 /** A backup as its commits tell it. */
@@ -54,6 +57,8 @@ export interface BackupDigest {
   readonly lastRun: RunSummary | null
   /** Snapshot moment of the newest complete run; null when there is none. */
   readonly recoveryPointMs: bigint | null
+  /** Newest timestamp of what was pruned: moments before it cannot be restored whole. null: nothing was pruned. */
+  readonly prunedUntilMs: bigint | null
   readonly records: number
   readonly storedBytes: number
   readonly rawBytes: number
@@ -84,6 +89,7 @@ export function digestBackup(state: BackupState): BackupDigest {
     lastCommitAtMs: state.tip?.createdAtMs ?? -1n,
     lastRun: state.runs.at(-1) ?? null,
     recoveryPointMs: complete?.targetAtMs ?? null,
+    prunedUntilMs: partitions.reduce<bigint | null>((max, { pruned }) => later(max, pruned), null),
     records: total((entry) => entry.records),
     storedBytes: total((entry) => entry.storedBytes),
     rawBytes: total((entry) => entry.rawBytes),
@@ -118,7 +124,13 @@ function digestPartition(state: PartitionState, isNewest: boolean): PartitionDig
     storedBytes: sum((part) => part.storedBytes),
     rawBytes: sum((part) => part.rawBytes),
     gaps: state.gaps,
+    pruned: state.pruned,
   }
+}
+
+function later(max: bigint | null, pruned: PrunedHistory | null): bigint | null {
+  if (!pruned) return max
+  return max === null || pruned.maxTimestampMs > max ? pruned.maxTimestampMs : max
 }
 
 function sumTopic(states: readonly PartitionState[]): Omit<TopicDigest, 'topic' | 'topicId' | 'partitions'> {

@@ -2,7 +2,7 @@ import type { BackupState, PartitionState } from '../format/backup-state.ts'
 import type { PrunedRange } from '../format/commit.ts'
 import { partsBelow, prunedRangeOf } from '../format/pruned-history.ts'
 
-/** What is to go. `beforeMs` and `maxBytes` each take segments; with neither, everything goes that `floor` does not protect. */
+/** What is to go. `beforeMs` and `maxBytes` each take segments; a `floor` alone takes everything that it does not protect. Without any of them nothing goes. */
 export interface PruneChoice {
   /** Segments go whose newest record is older; milliseconds since the epoch. */
   readonly beforeMs: bigint | null
@@ -58,7 +58,7 @@ export function planPrune(state: BackupState, choice: PruneChoice): PrunePlan {
   const lines = candidateLines(state, choice, compacted)
   const heldBytes = state.segments.reduce((sum, { bytes }) => sum + bytes, 0)
   const dropped = new Set<Candidate>([...byTime(lines, choice), ...bySize(lines, choice, heldBytes)])
-  if (choice.beforeMs === null && choice.maxBytes === null) for (const one of lines.flat()) dropped.add(one)
+  if (isFloorAlone(choice)) for (const one of lines.flat()) dropped.add(one)
   const counts = new Map<PartitionState, number>()
   for (const { history, count } of dropped) counts.set(history, Math.max(counts.get(history) ?? 0, count))
   const entries = [...counts].map(([history, segments]) => {
@@ -82,6 +82,10 @@ export function planPrune(state: BackupState, choice: PruneChoice): PrunePlan {
       ...entries.map(({ range }) => range.maxTimestampMs),
     ]),
   }
+}
+
+function isFloorAlone({ beforeMs, maxBytes, floor }: PruneChoice): boolean {
+  return floor !== null && beforeMs === null && maxBytes === null
 }
 
 /** Holes between batches are left by compaction alone. */

@@ -15,7 +15,9 @@ import { findPins, type RestorePins } from './restore-pins.ts'
 import { findUnnamed, type WaitingObject } from './waiting-objects.ts'
 
 /** What somebody asks a prune for. Times in milliseconds. */
-export interface PruneRequest extends Omit<PruneChoice, 'floor'> {
+export interface PruneRequest extends Omit<PruneChoice, 'floor' | 'isChosen'> {
+  /** Of all topics of the backup those that may lose something. */
+  readonly choose: (topics: readonly string[]) => readonly string[]
   /** What the last so many complete runs added stays; null: no such bound. */
   readonly keepRuns: number | null
   /** `beforeMs` was reckoned from this machine's clock. */
@@ -62,7 +64,8 @@ export async function preparePrune(context: PruneContext, request: PruneRequest)
   const { storage, backupId, signal, clock = systemClock } = context
   const state = await openExistingBackup(storage, backupId, { signal })
   const floor = await floorOf(context, state, request.keepRuns)
-  const plan = planPrune(state, { ...request, floor })
+  const chosen = new Set(request.choose([...state.topics.keys()]))
+  const plan = planPrune(state, { ...request, floor, isChosen: (topic) => chosen.has(topic) })
   const pins = await findPins(storage, backupId, signal)
   const { waiting } = await findUnnamed(storage, state, signal)
   const freed = sortWaiting(waiting, pins.pins, { nowMs: clock.nowMs(), graceMs: request.graceMs })

@@ -2,6 +2,8 @@ import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-err
 import type { AbortedEntry, FrameEntry } from '../format/segment-index.ts'
 import type { SegmentRecord } from '../format/segment-record.ts'
 import { AbortedTransactionFilter } from '../protocol/aborted-transactions.ts'
+import { prunedText } from '../repository/assert-held.ts'
+import { newestPruneOf } from '../repository/prune-of.ts'
 import { SegmentReader, type TransformsById } from '../repository/segment-reader.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { type FrameContent, piecesOf, type SourcePiece, type SourceWish } from './frame-pieces.ts'
@@ -25,7 +27,7 @@ export interface SkipCounter {
  * The committed data of some parts of one partition, in order: verified against the archive's digests and each batch's
  * CRC, without control batches and aborted data, from record `skip.left` of what is wanted on. What is passed over is not read where
  * the index says how many records it holds. One frame is read ahead.
- * @throws KB_SEGMENT_CORRUPT (also when the segment is missing), KB_BATCH_CORRUPT, KB_TRANSFORM_UNAVAILABLE
+ * @throws KB_SEGMENT_CORRUPT (also when the segment is missing), KB_PRUNED, KB_BATCH_CORRUPT, KB_TRANSFORM_UNAVAILABLE
  */
 export async function* readSourcePieces(
   options: BatchSourceOptions,
@@ -106,10 +108,24 @@ async function openSegment(options: BatchSourceOptions, segment: SegmentRecord):
     return await SegmentReader.open(storage, backupId, segment, transforms, signal)
   } catch (error) {
     if (!isKafkaBackupError(error, 'KB_OBJECT_NOT_FOUND')) throw error
+    await assertNotPruned(options, segment)
     // The store is well; it is the backup that lacks something.
     const message = `${segment.key}: a commit names it, and it is not there`
     throw new KafkaBackupError('KB_SEGMENT_CORRUPT', message, { context: error.context, cause: error })
   }
+}
+
+/** A prune may have deleted it since the plan was made. @throws KB_PRUNED */
+async function assertNotPruned(
+  { storage, backupId, signal }: BatchSourceOptions,
+  { parts }: SegmentRecord,
+): Promise<void> {
+  const [part] = parts
+  const pruned = part && (await newestPruneOf(storage, backupId, part, signal))
+  if (!part || !pruned) return
+  throw new KafkaBackupError('KB_PRUNED', `${prunedText(part, pruned)} while they were read`, {
+    context: { backup: backupId, topic: part.topic, partition: part.partition },
+  })
 }
 
 async function loadFrame({ reader, ...frame }: LocatedFrame, signal: AbortSignal): Promise<FrameContent> {

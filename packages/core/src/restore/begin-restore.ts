@@ -2,6 +2,7 @@ import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { BackupState } from '../format/backup-state.ts'
 import type { HeldSetting } from '../format/restore-ledger.ts'
 import type { Cluster } from '../kafka/cluster.ts'
+import { assertStillThere } from '../repository/assert-held.ts'
 import { openExistingBackup } from '../repository/open-backup.ts'
 import { type LedgerState, RestoreLedger, readLedgers } from '../repository/restore-ledger.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -65,11 +66,11 @@ export async function beginRestore(options: BeginRestoreOptions): Promise<Prepar
   const isKnown = options.isResuming && last !== undefined && !last.state.isAbandoned
   const known = isKnown && (await isStillThere(cluster, last.state)) ? last : undefined
   const window = known ? windowBefore(known.state) : resolveWindow(request, clock.nowMs())
-  const state = await openExistingBackup(storage, backupId, {
-    signal,
-    asOfCommit: known?.state.opened.commit ?? request.asOfCommit ?? undefined,
-  })
+  const asOfCommit = known?.state.opened.commit ?? request.asOfCommit ?? undefined
+  const state = await openExistingBackup(storage, backupId, { signal, asOfCommit })
   const asked = planRestore(state, options.select(state, window))
+  // What has finished is not read again.
+  if (asOfCommit !== undefined && !known?.state.finished) await assertPlanHeld(storage, state, asked, signal)
   const { transforms } = options.target
   const plan = await beginAtFirstRecords({ storage, transforms, signal }, asked)
   if (known) assertSamePlan(known.state, plan)
@@ -122,7 +123,22 @@ export async function planOfLedger(
   const state = await openExistingBackup(storage, backupId, { signal, asOfCommit: commit })
   const plan = planRestore(state, select(state, windowBefore(ledger)))
   assertSamePlan(ledger, plan)
+  await assertPlanHeld(storage, state, plan, signal)
   return plan
+}
+
+function assertPlanHeld(
+  storage: StorageBackend,
+  state: BackupState,
+  { partitions }: RestorePlan,
+  signal: AbortSignal,
+): Promise<void> {
+  return assertStillThere(
+    storage,
+    state,
+    partitions.flatMap(({ parts }) => parts),
+    signal,
+  )
 }
 
 /** Of a restore that has finished: nothing is done to its target. */

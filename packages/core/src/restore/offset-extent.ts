@@ -1,4 +1,5 @@
 import { inheritedEndOffset, type PartitionState } from '../format/backup-state.ts'
+import { heldBeginOffset } from '../format/pruned-history.ts'
 import type { ClippedPart } from './restore-sources.ts'
 import { coverageOf, type TimeWindow } from './time-window.ts'
 
@@ -15,7 +16,7 @@ export interface ChosenBounds {
 }
 
 /**
- * Without a choice all that the backup knows: from the first offset of the history, or of those that it goes on from, to its end. With a
+ * Without a choice all that the backup holds: from the first offset that is left of the history, or of those that it goes on from, to its end. With a
  * time window from the first part to the last one that has records in it. Nothing is kept free before the first part of a range.
  */
 export function extentOf(
@@ -45,9 +46,9 @@ export function extentOf(
 export function firstOffsetOf(histories: readonly PartitionState[], history: PartitionState): bigint {
   const previous = histories.find((entry) => entry.lineage === history.lineage - 1)
   const inheritedEnd = inheritedEndOffset(history)
-  if (!previous || inheritedEnd === null) return history.beginOffset
+  if (!previous || inheritedEnd === null) return heldBeginOffset(history)
   const before = firstOffsetOf(histories, previous)
-  return before < inheritedEnd ? before : history.beginOffset
+  return before < inheritedEnd ? before : heldBeginOffset(history)
 }
 
 /** Records that are certainly restored: holes of a part that is restored in part may lie anywhere in it. */

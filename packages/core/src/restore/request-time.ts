@@ -44,6 +44,13 @@ export function resolveWindow(
   return { fromMs: resolveTime(asked.from, now), toMs: resolveTime(asked.to, now) }
 }
 
+/** The moment that a text means. @throws KB_USAGE for a text that is no time */
+export function momentOf(text: string, nowMs: number): bigint {
+  return resolveTime(text, BigInt(Math.trunc(nowMs)))
+}
+
+function resolveTime(text: string, nowMs: bigint): bigint
+function resolveTime(text: string | null, nowMs: bigint): bigint | null
 function resolveTime(text: string | null, nowMs: bigint): bigint | null {
   if (text === null) return null
   const time = readTime(text)

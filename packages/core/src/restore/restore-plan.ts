@@ -5,10 +5,12 @@ import type { TargetPlace } from '../format/restore-ledger.ts'
 import type { OffsetExtent } from './offset-extent.ts'
 import type { HeaderPlan } from './offset-headers.ts'
 import { planDigest } from './plan-identity.ts'
+import type { PrunedExtent } from './pruned-extent.ts'
 import { type ClippedPart, type OffsetRange, planSources } from './restore-sources.ts'
 import { planTargets, type Repartition } from './restore-targets.ts'
 import type { TimeWindow } from './time-window.ts'
 
+export type { PrunedExtent } from './pruned-extent.ts'
 export type { ClippedPart, OffsetRange } from './restore-sources.ts'
 export type { Repartition } from './restore-targets.ts'
 export type { TimeWindow } from './time-window.ts'
@@ -111,6 +113,13 @@ export interface RestorePlan {
   readonly storedBytes: number
   /** Declared gaps of the chosen partitions and offsets: the restored copy has them too. */
   readonly gaps: readonly GapRecord[]
+  /** What the backup no longer holds of the chosen partitions. What of it was asked for makes the restore incomplete. */
+  readonly pruned: readonly PrunedExtent[]
+}
+
+/** True when offsets that were asked for are known to be missing in the restored copy. */
+export function isIncomplete({ gaps, pruned }: Pick<RestorePlan, 'gaps' | 'pruned'>): boolean {
+  return gaps.length > 0 || pruned.some(({ isWanted }) => isWanted)
 }
 
 const NO_HEADERS: HeaderPlan = { isStripping: false, isAdding: false, sourceCluster: null }
@@ -123,7 +132,7 @@ const NO_HEADERS: HeaderPlan = { isStripping: false, isAdding: false, sourceClus
 export function planRestore(state: BackupState, selection: RestoreSelection): RestorePlan {
   const topics = chooseTopics(state, selection)
   const window = windowOf(selection)
-  const { sources, gaps } = planSources(state, topics, { ...selection, window })
+  const { sources, gaps, pruned } = planSources(state, topics, { ...selection, window })
   const targets = planTargets(topics, sources, selection)
   const sum = (pick: (entry: PartitionRestorePlan) => number) =>
     targets.partitions.reduce((total, entry) => total + pick(entry), 0)
@@ -147,6 +156,7 @@ export function planRestore(state: BackupState, selection: RestoreSelection): Re
     rawBytes: sum((entry) => entry.rawBytes),
     storedBytes,
     gaps,
+    pruned,
   }
 }
 

@@ -6,7 +6,7 @@ import type { FillKind } from './offset-keeper.ts'
 import { sealStarts } from './offset-start.ts'
 import { releaseTarget } from './prepare-target.ts'
 import type { LaneEnd } from './restore-attempt.ts'
-import type { RestorePlan } from './restore-plan.ts'
+import { isIncomplete, type RestorePlan } from './restore-plan.ts'
 import { isTransactional } from './take-over.ts'
 import { assertEnds } from './target-ends.ts'
 import { assertEqual, type RestoreVerdict, verifyRestore } from './verify-restore.ts'
@@ -68,7 +68,7 @@ export async function runRestore(options: RestoreRunOptions): Promise<RestoreRep
     await releaseTarget(options.cluster, ledger.state.opened.heldSettings)
     const records = ends.reduce((sum, end) => sum + Number(end.position), 0)
     assertAsPlanned(plan, records)
-    const outcome = plan.gaps.length > 0 ? 'incomplete' : 'complete'
+    const outcome = isIncomplete(plan) ? 'incomplete' : 'complete'
     const partitions = ends.map(({ topic, partition, position, nextOffset }) => ({
       topic,
       partition,
@@ -157,6 +157,7 @@ function withResumeHint({ plan, ledger }: RestoreRunOptions, failure: unknown): 
     'KB_RESTORE_CONFLICT',
     'KB_TARGET_CHANGED',
     'KB_VALIDATION_FAILED',
+    'KB_PRUNED',
   ].includes(code)
   if (isFinal) return error
   const known = [...ledger.state.progress.values()].reduce((sum, { position }) => sum + position, 0n)

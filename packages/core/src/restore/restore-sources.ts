@@ -7,6 +7,7 @@ import {
 } from '../format/backup-state.ts'
 import type { GapRecord, TopicRecord } from '../format/commit.ts'
 import { extentOf, firstOffsetOf, leastRecords, type OffsetExtent } from './offset-extent.ts'
+import { type PrunedExtent, prunedExtents } from './pruned-extent.ts'
 import { coverageOf, type TimeWindow } from './time-window.ts'
 
 /** A part of which only what lies from `beginOffset` and below `endOffset` is restored; null: no bound inside the part. */
@@ -47,7 +48,11 @@ export function planSources(
   state: BackupState,
   topics: readonly TopicRecord[],
   selection: SourceSelection,
-): { readonly sources: readonly RestoreSource[]; readonly gaps: readonly GapRecord[] } {
+): {
+  readonly sources: readonly RestoreSource[]
+  readonly gaps: readonly GapRecord[]
+  readonly pruned: readonly PrunedExtent[]
+} {
   const ranges = selection.offsetRanges ?? []
   const newest = topics.flatMap((topic) => currentHistories(state, topic))
   const chosen = newest.filter(
@@ -78,9 +83,14 @@ export function planSources(
     )
     const bounds = { first: intervals[0]?.first ?? null, end: intervals.at(-1)?.end ?? null }
     const offsets = extentOf(histories, history, source.parts, { bounds, window: selection.window })
-    return { source: { ...source, offsets }, gaps }
+    const pruned = prunedExtents(histories, history, { ranges: own, window: selection.window })
+    return { source: { ...source, offsets }, gaps, pruned }
   })
-  return { sources: read.map(({ source }) => source), gaps: read.flatMap(({ gaps }) => gaps) }
+  return {
+    sources: read.map(({ source }) => source),
+    gaps: read.flatMap(({ gaps }) => gaps),
+    pruned: read.flatMap(({ pruned }) => pruned),
+  }
 }
 
 /** A range that begins where nothing was backed up is a slip, and would restore nothing. */

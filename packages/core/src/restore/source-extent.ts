@@ -1,4 +1,5 @@
 import type { PartitionState } from '../format/backup-state.ts'
+import { heldBeginOffset } from '../format/pruned-history.ts'
 import { type Cluster, partitionName, type TopicDescription } from '../kafka/cluster.ts'
 import type { PartitionReaderOptions } from '../kafka/partition-reader.ts'
 import { askEpochEnd } from '../repository/ask-epoch-end.ts'
@@ -77,7 +78,8 @@ function common(
   const { logStart } = log
   const sharedEnd = least(nextOffset, commonEnd, log.highWatermark)
   const endOffset = least(sharedEnd, log.lastStable)
-  const beginOffset = history.beginOffset > logStart ? history.beginOffset : logStart
+  const held = heldBeginOffset(history)
+  const beginOffset = held > logStart ? held : logStart
   const remarks: SourceRemark[] = []
   if (sharedEnd < nextOffset) remarks.push({ kind: 'log_truncated', offset: sharedEnd })
   if (endOffset < sharedEnd) remarks.push({ kind: 'open_transaction', offset: endOffset })

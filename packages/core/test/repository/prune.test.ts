@@ -84,6 +84,7 @@ test('each way to say what goes takes what it says, and never the last segment',
       const { plan } = await preparePrune(contextOf(backend), { ...NOTHING_ASKED, ...asked })
       return plan.entries.map(({ range }) => `${range.partition}:${range.firstOffset}-${range.endOffset}`)
     }
+    assert.deepEqual(await planned({}), [])
     assert.deepEqual(await planned({ beforeMs: FIRST_MS }), [])
     assert.deepEqual(await planned({ beforeMs: FIRST_MS + 9_000n }), [], 'its newest record is not older')
     assert.deepEqual(await planned({ beforeMs: FIRST_MS + 9_001n }), ['0:0-10'])
@@ -97,13 +98,13 @@ test('each way to say what goes takes what it says, and never the last segment',
     assert.deepEqual(await planned({ maxBytes: 0 }), ['0:0-40', '1:100-140'])
     const held = state.segments.reduce((sum, segment) => sum + segment.bytes, 0)
     assert.deepEqual(await planned({ maxBytes: held - 1 }), ['0:0-10'])
-    assert.deepEqual(await planned({ maxBytes: held - 1, isChosen: () => false }), [])
+    assert.deepEqual(await planned({ maxBytes: held - 1, choose: () => [] }), [])
   }))
 
 test('records without a time are never old, and one from the future keeps what follows', () =>
   withStore('memory', async ({ backend }) => {
     const state = await writeRuns(backend, 4)
-    const choice = { ...NOTHING_ASKED, floor: null, beforeMs: FIRST_MS * 2n }
+    const choice = { ...NOTHING_ASKED, floor: null, isChosen: () => true, beforeMs: FIRST_MS * 2n }
     const history = state.partition('orders', 0)
     assert.ok(history)
     const at = (number: number, maxTimestampMs: bigint) => {
@@ -128,7 +129,7 @@ test('compacted topics are left alone unless somebody says so', () =>
       frames: [{ batches: [dataBatch(25n, 5)] }],
     })
     await appendCommit(backend, state, draft('run-9', 'complete', { segments: [segment] }))
-    const choice = { ...NOTHING_ASKED, floor: null, beforeMs: FIRST_MS * 2n }
+    const choice = { ...NOTHING_ASKED, floor: null, isChosen: () => true, beforeMs: FIRST_MS * 2n }
     const plan = planPrune(state, choice)
     assert.deepEqual([plan.entries, plan.compactedTopics], [[], ['orders']])
     assert.equal(planPrune(state, { ...choice, hasCompacted: true }).entries.length, 2)

@@ -59,7 +59,7 @@ export const NOTHING_ASKED: PruneRequest = {
   beforeMs: null,
   maxBytes: null,
   keepRuns: null,
-  isChosen: () => true,
+  choose: (topics) => topics,
   hasCompacted: false,
   isRelative: false,
   graceMs: 0,

@@ -1,0 +1,79 @@
+import type { PruneReport, RestorePin } from '@kafka-backup/core'
+import { pinLines, pinnedDocument, planDocument, waitingDocument, waitingLines } from './prune-plan-text.ts'
+import { formatBytes, plural } from './units.ts'
+
+const REFUSALS_SHOWN = 5
+
+/** What a prune did. */
+export function pruneText(report: PruneReport, graceMs: number): string {
+  const { plan, commit, deleted, refused, waiting, pinned, pins } = report
+  const bytes = deleted.reduce((sum, { bytes: own }) => sum + own, 0)
+  const word = (refused.length > 0 ? 'Failed' : 'Complete').padEnd(12)
+  const taken =
+    commit === null
+      ? 'nothing was taken out'
+      : `${plural(plan.segments, 'segment')}, ${plural(plan.records, 'record')}, ${formatBytes(plan.storedBytes)} taken out with commit ${commit}`
+  return [
+    `${word}${taken} · ${plural(deleted.length, 'object')} (${formatBytes(bytes)}) deleted`,
+    ...waitingLines(waiting, graceMs),
+    ...pinLines(pinned, pins),
+    ...refusalLines(report),
+    ...(deleted.length > 0 && report.hasVersions
+      ? [
+          '  the store keeps deleted objects as versions: they take space until a rule of the bucket removes them',
+        ]
+      : []),
+  ].join('\n')
+}
+
+function refusalLines({ refused }: PruneReport): string[] {
+  if (refused.length === 0) return []
+  const shown = refused.slice(0, REFUSALS_SHOWN).map(({ error }) => `    ${error.message}`)
+  const more = refused.length - shown.length
+  return [
+    `  ${plural(refused.length, 'object')} could not be deleted; a later prune tries again · KB_STORAGE_PERMISSION`,
+    ...shown,
+    ...(more > 0 ? [`    and ${more} more`] : []),
+  ]
+}
+
+/** The same for programs. */
+export function pruneDocument(report: PruneReport, graceMs: number) {
+  const { plan, commit, deleted, refused, waiting, pinned, pins, hasVersions } = report
+  return {
+    kind: 'prune_report',
+    version: 1,
+    backup_id: plan.backupId,
+    commit,
+    ...planDocument(plan),
+    grace_ms: graceMs,
+    deleted: { objects: deleted.length, bytes: deleted.reduce((sum, { bytes }) => sum + bytes, 0) },
+    waiting: waitingDocument(waiting, graceMs),
+    pinned: pinnedDocument(pinned),
+    damaged_ledgers: pins.damaged,
+    refused: refused.map(({ object, error }) => ({
+      key: object.key,
+      code: error.code,
+      message: error.message,
+    })),
+    keeps_versions: hasVersions,
+  }
+}
+
+type Held = RestorePin['heldSettings']
+
+/** What became of a restore that was ended from outside. */
+export function releaseText(restoreId: string, held: Held): string {
+  return [
+    `Complete    restore ${restoreId} has ended: it holds nothing any more, and cannot be resumed`,
+    ...held.map(({ topic, name, original }) => {
+      const value = original === null ? 'was not set' : `was ${original}`
+      return `  ${name} of topic ${topic} in its target is still held: it ${value}`
+    }),
+  ].join('\n')
+}
+
+/** The same for programs. */
+export function releaseDocument(restoreId: string, held: Held) {
+  return { kind: 'restore_release', version: 1, restore_id: restoreId, held_settings: held }
+}
