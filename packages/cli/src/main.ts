@@ -6,6 +6,7 @@ import { listCommand } from './commands/list.ts'
 import { offsetMapCommand } from './commands/offset-map.ts'
 import { probeCommand } from './commands/probe.ts'
 import { pruneCommand } from './commands/prune.ts'
+import { repairCommand } from './commands/repair.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { statusCommand } from './commands/status.ts'
 import { validateCommand } from './commands/validate.ts'
@@ -26,6 +27,7 @@ export async function main(): Promise<void> {
     offsetMapCommand,
     verifyCommand,
     pruneCommand,
+    repairCommand,
     probeCommand,
   ]
   const exitCode = await runCli(registry, commands, process.argv.slice(2))

@@ -14,8 +14,8 @@ import {
 import { readWithSecondLook } from './second-look.ts'
 import { decodeSnapshotObject, encodeSnapshotObject } from './snapshot-object.ts'
 
-// Reading a commit costs a round trip; snapshots keep the number of them at opening below this.
-const SNAPSHOT_INTERVAL = 100n
+/** Reading a commit costs a round trip; snapshots keep the number of them at opening below this. */
+export const SNAPSHOT_INTERVAL = 100n
 const READ_AHEAD = 16
 
 /** Options of {@link openBackup}. `useSnapshots: false` folds every commit, which validation does. */

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { isKafkaBackupError } from '../../src/errors/kafka-backup-error.ts'
 import { assertStillThere } from '../../src/repository/assert-held.ts'
 import { digestBackup } from '../../src/repository/describe-backup.ts'
+import { commitKey } from '../../src/repository/key-layout.ts'
 import { openBackup } from '../../src/repository/open-backup.ts'
 import { readSourcePieces } from '../../src/restore/batch-source.ts'
 import {
@@ -105,6 +106,22 @@ test('the state as of an earlier commit can be restored until the objects are de
     const later = partsOf({ window: { fromMs: second(20), toMs: second(29) } })
     assert.equal(later.length, 1)
     await assertStillThere(backend, asOf, later, signal)
+  }))
+
+test('the state before a damaged commit can still be restored, as far as its segments are there', () =>
+  withStore('memory', async ({ backend }) => {
+    await pruned(backend)
+    const asOf = await openBackup(backend, BACKUP, { asOfCommit: 3n })
+    const parts = planRestore(asOf, { topics: undefined, topicMapping: new Map() }).partitions.flatMap(
+      (entry) => entry.parts,
+    )
+    await backend.delete(commitKey(BACKUP, 4n))
+    const left = parts.filter(({ part }) => part.beginOffset % 100n >= 20n)
+    assert.equal(left.length, 2)
+    await assertStillThere(backend, asOf, left, signal)
+    await assert.rejects(assertStillThere(backend, asOf, parts, signal), (error) =>
+      isKafkaBackupError(error, 'KB_SEGMENT_CORRUPT'),
+    )
   }))
 
 test('a segment that is deleted while it is wanted ends the reading with a clear error, not with damage', () =>
