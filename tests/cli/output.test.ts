@@ -72,6 +72,10 @@ test('JSON on stdout is one document, and everything else is on stderr', async (
     ['backup_status', 0, ['status', ...place]],
     ['validation_report', 0, ['validate', ...place]],
     ['validation_report', 0, ['validate', ...place, '--deep']],
+    ['prune_plan', 0, ['prune', ...place, '--older-than', '30d', '--dry-run']],
+    ['prune_report', 0, ['prune', ...place, '--older-than', '30d', '--yes']],
+    ['repair_plan', 0, ['repair', ...place, '--dry-run']],
+    ['repair_report', 0, ['repair', ...place]],
     ['probe_report', 0, ['probe', ...place]],
     ['error', 2, ['status', ...place.slice(0, 2), '--backup-id', 'absent']],
   ]
