@@ -14,6 +14,7 @@ import { formatBytes, formatCount, formatDuration, formatRatio, formatTime, plur
 /** One line for each backup of a repository. */
 export function backupListText(digests: readonly BackupDigest[], location: string): string {
   if (digests.length === 0) return `No backup in ${location}`
+  const hasPruned = digests.some((digest) => digest.prunedUntilMs !== null)
   const rows = digests.map((digest) => [
     digest.backupId,
     formatCount(digest.topics.length),
@@ -23,6 +24,7 @@ export function backupListText(digests: readonly BackupDigest[], location: strin
     String(digest.commit),
     digest.lastRun?.outcome ?? '–',
     formatTime(digest.recoveryPointMs),
+    ...(hasPruned ? [wholeFrom(digest) ?? '–'] : []),
   ])
   return renderTable(
     [
@@ -34,6 +36,7 @@ export function backupListText(digests: readonly BackupDigest[], location: strin
       { title: 'commit', isNumeric: true },
       { title: 'last run' },
       { title: 'recovery point' },
+      ...(hasPruned ? [{ title: 'whole from' }] : []),
     ],
     rows,
   )
@@ -78,15 +81,18 @@ export function describeText(digest: BackupDigest): string {
   ].join('\n')
 }
 
+/** Of what is behind this moment, nothing was pruned; undefined: nothing was, or no record had a time. */
+function wholeFrom({ prunedUntilMs }: BackupDigest): string | undefined {
+  return prunedUntilMs === null || prunedUntilMs < 0n ? undefined : formatTime(prunedUntilMs + 1n)
+}
+
 /** In a table of hundreds of partitions one line for each would hide the rest. */
 function prunedLines(digest: BackupDigest): string[] {
   const pruned = digest.partitions.flatMap((entry) => entry.pruned ?? [])
   if (pruned.length === 0) return []
   const records = pruned.reduce((sum, entry) => sum + entry.records, 0)
-  const until =
-    digest.prunedUntilMs === null || digest.prunedUntilMs < 0n
-      ? ''
-      : `; whole from ${formatTime(digest.prunedUntilMs + 1n)} on`
+  const from = wholeFrom(digest)
+  const until = from === undefined ? '' : `; whole from ${from} on`
   const where = plural(pruned.length, 'partition')
   return [`Pruned: ${plural(records, 'record')} at the begin of ${where}${until}`]
 }

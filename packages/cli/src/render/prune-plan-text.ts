@@ -23,6 +23,9 @@ export function prunePlanText(prepared: PreparedPrune, { nowMs }: PlanPlace): st
     ...(plan.segments > 0 && plan.prunedUntilMs !== null && plan.prunedUntilMs >= 0n
       ? [`  whole from ${formatTime(plan.prunedUntilMs + 1n)} on, by the newest record that goes`]
       : []),
+    ...(request.maxBytes !== null && plan.leftBytes > request.maxBytes
+      ? [`  ${formatBytes(plan.leftBytes)} are left, which is more than was asked for: the rest has to stay`]
+      : []),
     ...(plan.compactedTopics.length > 0
       ? [
           `  left alone because compacted: ${plan.compactedTopics.join(', ')} (--compacted takes from them too)`,

@@ -1,11 +1,10 @@
-import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { BackupState, PlacedPart } from '../format/backup-state.ts'
 import { heldBeginOffset, type PrunedHistory } from '../format/pruned-history.ts'
 import type { SegmentPart } from '../format/segment-record.ts'
 import { runConcurrently } from '../runtime/run-concurrently.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
-import { openExistingBackup } from './open-backup.ts'
-import { pruneOf } from './prune-of.ts'
+import { openUndamaged, pruneOf } from './prune-of.ts'
 
 const STATS_AT_ONCE = 8
 
@@ -47,20 +46,6 @@ function goneError(asOf: BackupState, newest: BackupState | null, gone: PlacedPa
     `${prunedText(gone.part, pruneOf(newest, gone.part))}: the backup as it was after commit ${since} cannot be restored any more${left}`,
     { context },
   )
-}
-
-/** null: a commit is damaged. */
-async function openUndamaged(
-  storage: StorageBackend,
-  backupId: string,
-  signal: AbortSignal,
-): Promise<BackupState | null> {
-  try {
-    return await openExistingBackup(storage, backupId, { signal })
-  } catch (error) {
-    if (isKafkaBackupError(error) && error.category === 'integrity') return null
-    throw error
-  }
 }
 
 /** `orders/3 offsets 0-9 were pruned, at the latest with commit 7` */

@@ -27,10 +27,20 @@ export async function newestPruneOf(
   part: PartName,
   signal?: AbortSignal,
 ): Promise<PrunedHistory | undefined> {
+  const newest = await openUndamaged(storage, backupId, signal)
+  return newest ? pruneOf(newest, part) : undefined
+}
+
+/** The newest state; null: a commit is damaged. */
+export async function openUndamaged(
+  storage: StorageBackend,
+  backupId: string,
+  signal?: AbortSignal,
+): Promise<BackupState | null> {
   try {
-    return pruneOf(await openBackup(storage, backupId, signal ? { signal } : {}), part)
+    return await openBackup(storage, backupId, signal ? { signal } : {})
   } catch (error) {
-    if (isKafkaBackupError(error) && error.category === 'integrity') return undefined
+    if (isKafkaBackupError(error) && error.category === 'integrity') return null
     throw error
   }
 }

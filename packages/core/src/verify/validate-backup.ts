@@ -1,6 +1,6 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { assertBackupId, commitKey } from '../repository/key-layout.ts'
-import { newestPruneOf } from '../repository/prune-of.ts'
+import { openUndamaged, pruneOf } from '../repository/prune-of.ts'
 import type { TransformsById } from '../repository/segment-reader.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import { runConcurrently } from '../runtime/run-concurrently.ts'
@@ -106,14 +106,24 @@ class Validation {
       // A commit may be younger than the listing.
       const entry =
         inventory.segments.get(record.key) ?? (await storage.stat(record.key, signal ? { signal } : {}))
-      // So may the one that pruned it.
-      const [part] = record.parts
-      if (!entry && part && (await newestPruneOf(storage, backupId, part, signal))) return
       findings[at] = await checkSegment(context, record, entry?.bytes)
       this.#doneSegments++
       this.#progress(0)
     })
-    return findings.flat()
+    return this.#withoutPruned(findings)
+  }
+
+  /** A prune may have deleted meanwhile what the walk still named: its commit is asked for once everything was looked at. */
+  async #withoutPruned(findings: readonly Finding[][]): Promise<Finding[]> {
+    const isGone = (own: readonly Finding[]) => own.some(({ code }) => code === 'KB_OBJECT_NOT_FOUND')
+    if (!findings.some(isGone)) return findings.flat()
+    const { storage, backupId, signal } = this.#options
+    const newest = await openUndamaged(storage, backupId, signal)
+    const isPruned = (at: number) => {
+      const part = this.#named.segments[at]?.parts[0]
+      return newest !== null && part !== undefined && pruneOf(newest, part) !== undefined
+    }
+    return findings.filter((own, at) => !(isGone(own) && isPruned(at))).flat()
   }
 
   async #checkArtifacts(walk: LogWalk): Promise<Finding[]> {

@@ -190,6 +190,31 @@ test('a run that goes on and a prune do not disturb each other; of two prunes th
     assert.equal((await validate(backend)).verdict, 'complete')
   }))
 
+test('what a prune deletes while a backup is validated is no damage; what is lost is', () =>
+  withStore('memory', async ({ backend }) => {
+    await writeRuns(backend, 4)
+    let isPruned = false
+    const meanwhile = altered(backend, {
+      readRange: async (key, range, options) => {
+        if (!isPruned) {
+          isPruned = true
+          await prune(backend, { keepRuns: 2 })
+        }
+        return backend.readRange(key, range, options)
+      },
+    })
+    const report = await validate(meanwhile)
+    assert.deepEqual([report.verdict, report.findings], ['complete', []])
+    assert.ok(isPruned)
+    const [lost] = await segmentKeys(backend)
+    await backend.delete(`${BACKUP}/${lost}`)
+    const damaged = await validate(backend)
+    assert.deepEqual(
+      [damaged.verdict, damaged.findings.map(({ code }) => code)],
+      ['damaged', ['KB_OBJECT_NOT_FOUND']],
+    )
+  }))
+
 test('a store that refuses a deletion is told of, and the rest is deleted', () =>
   withStore('memory', async ({ backend }) => {
     await writeRuns(backend, 4)
