@@ -126,7 +126,7 @@ test('what is left after a prune is restored, and what is gone is said or refuse
   )
 })
 
-test('a restore under way keeps what it reads, and gets it all', async () => {
+test('a restore under way keeps what it reads, also when it dies, and gets it all', async () => {
   const topic = 'pinned'
   const archive = await backedUp(topic)
   const lift = await throttleProgram(cluster, { writeBytesPerSec: 400_000 })
@@ -146,9 +146,12 @@ test('a restore under way keeps what it reads, and gets it all', async () => {
     [0, [[id, report.segments]]],
   )
   assert.ok(report.segments > 0)
-  program.child.kill('SIGCONT')
+  program.child.kill('SIGKILL')
+  await program.ended
   await lift()
-  assertExit(await program.ended, 0)
+  assert.equal((await prune(archive)).deleted.objects, 0, 'it may go on')
+  const resumed = (await expectExit(0, [...args, '--resume'])).json<{ resumed: boolean }>()
+  assert.equal(resumed.resumed, true)
   await expectSuffix(topic, 'pinned-copy', [0, 0])
   assert.equal((await prune(archive)).deleted.objects, report.segments)
   await expectComplete(archive)

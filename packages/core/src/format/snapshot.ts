@@ -151,6 +151,7 @@ export function decodeSnapshot(bytes: Buffer): BackupState {
     const { pruned: forgotten = [], prunes = [] } = fields
     const prunedLineages = prunes.length > 0 ? lineagesOf(forgotten) : undefined
     assertFeatures(features, { ...fields, prunedLineages })
+    assertPrunes(prunes, forgotten, fields.number)
     const state = new BackupState(fields.backup_id)
     const topics: Commit['topics'] = fields.topics.map((topic) => ({
       name: topic.name,
@@ -169,6 +170,18 @@ export function decodeSnapshot(bytes: Buffer): BackupState {
     const reason = error instanceof z.ZodError ? firstIssue(error) : (error as Error).message
     throw new KafkaBackupError('KB_SNAPSHOT_CORRUPT', `the snapshot is damaged: ${reason}`, { cause: error })
   }
+}
+
+/** The commits that prune ascend, lie in the log, and are those that the histories name. */
+function assertPrunes(
+  prunes: readonly bigint[],
+  forgotten: readonly { readonly commit: bigint }[],
+  number: bigint,
+): void {
+  const isAscending = prunes.every((prune, at) => prune > (prunes[at - 1] ?? 0n) && prune <= number)
+  const known = new Set(prunes)
+  if (isAscending && forgotten.every(({ commit }) => known.has(commit))) return
+  throw new Error('what was pruned does not go with the commits that prune')
 }
 
 function lineagesOf(entries: readonly { readonly lineage: number }[]): number[] {

@@ -125,6 +125,23 @@ test('a commit that prunes anything but what the state holds at its begin is ref
   assert.ok(refused > 500, `${refused}`)
 })
 
+test('a snapshot whose prunes do not go together is refused', () => {
+  const random = prng(3)
+  const state = randomState(random, 12)
+  state.apply(
+    pruneCommit(random, state, { partitions: randomRanges(random, state), orphans: [] }),
+    'c'.repeat(64),
+  )
+  const { sha256: _, ...fields } = JSON.parse(encodeSnapshot(state).toString())
+  const number = state.prunes[0]
+  assert.ok(number !== undefined && fields.state.pruned.length > 0)
+  const wrong = [[], [`${number + 1n}`], [`${number - 1n}`], [`${number}`, `${number}`], undefined]
+  for (const prunes of wrong) {
+    const document = { ...fields, state: { ...fields.state, prunes } }
+    expectCode('KB_SNAPSHOT_CORRUPT', () => decodeSnapshot(sealDocument(document)), JSON.stringify(prunes))
+  }
+})
+
 test('a gap between pruned segments goes with them, and its batch in quarantine too', () => {
   const state = begun()
   const key = 'b/quarantine/orders/partition=0/batch-0000000007-00000001.bin'

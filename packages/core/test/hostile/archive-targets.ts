@@ -4,8 +4,9 @@ import { zstdCompress } from 'node:zlib'
 import { KafkaBackupError } from '../../src/errors/kafka-backup-error.ts'
 import { BackupState } from '../../src/format/backup-state.ts'
 import { canonicalJson, type JsonValue, parseCanonical, sha256Hex } from '../../src/format/canonical-json.ts'
-import { decodeCommit, encodeCommit } from '../../src/format/commit.ts'
+import { type Commit, decodeCommit, encodeCommit } from '../../src/format/commit.ts'
 import { renderManifest } from '../../src/format/manifest.ts'
+import { prunedRangeOf } from '../../src/format/pruned-history.ts'
 import { decodeSeekTable, encodeSeekTable } from '../../src/format/seek-table.ts'
 import { decodeSegmentHeader, encodeSegmentHeader } from '../../src/format/segment-header.ts'
 import { decodeSegmentIndex, encodeSegmentIndex } from '../../src/format/segment-index.ts'
@@ -110,6 +111,15 @@ function readCommit(bytes: Buffer): void {
   renderManifest(state)
 }
 
+/** The next commit of a state, which prunes. */
+function pruneOf(state: BackupState): Commit {
+  const history = state.partition('orders', 0)
+  assert.ok(history)
+  const orphans = ['b/bundles/bundle-0000000001-00000001.zst']
+  const pruned = { partitions: [prunedRangeOf(history, 1)], orphans }
+  return { ...commit(state.nextNumber, { previousSha256: state.tip?.sha256 ?? null }), run: null, pruned }
+}
+
 function commitTarget(): FuzzTarget {
   const random = prng(14)
   const content = { topics: TOPICS, begins: BEGINS, segments: [segment(part(5n, 9n))], gaps: [gap(10n, 12n)] }
@@ -118,6 +128,7 @@ function commitTarget(): FuzzTarget {
     commit(1n, { ...content, previousSha256: null }),
     commit(2n, next),
     commit(2n, { previousSha256: '1', divergences: [divergence()] }),
+    pruneOf(begun()),
     ...Array.from({ length: 5 }, () => randomCommit(random)),
   ]
   const samples = commits.map((sample) => encodeCommit({ ...sample, writer: '00000001' }).bytes)
@@ -154,12 +165,15 @@ async function snapshotTarget(): Promise<FuzzTarget> {
   state.apply(commit(number, { gaps: [gap(10n, 12n)] }), DIGEST)
   const whole = begun()
   whole.apply(commit(number), DIGEST)
-  const states = [state, whole]
+  const pruned = begun()
+  pruned.apply(commit(number, { segments: [segment(part(10n, 12n))], previousSha256: '1' }), DIGEST)
+  pruned.apply(pruneOf(pruned), DIGEST)
+  const states = [state, whole, pruned]
   const samples = await Promise.all(states.map(encodeSnapshotObject))
   const documents = states.map((each) => JSON.parse(encodeSnapshot(each).toString()) as JsonValue)
   const others = await Promise.all(
     Array.from({ length: 400 }, (_, at) =>
-      snapshotObject(sealed(damageDocument(prng(at), documents[at % 2]!))),
+      snapshotObject(sealed(damageDocument(prng(at), documents[at % 3]!))),
     ),
   )
   return {

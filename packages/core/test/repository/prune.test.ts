@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isKafkaBackupError, KafkaBackupError } from '../../src/errors/kafka-backup-error.ts'
+import { renderManifest } from '../../src/format/manifest.ts'
 import { heldBeginOffset } from '../../src/format/pruned-history.ts'
 import { appendCommit } from '../../src/repository/commit-log.ts'
+import { manifestKey } from '../../src/repository/key-layout.ts'
 import { openBackup } from '../../src/repository/open-backup.ts'
 import { planPrune } from '../../src/repository/prune-plan.ts'
 import { preparePrune, runPrune } from '../../src/repository/prune-run.ts'
@@ -188,6 +190,24 @@ test('a run that goes on and a prune do not disturb each other; of two prunes th
     assert.equal(state.runs.length, 5)
     assert.deepEqual(runs.partitions(), state.partitions())
     assert.equal((await validate(backend)).verdict, 'complete')
+  }))
+
+test('when an object is deleted, a commit and the manifest have said so', () =>
+  withStore('memory', async ({ backend }) => {
+    await writeRuns(backend, 4)
+    let deletions = 0
+    const watched = altered(backend, {
+      delete: async (key: string) => {
+        const state = await openBackup(backend, BACKUP)
+        assert.ok(state.segments.every((segment) => segment.key !== key))
+        const manifest = await backend.read(manifestKey(BACKUP), 1_000_000)
+        assert.deepEqual(manifest, renderManifest(state))
+        deletions++
+        await backend.delete(key)
+      },
+    })
+    await prune(watched, { keepRuns: 1 })
+    assert.equal(deletions, 6)
   }))
 
 test('what a prune deletes while a backup is validated is no damage; what is lost is', () =>
