@@ -134,9 +134,9 @@ test('a restore under way keeps what it reads, also when it dies, and gets it al
   const small = ['--transaction-max-bytes', '65536', '--checkpoint-interval-secs', '0']
   const program = startProgram([...args, ...small])
   const ledgers = archivePath(archive, 'restores')
-  await until('the restore has begun', async () => {
+  await until('the restore has written something', async () => {
     const [id] = await readdir(ledgers).catch(() => [])
-    return id !== undefined && (await readdir(join(ledgers, id))).length >= 2
+    return id !== undefined && (await readdir(join(ledgers, id))).length >= 4
   })
   program.child.kill('SIGSTOP')
   const [id] = await readdir(ledgers)

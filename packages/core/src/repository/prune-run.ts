@@ -8,6 +8,7 @@ import type { Random } from '../runtime/random.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { appendCommit, assertExclusiveCommits, type CommitDraft } from './commit-log.ts'
 import { type DeletionReport, deleteDue, sortWaiting } from './delete-waiting.ts'
+import { assertCreatesOnce } from './exclusive-creation.ts'
 import { manifestKey } from './key-layout.ts'
 import { openBackup, openExistingBackup, writeSnapshotIfDue } from './open-backup.ts'
 import { type PruneChoice, type PrunePlan, planPrune } from './prune-plan.ts'
@@ -102,12 +103,16 @@ export async function runPrune(context: PruneContext, prepared: PreparedPrune): 
   }
 }
 
-/** Appends a commit that takes something out, and a snapshot when that is due. */
+/**
+ * Appends a commit that takes something out, and a snapshot when that is due.
+ * @throws KB_COMMIT_CONFLICT, KB_STORAGE_UNSUPPORTED when the store would have written over a commit
+ */
 export async function appendPrune(
   { storage, backupId, program, random, signal, clock = systemClock }: PruneContext,
   state: BackupState,
   pruned: PruneRecord,
 ): Promise<bigint> {
+  await assertCreatesOnce(storage, state, clock, signal)
   const { source } = state
   invariant(source, 'a backup with commits has a source')
   const nothing = { topics: [], begins: [], segments: [], gaps: [], divergences: [], artifacts: [] }

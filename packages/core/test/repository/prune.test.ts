@@ -192,6 +192,21 @@ test('a run that goes on and a prune do not disturb each other; of two prunes th
     assert.equal((await validate(backend)).verdict, 'complete')
   }))
 
+test('a store that takes a commit twice gets none from a prune', () =>
+  withStore('memory', async ({ backend }) => {
+    await writeRuns(backend, 4)
+    const forgetful = altered(backend, { put: (key, bytes) => backend.replace(key, bytes) })
+    const clock = {
+      ...systemClock,
+      sleep: async () => new Promise<void>((resolve) => setTimeout(resolve, 5)),
+    }
+    await assert.rejects(prune(forgetful, { keepRuns: 1 }, { clock }), (error) =>
+      isKafkaBackupError(error, 'KB_STORAGE_UNSUPPORTED'),
+    )
+    assert.deepEqual(await heldFrom(backend), [0n, 100n])
+    assert.equal((await segmentKeys(backend)).length, 8)
+  }))
+
 test('when an object is deleted, a commit and the manifest have said so', () =>
   withStore('memory', async ({ backend }) => {
     await writeRuns(backend, 4)
