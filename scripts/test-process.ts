@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseEvents, type Tally, tally } from './test-tally.ts'
 
@@ -44,7 +44,9 @@ export async function runTestFile(
   const beganMs = performance.now()
   const args = [`--test-reporter=${REPORTER}`, `--test-reporter-destination=${eventsPath}`, file]
   // Set by an outer `node --test`; with it the file would report to that one.
-  const { NODE_TEST_CONTEXT: _, ...env } = process.env
+  const { NODE_TEST_CONTEXT: _, ...outer } = process.env
+  // The program keeps state of its runs there; nobody wants that of tests at home.
+  const env = { ...outer, XDG_STATE_HOME: join(dirname(eventsPath), 'state') }
   const child = spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
   running.add(child)
   let output = ''

@@ -149,7 +149,8 @@ test('the configuration file of the requirements, for a folder, backs up', async
   const env = { TEST_BROKER: cluster.bootstrap }
   const end = await expectExit(0, ['backup', '-c', 'backup-config.yaml'], { cwd: folder, env })
   assert.match(end.stdout, /^Complete +1,500 records/)
-  assert.match(end.stderr, /^Warning: backup-config\.yaml:29: offset_storage\.backend has no effect: /m)
+  assert.match(end.stderr, /^Warning: backup-config\.yaml:31: offset_storage\.s3_key has no effect: /m)
+  assert.ok(existsSync(join(folder, 'offsets.db')), 'relative to the file, as it says')
   const backupFolder = join(folder, 'repository', 'cluster-prod-us-east', 'backup-2025-11-27-prod')
   assert.ok(existsSync(join(backupFolder, 'manifest.json')))
   assert.ok(existsSync(join(backupFolder, 'topics', 'user-events', 'partition=0')))

@@ -37,8 +37,8 @@ export interface Command {
   readonly name: string
   readonly summary: string
   readonly description: string
-  /** Which settings it takes: those of a backup, of a restore, or only where the repository is. */
-  readonly verb: 'backup' | 'restore' | 'read'
+  /** Which settings it takes: those of a backup, of a restore, where the repository is, or also what `status` looks at. */
+  readonly verb: 'backup' | 'restore' | 'read' | 'status'
   /** Which of the verb's settings it has flags for, by their paths; absent: all. */
   readonly takes?: (path: string) => boolean
   readonly options: readonly CommandOption[]

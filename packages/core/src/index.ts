@@ -4,6 +4,7 @@ export { type BackupRunOptions, type BackupTuning, runBackup } from './backup/ba
 export { prepareBackup } from './backup/prepare-backup.ts'
 export type { BackupSettings, ClusterSettings, Config, RestoreSettings } from './config/config.ts'
 export { type LoadedConfig, loadConfig } from './config/load-config.ts'
+export { type OffsetStorage, offsetStatePath } from './config/offset-storage.ts'
 export { isPartitionChosen } from './config/partition-selection.ts'
 export { requestOfDocument } from './config/request-document.ts'
 export { requireBackupId, requireCluster, requireRepositoryUrl } from './config/required-settings.ts'
@@ -22,6 +23,17 @@ export { openCluster } from './kafka/client-cluster.ts'
 export type { Cluster } from './kafka/cluster.ts'
 export type { ClusterSecurity } from './kafka/security.ts'
 export { mayUseTransactions } from './kafka/transaction-coordinator.ts'
+export { isLogPutBack } from './observe/log-put-back.ts'
+export type {
+  CommitMark,
+  JobRow,
+  JobStatus,
+  OffsetRow,
+  OffsetState,
+  SeenCommit,
+} from './observe/offset-state.ts'
+export { OffsetStateKeeper } from './observe/offset-state-keeper.ts'
+export { type FoundState, readCopiedState, readLocalState } from './observe/read-offset-state.ts'
 export { RunMetrics } from './observe/run-metrics.ts'
 export { openParts } from './plugin/open-parts.ts'
 export { type Plugin, Registry } from './plugin/registry.ts'

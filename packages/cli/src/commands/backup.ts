@@ -1,5 +1,6 @@
 import {
   type BackupPlan,
+  type BackupReport,
   type BackupTuning,
   type Cluster,
   type Config,
@@ -7,6 +8,7 @@ import {
   isPartitionChosen,
   KafkaBackupError,
   matchTopics,
+  type OffsetStateKeeper,
   openBackup,
   openCluster,
   prepareBackup,
@@ -20,6 +22,7 @@ import {
 import { beforeWriting } from '../before-writing.ts'
 import { chosenTopics } from '../chosen-topics.ts'
 import type { Command, CommandContext, CommandResult } from '../command.ts'
+import { offsetStateKeeper } from '../keep-offset-state.ts'
 import { MetricsFile } from '../metrics-file.ts'
 import { openWritableStorage, VOLATILE_WARNING } from '../open-storage.ts'
 import { CLIENT_ID, PROGRAM } from '../program-name.ts'
@@ -61,7 +64,10 @@ export const backupCommand: Command = {
 
 async function backUp(context: CommandContext, metrics: MetricsFile | undefined): Promise<CommandResult> {
   const { config } = context.loaded
-  const { storage, usage } = await beforeWriting(async () => openWritableStorage(context))
+  const offsetState = offsetStateKeeper(context)
+  const observers = [context.observe, offsetState.observe, ...(metrics ? [metrics.observe] : [])]
+  const observe = combineObservers(observers)
+  const { storage, usage } = await beforeWriting(async () => openWritableStorage({ ...context, observe }))
   const source = requireCluster(config, 'source')
   const security = source.security ? { security: source.security } : {}
   const cluster = openCluster({
@@ -79,9 +85,10 @@ async function backUp(context: CommandContext, metrics: MetricsFile | undefined)
         exitCode: 0,
       }
     }
-    const report = await withLease(context, storage, { prepared, prepare: again }, ({ plan, state }) => {
+    const run = withLease(context, storage, { prepared, prepare: again }, ({ plan, state }) => {
       if (storage.capabilities.isVolatile) context.say(`Warning: ${VOLATILE_WARNING}`)
       context.say(backupHeadline(plan, storage.location))
+      offsetState.begin({ storage, state, clusterId: plan.clusterId })
       return runBackup({
         plan,
         state,
@@ -95,15 +102,25 @@ async function backUp(context: CommandContext, metrics: MetricsFile | undefined)
         tuning: tuningOf(config),
         clock: context.clock,
         random: context.random,
-        observe: metrics ? combineObservers([context.observe, metrics.observe]) : context.observe,
+        observe,
         signal: context.signal,
       })
     })
+    const report = await keeping(offsetState, run)
     return result(report, usage())
   } finally {
     await cluster.close()
     await storage.close()
   }
+}
+
+async function keeping(offsetState: OffsetStateKeeper, run: Promise<BackupReport>): Promise<BackupReport> {
+  const report = await run.catch(async (error: unknown) => {
+    await offsetState.end('failed', error)
+    throw error
+  })
+  await offsetState.end(report.outcome)
+  return report
 }
 
 async function prepare(context: CommandContext, storage: StorageBackend, cluster: Cluster) {

@@ -7,6 +7,7 @@ const STOPPING: Readonly<Record<Command['verb'], string>> = {
   backup: ': what was read so far is being committed.',
   restore: ': what is under way is being committed.',
   read: '.',
+  status: '.',
 }
 
 type EventOf<Type extends RunEvent['type']> = Extract<RunEvent, { readonly type: Type }>
@@ -34,6 +35,10 @@ export function eventText(event: RunEvent, verb: Command['verb']): string | unde
       return `No lease: ${event.reason}. A second run of this backup is noticed only when both want to commit.`
     case 'left_behind':
       return `Left behind in ${event.location}: ${event.what}. Nothing reads it; a rule for unfinished uploads removes it.`
+    case 'log_put_back':
+      return putBackText(event)
+    case 'offset_state_trouble':
+      return offsetStateText(event)
     case 'stop_requested':
       return `Stopping${STOPPING[verb]} Press Ctrl-C again to stop at once.`
     default:
@@ -46,6 +51,25 @@ function availabilityText({ state, retryInMs, reason }: EventOf<'store_availabil
   // A try that nobody made is taken back; nothing has to be waited for.
   if (state === 'trying' || reason === '') return undefined
   return `The store does not answer; trying again in ${formatDuration(retryInMs)}: ${reason}`
+}
+
+/** For a warning of a run, and of `status`. */
+export function putBackText(event: Omit<EventOf<'log_put_back'>, 'type'>): string {
+  const { seenCommit, seenAtMs, endCommit } = event
+  const end = endCommit === 0n ? 'has no commit' : `ends at commit ${endCommit}`
+  const when = formatTime(seenAtMs)
+  const what =
+    endCommit < seenCommit
+      ? `the backup ${end}, and this machine saw commit ${seenCommit} of it on ${when}`
+      : `commit ${seenCommit} of the backup is another one than this machine saw on ${when}`
+  return `Warning: ${what}. The repository was put back to an earlier state, or is another one. Its commits are what counts: what is behind them is read from the cluster again, as far as the cluster still has it.`
+}
+
+function offsetStateText({ where, place, detail }: EventOf<'offset_state_trouble'>): string {
+  if (where === 'copy') {
+    return `Warning: state/offsets.db could not be written to ${place}: ${detail}. The backup does not need it; sync_interval_secs 0 of offset_storage makes no copies.`
+  }
+  return `Warning: the local state ${place}: ${detail}. The backup does not need it; status shows less without it.`
 }
 
 function gapText(gap: EventOf<'gap_declared'>): string {

@@ -3,7 +3,7 @@ import { type GivenValue, RANK } from './given-values.ts'
 import { type Environment, interpolate } from './interpolation.ts'
 import { type ProblemList, placeInFile, shownText } from './problems.ts'
 import type { Setting, SettingValue, Verb } from './setting.ts'
-import { isUsedBy, sectionOf } from './setting-names.ts'
+import { isNeededBy, isUsedBy, sectionOf } from './setting-names.ts'
 import { readValue } from './setting-value.ts'
 import { findSetting, SETTINGS } from './settings.ts'
 import { mapTexts, type WrittenValue } from './written-value.ts'
@@ -60,6 +60,11 @@ export class CheckedValues {
     return this.#given.has(path) && !this.#values.has(path)
   }
 
+  /** True when {@link isWrong} is true of anything in a section. */
+  isWrongBelow(prefix: string): boolean {
+    return [...this.#given.keys()].some((path) => path.startsWith(prefix) && this.isWrong(path))
+  }
+
   /** Everything that was given in a section and counts, by the order of the table. */
   givenBelow(prefix: string): readonly GivenValue[] {
     return [...this.#given.values()].filter(
@@ -94,7 +99,7 @@ export class CheckedValues {
     if (isUsedBy(given.setting, this.#context.verb)) this.#applyStatus(given, read.value)
   }
 
-  /** Undefined when that failed, or when a section that this verb does not use names a variable that is unset. */
+  /** Undefined when that failed, or when a section that this verb does not need names a variable that is unset. */
   #interpolated(given: GivenValue): WrittenValue | undefined {
     const { verb, env, problems } = this.#context
     let hasFailed = false
@@ -105,7 +110,7 @@ export class CheckedValues {
       const line = value.line ?? given.line
       if (result.kind === 'malformed') {
         this.complain(given, `must have a name in \${…}; $\${ stands for a literal \${`, line)
-      } else if (isUsedBy(given.setting, verb)) {
+      } else if (isNeededBy(given.setting, verb)) {
         const message = `${given.name} needs the environment variable ${result.variable}, which is not set`
         problems.add({ code: 'KB_CONFIG_UNSET_VARIABLE', message, line, key: given.setting.path })
       }

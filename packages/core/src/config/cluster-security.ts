@@ -1,9 +1,8 @@
-import { dirname, resolve } from 'node:path'
 import type { ClusterSecurity } from '../kafka/security.ts'
 import type { CheckedValues } from './checked-values.ts'
 import type { SecurityOfClusters } from './config.ts'
-import { RANK } from './given-values.ts'
 import type { Environment } from './interpolation.ts'
+import { absolutePath } from './path-value.ts'
 import type { ProblemList } from './problems.ts'
 import { readSaslSecurity, SASL_NAMES } from './sasl-security.ts'
 import { SectionValues } from './section-values.ts'
@@ -42,7 +41,8 @@ export async function securityOfVerb(
   values: CheckedValues,
   context: SecurityContext,
 ): Promise<SecurityOfClusters> {
-  if (context.verb === 'backup') return { source: await clusterSecurity(values, 'source', context) }
+  const isSource = context.verb === 'backup' || context.verb === 'status'
+  if (isSource) return { source: await clusterSecurity(values, 'source', context) }
   if (context.verb === 'restore') return { target: await clusterSecurity(values, 'target', context) }
   return {}
 }
@@ -57,7 +57,7 @@ export async function clusterSecurity(
   const section: SecuritySection = {
     values: new SectionValues(values, prefix, (problem) => context.problems.add(problem)),
     env: context.env,
-    pathOf: (name) => pathOf(values, prefix + name, context),
+    pathOf: (name) => absolutePath(values, prefix + name, context),
   }
   if (section.values.isWrong('security_protocol')) return
   const protocol = section.values.get<string>('security_protocol') ?? 'PLAINTEXT'
@@ -82,9 +82,4 @@ function refuseUnused(
     if (!values.given(name)) continue
     values.complain(name, `needs security_protocol ${needed.join(' or ')}, which is ${protocol}`)
   }
-}
-
-function pathOf(values: CheckedValues, path: string, { cwd, filePath }: SecurityContext): string {
-  const isInFile = values.given(path)?.rank === RANK.file && filePath !== undefined
-  return resolve(isInFile ? dirname(filePath) : cwd, String(values.get(path)))
 }

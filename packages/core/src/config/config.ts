@@ -1,6 +1,7 @@
 import type { ClusterSecurity } from '../kafka/security.ts'
 import type { StorageCredentials } from '../storage/storage-credentials.ts'
 import type { CheckedValues } from './checked-values.ts'
+import type { OffsetStorage } from './offset-storage.ts'
 import { type PartitionSelection, partitionSelection } from './partition-selection.ts'
 import { type RestoreManner, restoreManner } from './restore-manner.ts'
 import { type RestorePace, restorePace } from './restore-pace.ts'
@@ -23,6 +24,7 @@ export interface Config {
   readonly target: ClusterSettings | undefined
   readonly backup: BackupSettings
   readonly restore: RestoreSettings
+  readonly offsetStorage: OffsetStorage
   /** Gets figures of the run; undefined: none does. */
   readonly metricsFile: string | undefined
 }
@@ -99,7 +101,7 @@ export interface RepositoryAccess {
 export function buildConfig(
   values: CheckedValues,
   repository: RepositoryAccess,
-  security: SecurityOfClusters = {},
+  { security, offsetStorage }: { security: SecurityOfClusters; offsetStorage: OffsetStorage },
 ): Config {
   const asOfCommit = values.get('restore.as_of_commit') as number | undefined
   return Object.freeze({
@@ -107,6 +109,7 @@ export function buildConfig(
     repositoryUrl: repository.url,
     storageCredentials: repository.credentials,
     storageRateLimit: values.get('storage.rate_limit_bytes_per_sec') as number | undefined,
+    offsetStorage,
     metricsFile: values.get('metrics.file') as string | undefined,
     source: buildCluster(values, 'source', security.source),
     target: buildCluster(values, 'target', security.target),

@@ -6,6 +6,7 @@ import { readConfigFile } from './config-file.ts'
 import { FileValues } from './file-values.ts'
 import { type FlagValues, misspeltVariables, winningValues } from './given-values.ts'
 import type { Environment } from './interpolation.ts'
+import { offsetStorage } from './offset-storage.ts'
 import { ProblemList } from './problems.ts'
 import { repositoryUrlOf } from './repository-url.ts'
 import { checkRequired } from './required-settings.ts'
@@ -51,22 +52,34 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
   const values = new CheckedValues(given, { verb, file, env, problems, warnings })
   const repositoryUrl = repositoryUrlOf(values, { cwd, filePath, env })
   const repository = { url: repositoryUrl, credentials: storageSecretsOf(values, repositoryUrl, env) }
-  const security = await securityOfVerb(values, { verb, cwd, filePath, env, problems })
+  const surroundings = { cwd, filePath, env }
+  // What `status` can do without keeps it from nothing.
+  const ofCluster = verb === 'status' ? new ProblemList(file) : problems
+  const security = await securityOfVerb(values, { verb, ...surroundings, problems: ofCluster })
   checkMode(values, verb)
   checkRequired(values, verb, problems)
   problems.throwIfAny()
+  const config = buildConfig(values, repository, {
+    security,
+    offsetStorage: offsetStorage(values, surroundings),
+  })
+  const isClusterUsable = verb !== 'status' || (ofCluster.isEmpty && !values.isWrongBelow('source.'))
+  if (!isClusterUsable) warnings.push(CLUSTER_WARNING)
   return Object.freeze({
-    config: buildConfig(values, repository, security),
+    config: isClusterUsable ? config : Object.freeze({ ...config, source: undefined }),
     warnings: Object.freeze(warnings),
     origins: values.origins(),
   })
 }
 
+const CLUSTER_WARNING =
+  'the source cluster is not asked for the lag: its security settings are incomplete here, as in a variable that is not set'
+
 /** A file that was written for the other direction is the wrong file. */
 function checkMode(values: CheckedValues, verb: Verb): void {
   const mode = values.given('mode')
   const wanted = values.get('mode')
-  if (mode && verb !== 'read' && wanted !== verb) {
+  if (mode && (verb === 'backup' || verb === 'restore') && wanted !== verb) {
     values.complain(mode, `is ${wanted}, so this configuration is not for ${verb}`)
   }
 }

@@ -26,6 +26,10 @@ export class ProblemList {
     this.#problems.push(problem)
   }
 
+  get isEmpty(): boolean {
+    return this.#problems.length === 0
+  }
+
   /** Throws the first problem in the order of the file; its message names up to ten further ones. */
   throwIfAny(): void {
     const last = Number.POSITIVE_INFINITY

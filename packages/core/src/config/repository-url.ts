@@ -1,10 +1,11 @@
-import { dirname, join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { encodedPath, encodedQuery } from '../storage/location-query.ts'
 import { azureAccountOf } from './azure-environment.ts'
 import type { CheckedValues } from './checked-values.ts'
-import { type GivenValue, RANK } from './given-values.ts'
+import type { GivenValue } from './given-values.ts'
 import type { Environment } from './interpolation.ts'
+import { absolutePath } from './path-value.ts'
 import { type BackendName, backendsWith, keysOf } from './storage-keys.ts'
 
 /** The folders that relative paths start from, and the variables of vendors. */
@@ -120,14 +121,4 @@ function storeUrl(values: CheckedValues, backend: BackendName, surroundings: Rep
 function requiredValue(values: CheckedValues, name: string, env: Environment): unknown {
   const value = values.get(SECTION + name)
   return value === undefined && name === 'account_name' ? azureAccountOf(env) : value
-}
-
-/** A path of a file is relative to the folder of that file, others to the working folder. */
-function absolutePath(
-  values: CheckedValues,
-  path: string,
-  { cwd, filePath }: RepositorySurroundings,
-): string {
-  const isInFile = values.given(path)?.rank === RANK.file && filePath !== undefined
-  return resolve(isInFile ? dirname(filePath) : cwd, String(values.get(path)))
 }

@@ -25,7 +25,7 @@ export function checkRequired(values: CheckedValues, verb: Verb, problems: Probl
   const hasPlace = values.isWrong('storage.backend') || values.givenBelow('storage.').some(isPlace)
   const isWrongPlace = ['bucket', 'path', 'container_name'].some((name) => values.isWrong(`storage.${name}`))
   if (!hasPlace && !isWrongPlace) require('repo', REPOSITORY)
-  if (verb === 'read') return
+  if (verb === 'read' || verb === 'status') return
   require('backup_id', BACKUP_ID)
   const role = verb === 'backup' ? 'source' : 'target'
   require(`${role}.bootstrap_servers`, CLUSTER[role])

@@ -1,9 +1,9 @@
 import type { Setting, Verb } from './setting.ts'
 
 const VERBS_OF_SECTION: ReadonlyMap<string, readonly Verb[]> = new Map<string, readonly Verb[]>([
-  ['source', ['backup']],
+  ['source', ['backup', 'status']],
   ['backup', ['backup']],
-  ['offset_storage', ['backup']],
+  ['offset_storage', ['backup', 'status']],
   ['target', ['restore']],
   ['restore', ['restore']],
   ['metrics', ['backup', 'restore']],
@@ -27,6 +27,11 @@ export function sectionOf(path: string): string {
 /** False for sections that a verb leaves alone: their refusals and unset variables do not concern it. */
 export function isUsedBy(setting: Setting, verb: Verb): boolean {
   return VERBS_OF_SECTION.get(sectionOf(setting.path))?.includes(verb) ?? true
+}
+
+/** False also for what a verb can do without: a variable that is unset there keeps it from nothing else. */
+export function isNeededBy(setting: Setting, verb: Verb): boolean {
+  return isUsedBy(setting, verb) && (verb !== 'status' || sectionOf(setting.path) !== 'source')
 }
 
 /** The flag with its dashes, such as `--segment-max-bytes`; secrets and structures have none. */

@@ -15,6 +15,7 @@ import { BACKEND_NAMES, backendsWith } from './storage-keys.ts'
 import {
   backupIdRule,
   endpointRule,
+  filePathRule,
   pathRule,
   placeNameRule,
   prefixRule,
@@ -140,19 +141,31 @@ function ofStore(name: string, type: SettingType, description: string, extras: S
   return effective(`storage.${name}`, type, `${description} For ${backends.join(', ')}.`, extras)
 }
 
-const NO_CACHE =
-  'the checkpoint is derived from the commits of the repository; a local cache has no effect in this version'
+const COPY_KEY = 'the copy is always state/offsets.db of the backup'
 const NO_METRICS = 'metrics arrive with a later version; the report of a run has its figures'
 const NO_LOGGING = 'the flags of the command decide what is printed in this version'
 
 /** The rows of `offset_storage`, `metrics` and `logging`. */
 export const SIDE_SETTINGS: readonly Setting[] = [
-  accepted(['offset_storage.backend', STRING, 'Kind of the local cache.'], NO_CACHE),
-  accepted(['offset_storage.db_path', STRING, 'File of the local cache.'], NO_CACHE),
-  accepted(['offset_storage.s3_key', STRING, 'Where the cache is copied to.'], NO_CACHE),
-  accepted(['offset_storage.sync_interval_secs', COUNT, 'How often the cache is copied.'], NO_CACHE, {
-    unit: 'seconds',
-  }),
+  effective(
+    'offset_storage.backend',
+    choice('sqlite', 'memory', 's3'),
+    'Where a run keeps what `status` shows: in a SQLite file of this machine, or with `memory` in no file. A copy in the repository is made with each of them, so that `s3` is the same as `sqlite`.',
+    { default: 'sqlite' },
+  ),
+  effective(
+    'offset_storage.db_path',
+    STRING,
+    'The SQLite file; several backups may share one. Relative as `storage.path` is. Without it: `kafka-backup/` and a file for each backup in `$XDG_STATE_HOME`, which is `~/.local/state` if it is not set.',
+    { check: filePathRule },
+  ),
+  accepted(['offset_storage.s3_key', STRING, 'Where the file is copied to.'], COPY_KEY),
+  effective(
+    'offset_storage.sync_interval_secs',
+    integer(0, 86_400),
+    'How often the state is copied to `state/offsets.db` of the backup, besides at the end of a run; 0 makes no copies.',
+    { default: 30, unit: 'seconds' },
+  ),
   effective(
     'metrics.file',
     STRING,

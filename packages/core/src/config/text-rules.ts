@@ -70,6 +70,13 @@ export function pathRule(text: string): string | undefined {
   return isHome ? 'must be a folder written out (only a shell knows ~)' : undefined
 }
 
+/** Says what keeps a text from being the path of a file. */
+export function filePathRule(text: string): string | undefined {
+  if (text === '' || text.includes('\0') || text.endsWith('/')) return 'must be a file'
+  if (/^[a-z][a-z0-9+.-]*:\//i.test(text)) return 'must be a file of this machine, not a URL'
+  return text.startsWith('~/') ? 'must be a file written out (only a shell knows ~)' : undefined
+}
+
 /** A prefix that led out of the folder would put the repository where nobody looks for it. */
 export function prefixRule(text: string): string | undefined {
   return !text.includes('\0') && !text.split('/').some((part) => part === '.' || part === '..')

@@ -103,6 +103,21 @@ export type RunEvent =
       readonly type: 'lease_unavailable'
       readonly reason: string
     }
+  | {
+      /** The log of a backup ends before a commit that this machine has seen, or has another one in its place. */
+      readonly type: 'log_put_back'
+      readonly seenCommit: bigint
+      readonly seenAtMs: bigint
+      /** Where the log ended when the run began; 0: there was none. */
+      readonly endCommit: bigint
+    }
+  | {
+      /** What `status` is shown cannot be kept; told once for each of the two. Nothing else depends on it. */
+      readonly type: 'offset_state_trouble'
+      readonly where: 'local' | 'copy'
+      readonly place: string
+      readonly detail: string
+    }
   | { readonly type: 'stop_requested' }
 
 /** Counters since the run began. `doneOffsets` of `totalOffsets` tells how far it is. */

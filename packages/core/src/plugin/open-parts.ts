@@ -1,5 +1,6 @@
 import { lz4Transform } from '../format/lz4-transform.ts'
 import { zstdTransform } from '../format/zstd-transform.ts'
+import { OffsetCacheThread } from '../observe/offset-cache-thread.ts'
 import { openAzure } from '../storage/azure/location.ts'
 import { openFilesystem } from '../storage/filesystem/location.ts'
 import { openGcs } from '../storage/gcs/location.ts'
@@ -20,5 +21,7 @@ export const openParts: Plugin = {
     registry.addStorage('memory', openMemory)
     registry.addTransform('zstd', zstdTransform)
     registry.addTransform('lz4', lz4Transform)
+    registry.addCheckpointCache('sqlite', (place) => new OffsetCacheThread(place))
+    registry.addCheckpointCache('memory', ({ warn }) => new OffsetCacheThread({ path: null, warn }))
   },
 }

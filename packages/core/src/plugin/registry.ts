@@ -1,5 +1,6 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { FrameTransform } from '../format/frame-transform.ts'
+import type { CheckpointCacheFactory } from '../observe/checkpoint-cache.ts'
 import { invariant } from '../runtime/invariant.ts'
 import type { BackendFactory } from '../storage/backend-registry.ts'
 
@@ -21,6 +22,7 @@ const READING_LEVEL = 3
 export class Registry {
   readonly #storages = new Map<string, BackendFactory>()
   readonly #transforms = new Map<string, TransformFactory>()
+  readonly #caches = new Map<string, CheckpointCacheFactory>()
   #isFrozen = false
 
   /** Adds all parts of a plugin. */
@@ -35,6 +37,10 @@ export class Registry {
 
   addTransform(id: string, factory: TransformFactory): void {
     this.#add(this.#transforms, id, factory, 'frame transform')
+  }
+
+  addCheckpointCache(name: string, factory: CheckpointCacheFactory): void {
+    this.#add(this.#caches, name, factory, 'checkpoint cache')
   }
 
   freeze(): this {
@@ -57,6 +63,13 @@ export class Registry {
     if (!factory)
       throw new KafkaBackupError('KB_TRANSFORM_UNAVAILABLE', `this program has no frame transform "${id}"`)
     return factory(level)
+  }
+
+  /** By the names of `offset_storage.backend`. */
+  checkpointCache(name: string): CheckpointCacheFactory {
+    const factory = this.#caches.get(name)
+    invariant(factory, `this program has no checkpoint cache "${name}"`)
+    return factory
   }
 
   #add<T>(parts: Map<string, T>, name: string, part: T, what: string): void {

@@ -24,6 +24,7 @@ export type ParsedKey =
     }
   | { readonly kind: 'lease'; readonly lease: string }
   | { readonly kind: 'manifest' }
+  | { readonly kind: 'offset_state' }
 
 /** Keys of all probes begin with it. */
 export const PROBE_FOLDER = 'probe=store/'
@@ -112,6 +113,11 @@ export function leaseKey(backupId: string, lease: string): string {
   return `${leasePrefix(backupId)}${lease}.json`
 }
 
+/** `daily/state/offsets.db` */
+export function offsetStateKey(backupId: string): string {
+  return `${backupId}/state/offsets.db`
+}
+
 /** `daily/restores/` */
 export function restoresPrefix(backupId: string): string {
   return `${backupId}/restores/`
@@ -136,6 +142,7 @@ export function parseKey(backupId: string, key: string): ParsedKey | undefined {
   if (!key.startsWith(`${backupId}/`)) return undefined
   const rest = key.slice(backupId.length + 1)
   if (rest === 'manifest.json') return { kind: 'manifest' }
+  if (rest === 'state/offsets.db') return { kind: 'offset_state' }
   const segment = parseOfPartition(SEGMENT.exec(rest))
   if (segment) return { kind: 'segment', ...segment }
   const quarantine = parseOfPartition(QUARANTINE.exec(rest))

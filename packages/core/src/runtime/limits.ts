@@ -85,6 +85,20 @@ export const LIMITS = {
    * `cleanupGraceMs` less than the 30 s after which Kubernetes kills.
    */
   stoppedSilenceMaxMs: 15_000,
+  /** How often a run says in its local state that it is alive. */
+  heartbeatIntervalMs: 5_000,
+  /** So many heartbeats in a row that are missing mean that the run is there no more. */
+  heartbeatsMissedMax: 3,
+  /** How long one write of the local state waits for another process that holds the file. */
+  offsetStateBusyMs: 2_000,
+  /** How long the end of a run waits for its last copy of the offset state. */
+  offsetStateGraceMs: 5_000,
+  /** Largest copy of the offset state: about a million partitions. */
+  offsetStateMaxBytes: 128 * 1024 * 1024,
+  /** Partitions that are read from an offset state. */
+  offsetStateMaxRows: 2_000_000,
+  /** How long `status` waits for a store or a cluster when it has something to show without them. */
+  statusPatienceMs: 10_000,
   /** Messages that either side sends in one authentication; the longest mechanism needs three. */
   saslMaxRounds: 8,
 } as const

@@ -18,6 +18,7 @@ const OTHER_TEXT: Readonly<Record<string, string>> = {
   'target.bootstrap_servers': 'broker-9:9092',
   'restore.topic_mapping': 'old=new',
   'source.rack_id': 'rack-a',
+  'offset_storage.db_path': '/var/state/offsets.db',
   'metrics.file': '/var/metrics/backup.prom',
   'backup.partitions': '0-3,orders:1',
   'restore.partitions': '0-3,orders:1',

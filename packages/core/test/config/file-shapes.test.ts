@@ -81,9 +81,20 @@ describe('the example of the product requirements', () => {
     )
   })
 
-  it('loads with a filesystem and without security, with warnings for the local cache only', async () => {
-    const { config, warnings, origins } = await load({ text: ON_FILESYSTEM })
+  it('loads with a filesystem and without security, with a warning for the place of the copy only', async () => {
+    const { config, warnings, origins } = await load({
+      text: ON_FILESYSTEM,
+      env: { XDG_STATE_HOME: '/var/state' },
+    })
+    const { path = '', ...offsetStorage } = config.offsetStorage
+    assert.match(path, /^\/.*\/offsets\.db$/)
+    assert.deepEqual(offsetStorage, {
+      backend: 'sqlite',
+      stateFolder: '/var/state/kafka-backup',
+      syncIntervalMs: 30_000,
+    })
     assert.deepEqual(config, {
+      offsetStorage: config.offsetStorage,
       backupId: 'backup-2025-11-27-prod',
       repositoryUrl: 'file:///var/backups/cluster-prod-us-east',
       storageCredentials: new Map(),
@@ -153,12 +164,7 @@ describe('the example of the product requirements', () => {
       },
     })
     const named = warnings.map((warning) => /: (\S+) has no effect/.exec(warning)?.[1])
-    assert.deepEqual(named, [
-      'offset_storage.backend',
-      'offset_storage.db_path',
-      'offset_storage.s3_key',
-      'offset_storage.sync_interval_secs',
-    ])
+    assert.deepEqual(named, ['offset_storage.s3_key'])
     assert.equal(origins.get('backup_id'), 'backup.yaml:3')
     assert.equal(origins.get('backup.recompress'), 'default')
   })

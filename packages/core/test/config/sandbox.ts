@@ -58,4 +58,5 @@ export const ENOUGH: Readonly<Record<Verb, ConfigSources['flags']>> = {
     'target.bootstrap_servers': 'broker-1:9092',
   },
   read: { repo: 'file:///var/backups' },
+  status: { repo: 'file:///var/backups' },
 }

@@ -1,0 +1,75 @@
+import { statSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+import { isKafkaBackupError } from '../errors/kafka-backup-error.ts'
+import { offsetStateKey } from '../repository/key-layout.ts'
+import { LIMITS } from '../runtime/limits.ts'
+import type { StorageBackend } from '../storage/storage-backend.ts'
+import { assertFile } from './offset-file.ts'
+import { readOffsetState, readSeen } from './offset-schema.ts'
+import type { OffsetState } from './offset-state.ts'
+import { openSerialized } from './serialized-database.ts'
+
+/** A backup, by its name and its repository. */
+export interface BackupPlace {
+  readonly backupId: string
+  /** Location, without secrets. */
+  readonly repository: string
+}
+
+/** What was found, and if nothing, why; both empty: there is nothing. */
+export interface FoundState {
+  readonly state: OffsetState | null
+  readonly complaint: string | null
+}
+
+const NOTHING: FoundState = { state: null, complaint: null }
+
+/** What the database of this machine says. Never fails, changes nothing, and blocks for a moment. */
+export function readLocalState(path: string, place: BackupPlace): FoundState {
+  try {
+    if (!statSync(path, { throwIfNoEntry: false })) return NOTHING
+    assertFile(path)
+    const database = new DatabaseSync(path, { readOnly: true, timeout: LIMITS.offsetStateBusyMs })
+    try {
+      const state = readOffsetState(database, { ...place, rowsMax: LIMITS.offsetStateMaxRows })
+      if (!state) return NOTHING
+      const seen = readSeen(database, place.repository, place.backupId)
+      return { state: { ...state, seen }, complaint: null }
+    } finally {
+      database.close()
+    }
+  } catch (error) {
+    return { state: null, complaint: `${path}: ${(error as Error).message}` }
+  }
+}
+
+/**
+ * What the copy in the repository says.
+ * @throws KB_STORAGE_* when the store cannot be read; a copy that is damaged is only a complaint
+ */
+export async function readCopiedState(
+  storage: StorageBackend,
+  backupId: string,
+  signal: AbortSignal,
+): Promise<FoundState> {
+  const key = offsetStateKey(backupId)
+  let bytes: Buffer
+  try {
+    bytes = await storage.read(key, LIMITS.offsetStateMaxBytes, { signal })
+  } catch (error) {
+    if (isKafkaBackupError(error, 'KB_OBJECT_NOT_FOUND')) return NOTHING
+    if (isKafkaBackupError(error, 'KB_LIMIT_EXCEEDED')) return { state: null, complaint: error.message }
+    throw error
+  }
+  try {
+    const database = openSerialized(bytes)
+    try {
+      const rowsMax = LIMITS.offsetStateMaxRows
+      return { state: readOffsetState(database, { backupId, repository: null, rowsMax }), complaint: null }
+    } finally {
+      database.close()
+    }
+  } catch (error) {
+    return { state: null, complaint: `${key}: ${(error as Error).message}` }
+  }
+}
