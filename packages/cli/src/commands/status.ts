@@ -1,36 +1,185 @@
-import { digestBackup, openExistingBackup, requireBackupId } from '@kafka-backup/core'
-import type { Command } from '../command.ts'
+import {
+  type BackupDigest,
+  type BackupLag,
+  digestBackup,
+  isKafkaBackupError,
+  isLogPutBack,
+  type JobView,
+  KafkaBackupError,
+  LIMITS,
+  measureLag,
+  type NextOffset,
+  type OffsetState,
+  offsetStatePath,
+  openCluster,
+  openExistingBackup,
+  readCopiedState,
+  readLocalState,
+  requireBackupId,
+  type SeenCommit,
+  type StorageBackend,
+  viewJob,
+  withinGrace,
+} from '@kafka-backup/core'
+import type { Command, CommandContext, CommandResult } from '../command.ts'
 import { openStorage } from '../open-storage.ts'
-import { digestDocument, statusText } from '../render/digest-text.ts'
+import { CLIENT_ID } from '../program-name.ts'
+import { errorDocument, renderErrorText } from '../render/error-text.ts'
+import { putBackText } from '../render/event-text.ts'
+import { type BackupStatus, stateOf, statusDocument, statusText } from '../render/status-text.ts'
+
+const INCOMPLETE = 3
 
 /** `kafka-backup status` */
 export const statusCommand: Command = {
   name: 'status',
   summary: 'Show how a backup stands',
   description:
-    'Shows the recovery point, the outcome of the last run and the gaps of a backup. Exit code 3 when the last run did not end complete.',
-  verb: 'read',
-  options: [],
-  examples: ['kafka-backup status --repo file:///var/backups --backup-id daily'],
+    'Shows whether a run is under way, the outcome of the last one, the recovery point and the gaps of a backup, and how old all of that is. A run tells of itself in a local file, which is found on the same machine, and in a copy in the repository. With the source cluster, the lag is shown too. Exit code 0: a run is under way, or the last one ended complete; 3: it did not, it is gone without a word, or waits for its store.',
+  verb: 'status',
+  takes: (path) => !path.startsWith('source.topics.') && !path.startsWith('offset_storage.sync_'),
+  options: [{ flags: '--by-partition', description: 'show the last offset of every partition' }],
+  examples: [
+    'kafka-backup status --repo file:///var/backups --backup-id daily',
+    'kafka-backup status --config backup.yaml --by-partition',
+  ],
   async run(context) {
-    const { loaded, clock, signal } = context
     const storage = openStorage(context)
     try {
-      const digest = digestBackup(
-        await openExistingBackup(storage, requireBackupId(loaded.config), { signal }),
-      )
-      const { runs, partitions, ...rest } = digestDocument(digest)
-      const document = {
-        kind: 'backup_status',
-        version: 1,
-        location: storage.location,
-        ...rest,
-        last_run: runs.at(-1) ?? null,
-      }
-      const exitCode = digest.lastRun?.outcome === 'complete' ? 0 : 3
-      return { document, text: statusText(digest, clock.nowMs()), exitCode }
+      return await show(context, storage)
     } finally {
       await storage.close()
     }
   },
+}
+
+async function show(context: CommandContext, storage: StorageBackend): Promise<CommandResult> {
+  const { loaded, clock } = context
+  const backupId = requireBackupId(loaded.config)
+  const local = readLocal(context, storage, backupId)
+  const remote = await readRemote(context, storage, { backupId, hasLocal: local !== null })
+  const { digest, copy } = remote
+  const lastRun = digest?.lastRun ?? null
+  if (local?.seen && digest) await warnOfPutBack(context, storage, digest, local.seen)
+  const job = viewJob({ local, copy, lastRun, nowMs: clock.nowMs() })
+  const places = digest ? newestOf(digest) : placesOf(job)
+  const lag = await lagOf(context, digest?.clusterId ?? job?.job.clusterId ?? null, places)
+  const isByPartition = context.options.byPartition === true
+  const failure = isFirstRun(job, remote) ? undefined : remote.failure
+  const nowMs = clock.nowMs()
+  const status = { backupId, location: storage.location, digest, job, places, lag, isByPartition, nowMs }
+  const lines = [statusText(status), ...(failure ? [renderErrorText(failure)] : [])]
+  return {
+    document: { ...statusDocument(status), error: failure ? errorDocument(failure).error : null },
+    text: lines.join('\n'),
+    exitCode: failure?.exitCode ?? (isFine(status) ? 0 : INCOMPLETE),
+  }
+}
+
+/** A run that is alive and has made no commit yet: then there is no backup to be found. */
+function isFirstRun(job: JobView | null, { failure }: RemoteState): boolean {
+  const isAlive = job?.liveness === 'running' || job?.liveness === 'paused'
+  return isAlive && job.job.commit === null && failure?.code === 'KB_BACKUP_NOT_FOUND'
+}
+
+/** Of a run that the commits alone tell of, nobody knows whether it is alive. */
+function isFine(status: BackupStatus): boolean {
+  const state = stateOf(status)
+  return state === 'complete' || (state === 'running' && status.job !== null)
+}
+
+function readLocal(context: CommandContext, storage: StorageBackend, backupId: string): OffsetState | null {
+  const { offsetStorage } = context.loaded.config
+  if (offsetStorage.backend === 'memory') return null
+  const path = offsetStatePath(offsetStorage, backupId, storage.location)
+  const { state, complaint } = readLocalState(path, { backupId, repository: storage.location })
+  if (complaint !== null) context.say(`Warning: the local state cannot be read: ${complaint}`)
+  return state
+}
+
+interface RemoteState {
+  readonly digest: BackupDigest | null
+  readonly copy: OffsetState | null
+  /** Why there is no digest. */
+  readonly failure?: KafkaBackupError
+}
+
+/** What the machine itself knows is shown also when the store does not answer, and then it is not waited for long. */
+async function readRemote(
+  context: CommandContext,
+  storage: StorageBackend,
+  { backupId, hasLocal }: { backupId: string; hasLocal: boolean },
+): Promise<RemoteState> {
+  if (!hasLocal) return readRepository(context, storage, backupId, context.signal)
+  const reason = () =>
+    new KafkaBackupError(
+      'KB_STORAGE_UNAVAILABLE',
+      `${storage.location} does not answer, so that only the local state is shown`,
+    )
+  try {
+    return await withinGrace(context.clock, { graceMs: LIMITS.statusPatienceMs, reason }, (signal) =>
+      readRepository(context, storage, backupId, AbortSignal.any([signal, context.signal])),
+    )
+  } catch (error) {
+    if (context.signal.aborted || !isKafkaBackupError(error)) throw error
+    return { digest: null, copy: null, failure: error }
+  }
+}
+
+async function readRepository(
+  context: CommandContext,
+  storage: StorageBackend,
+  backupId: string,
+  signal: AbortSignal,
+): Promise<RemoteState> {
+  const { state: copy, complaint } = await readCopiedState(storage, backupId, signal)
+  if (complaint !== null) context.say(`Warning: the copy of the state cannot be read: ${complaint}`)
+  // Read after the copy, so that it has every commit that the copy knows.
+  const state = await openExistingBackup(storage, backupId, { signal })
+  return { digest: digestBackup(state), copy }
+}
+
+async function warnOfPutBack(
+  { say, signal }: CommandContext,
+  storage: StorageBackend,
+  { backupId, commit: number, lastCommitSha256: sha256 }: BackupDigest,
+  seen: SeenCommit,
+): Promise<void> {
+  if (!(await isLogPutBack(storage, { backupId, commit: { number, sha256 } }, seen, signal))) return
+  say(putBackText({ seenCommit: seen.number, seenAtMs: seen.seenAtMs, endCommit: number }))
+}
+
+function newestOf(digest: BackupDigest): NextOffset[] {
+  return digest.partitions
+    .filter(({ isNewest }) => isNewest)
+    .map(({ topic, partition, nextOffset }) => ({ topic, partition, nextOffset }))
+}
+
+function placesOf(job: JobView | null): NextOffset[] {
+  return (job?.offsets ?? []).map(({ topic, partition, lastOffset }) => ({
+    topic,
+    partition,
+    nextOffset: lastOffset + 1n,
+  }))
+}
+
+/** Null when no cluster was given, and when it does not answer: everything else is worth showing. */
+async function lagOf(
+  context: CommandContext,
+  clusterId: string | null,
+  places: readonly NextOffset[],
+): Promise<BackupLag | null> {
+  const { source } = context.loaded.config
+  if (!source || places.length === 0) return null
+  const security = source.security ? { security: source.security } : {}
+  const cluster = openCluster({ bootstrapServers: source.bootstrapServers, clientId: CLIENT_ID, ...security })
+  try {
+    return await measureLag(cluster, clusterId, places)
+  } catch (error) {
+    if (context.signal.aborted || !isKafkaBackupError(error)) throw error
+    context.say(`Warning: no lag is shown: ${error.message}`)
+    return null
+  } finally {
+    await cluster.close()
+  }
 }

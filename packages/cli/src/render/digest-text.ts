@@ -1,4 +1,4 @@
-import type { BackupDigest } from '@kafka-backup/core'
+import type { BackupDigest, TopicDigest } from '@kafka-backup/core'
 import { gapDocument } from './backup-text.ts'
 import {
   divergenceDocument,
@@ -9,7 +9,7 @@ import {
   unreadText,
 } from './history-text.ts'
 import { renderTable } from './table.ts'
-import { formatBytes, formatCount, formatDuration, formatRatio, formatTime, plural } from './units.ts'
+import { formatBytes, formatCount, formatRatio, formatTime } from './units.ts'
 
 /** One line for each backup of a repository. */
 export function backupListText(digests: readonly BackupDigest[], location: string): string {
@@ -40,23 +40,6 @@ export function backupListText(digests: readonly BackupDigest[], location: strin
     ],
     rows,
   )
-}
-
-/** How a backup stands: recovery point, last run, topics. */
-export function statusText(digest: BackupDigest, nowMs: number): string {
-  const age =
-    digest.recoveryPointMs === null
-      ? 'none yet'
-      : `${formatDuration(nowMs - Number(digest.recoveryPointMs))} ago`
-  const run = digest.lastRun
-  return [
-    `${digest.backupId}   last run ${run?.outcome ?? 'none'}, ended ${formatTime(digest.lastCommitAtMs)}   recovery point ${age}`,
-    `        commit ${digest.commit} · ${plural(digest.partitionCount, 'partition')} · ${plural(digest.gaps.length, 'gap')} · cluster ${digest.clusterId ?? '–'}`,
-    topicTable(digest),
-    ...gapLines(digest),
-    ...historyLines(digest),
-    ...(run?.unread.map(unreadText) ?? []),
-  ].join('\n')
 }
 
 /** Everything the commits say, down to the partitions. */
@@ -124,7 +107,8 @@ function partitionTable(digest: BackupDigest): string {
   )
 }
 
-function topicTable(digest: BackupDigest): string {
+/** A line for each topic. `lagOf`: offsets that the source has and the backup has not; undefined: nobody knows. */
+export function topicTable(digest: BackupDigest, lagOf?: (topic: string) => bigint | undefined): string {
   return renderTable(
     [
       { title: 'topic' },
@@ -134,6 +118,7 @@ function topicTable(digest: BackupDigest): string {
       { title: 'ratio', isNumeric: true },
       { title: 'oldest' },
       { title: 'newest' },
+      ...(lagOf ? [{ title: 'lag', isNumeric: true }] : []),
     ],
     digest.topics.map((topic) => [
       topic.topic,
@@ -141,23 +126,32 @@ function topicTable(digest: BackupDigest): string {
       formatCount(topic.records),
       formatBytes(topic.storedBytes),
       formatRatio(topic.rawBytes, topic.storedBytes),
-      topic.records === 0
-        ? '–'
-        : topic.oldestTimestampMs === null
-          ? 'unknown'
-          : formatTime(topic.oldestTimestampMs),
+      oldestText(topic),
       formatTime(topic.newestTimestampMs),
+      ...(lagOf ? [lagText(lagOf(topic.topic))] : []),
     ]),
   )
 }
 
-function gapLines(digest: BackupDigest): string[] {
+/** A lag, or that nobody knows it. */
+export function lagText(lag: bigint | undefined): string {
+  return lag === undefined ? '–' : formatCount(lag)
+}
+
+function oldestText({ records, oldestTimestampMs }: TopicDigest): string {
+  if (records === 0) return '–'
+  return oldestTimestampMs === null ? 'unknown' : formatTime(oldestTimestampMs)
+}
+
+/** A line for each gap. */
+export function gapLines(digest: BackupDigest): string[] {
   return digest.gaps.map(
     (gap) => `Gap: ${historyLabel(gap)} offsets ${gap.firstOffset}-${gap.endOffset - 1n} (${gap.reason})`,
   )
 }
 
-function historyLines(digest: BackupDigest): string[] {
+/** A line for each history but the first ones. */
+export function historyLines(digest: BackupDigest): string[] {
   return digest.partitions.flatMap(({ divergence, sinceCommit }) =>
     divergence
       ? [

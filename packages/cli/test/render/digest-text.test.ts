@@ -9,9 +9,10 @@ import type {
   RestoreSettings,
   TargetPlan,
 } from '@kafka-backup/core'
-import { describeText, digestDocument, statusText } from '../../src/render/digest-text.ts'
+import { describeText, digestDocument } from '../../src/render/digest-text.ts'
 import { estimateRestore } from '../../src/render/restore-estimate.ts'
 import { restorePlanDocument, restorePlanText } from '../../src/render/restore-plan-text.ts'
+import { type BackupStatus, statusText } from '../../src/render/status-text.ts'
 
 const FIRST: PartitionDigest = {
   topic: 'orders',
@@ -79,6 +80,7 @@ function digest(partitions: readonly PartitionDigest[]): BackupDigest {
     isolation: 'read_committed',
     createdAtMs: 0n,
     lastCommitAtMs: 5n,
+    lastCommitSha256: 'a'.repeat(64),
     lastRun: run,
     recoveryPointMs: null,
     prunedUntilMs: null,
@@ -93,6 +95,11 @@ function digest(partitions: readonly PartitionDigest[]): BackupDigest {
   }
 }
 
+function statusOf(shown: BackupDigest): BackupStatus {
+  const nothing = { job: null, places: [], lag: null, isByPartition: false, nowMs: 0 }
+  return { backupId: 'daily', location: 'file:///x', digest: shown, ...nothing }
+}
+
 test('histories are shown where a partition has several, with the commit that brings back the one before', () => {
   const text = describeText(digest([{ ...FIRST, isNewest: false }, SECOND]))
   assert.match(text, /\nPARTITION +HISTORY +FIRST OFFSET/)
@@ -101,12 +108,12 @@ test('histories are shown where a partition has several, with the commit that br
   const line =
     /\nNew history: orders\/3: the log was truncated at offset 120 .* with commit 8; restore --as-of-commit 7 /
   assert.match(text, line)
-  assert.match(statusText(digest([{ ...FIRST, isNewest: false }, SECOND]), 0), line)
+  assert.match(statusText(statusOf(digest([{ ...FIRST, isNewest: false }, SECOND]))), line)
   assert.doesNotMatch(describeText(digest([FIRST])), /history/i)
 })
 
 test('partitions are counted once, and what the last run did not get is told', () => {
-  const text = statusText(digest([{ ...FIRST, isNewest: false }, SECOND]), 0)
+  const text = statusText(statusOf(digest([{ ...FIRST, isNewest: false }, SECOND])))
   assert.match(text, /· 1 partition ·/)
   assert.match(text, /\nNot read: orders\/3 offsets 200-209: nobody answers$/)
   const document = digestDocument(digest([{ ...FIRST, isNewest: false }, SECOND]))

@@ -54,6 +54,8 @@ export interface BackupDigest {
   readonly isolation: IsolationLevel | null
   readonly createdAtMs: bigint
   readonly lastCommitAtMs: bigint
+  /** Of the document of the last commit. */
+  readonly lastCommitSha256: string
   readonly lastRun: RunSummary | null
   /** Snapshot moment of the newest complete run; null when there is none. */
   readonly recoveryPointMs: bigint | null
@@ -87,6 +89,7 @@ export function digestBackup(state: BackupState): BackupDigest {
     isolation: state.isolation,
     createdAtMs: state.createdAtMs ?? -1n,
     lastCommitAtMs: state.tip?.createdAtMs ?? -1n,
+    lastCommitSha256: state.tip?.sha256 ?? '',
     lastRun: state.runs.at(-1) ?? null,
     recoveryPointMs: complete?.targetAtMs ?? null,
     prunedUntilMs: partitions.reduce<bigint | null>((max, { pruned }) => later(max, pruned), null),
