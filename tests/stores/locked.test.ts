@@ -88,7 +88,7 @@ describe('a bucket with object lock, and an account that may not delete', { skip
     await expectCopiesEqual(cluster, [names])
   })
 
-  test('keeps each manifest as a version, and everything else once', async () => {
+  test('keeps each manifest and each copy of the offset state as a version, and everything else once', async () => {
     const versions = await versionsBelow('daily/')
     const manifests = versions.filter(({ Key }) => Key === `${PREFIX}/daily/manifest.json`)
     assert.ok(manifests.length >= 2, `${manifests.length} versions of the manifest`)
@@ -98,7 +98,10 @@ describe('a bucket with object lock, and an account that may not delete', { skip
       texts.add((await found.Body?.transformToString()) ?? '')
     }
     assert.ok(texts.size >= 2, 'an old one is still what it was')
-    const others = versions.filter((version) => !manifests.includes(version)).map(({ Key }) => Key)
+    const copies = versions.filter(({ Key }) => Key === `${PREFIX}/daily/state/offsets.db`)
+    assert.ok(copies.length >= 2, `${copies.length} versions of the offset state`)
+    const replaced = [...manifests, ...copies]
+    const others = versions.filter((version) => !replaced.includes(version)).map(({ Key }) => Key)
     assert.ok(others.length > 0)
     assert.equal(new Set(others).size, others.length, 'nothing else was ever written twice')
   })

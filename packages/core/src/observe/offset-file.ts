@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, type Stats, statSync } from 'node:fs'
+import { mkdirSync, renameSync, type Stats, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { LIMITS } from '../runtime/limits.ts'
@@ -81,9 +81,8 @@ export class OffsetFile {
   }
 
   #putAside(): void {
+    // What its journal holds goes with it: SQLite removes one that it finds beside no database.
     renameSync(this.#path, this.#path + DAMAGED)
-    // They belong to the file that was there.
-    for (const ending of ['-wal', '-shm']) rmSync(this.#path + ending, { force: true })
   }
 }
 

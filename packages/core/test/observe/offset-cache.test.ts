@@ -94,6 +94,18 @@ describe('the database of a machine', () => {
       other.close()
     }))
 
+  test('is written while somebody reads it at length', () =>
+    withDatabasePath((path) => {
+      const { cache } = begun(path)
+      const reader = new DatabaseSync(path, { readOnly: true })
+      reader.exec('BEGIN')
+      reader.prepare('SELECT topic FROM offsets').all()
+      cache.save({ job: jobRow({ commit: mark(8n) }), offsets: [offsetRow(0, 120n)] })
+      reader.close()
+      assert.deepEqual(stateAt(path).offsets, [offsetRow(0, 120n), ROWS[1]])
+      cache.close()
+    }))
+
   test('says nothing of a backup of the same name in another repository', () =>
     withDatabasePath((path) => {
       begun(path).cache.close()
@@ -161,6 +173,8 @@ describe('a file that something happened to', () => {
         const { cache: first } = begun(path)
         first.close()
         harm(path)
+        // As a run that was killed leaves it.
+        writeFileSync(`${path}-wal`, 'an old journal')
         const harmed = readFileSync(path)
         const { cache, damage } = begun(path)
         assert.deepEqual(stateAt(path).offsets, ROWS)
