@@ -12,6 +12,7 @@ import {
 import { CRASH_TOPICS, MANY_COMMITS, startFilledCluster } from '../crash/source-data.ts'
 import { assertExit, expectExit } from '../harness/archive.ts'
 import { runProgram, startProgram } from '../harness/run-program.ts'
+import { until } from '../harness/until.ts'
 
 const BUCKET = 'kafka-backups'
 const OUTAGE_MS = Number(process.env.OUTAGE_MS ?? '30000')
@@ -109,7 +110,12 @@ describe('the program when the store is away', { skip: missingS3Server(), concur
     const { state, proxy } = await openOutage(server, 'refuses', 2 * PATIENCE_MS)
     await using _: FaultProxy = proxy
     const beganMs = performance.now()
-    const end = await runProgram(backup(proxy.endpoint, id), { env: env(), timeoutMs: PATIENCE_MS })
+    const run = startProgram(backup(proxy.endpoint, id), { env: env(), timeoutMs: PATIENCE_MS })
+    await until('status says that the run waits for the store', async () => {
+      const status = await runProgram(['status', ...placeOf(proxy.endpoint, id)], { env: env() })
+      return status.exitCode === 7 && status.json<{ state: string }>().state === 'paused'
+    })
+    const end = await run.ended
     const tookMs = performance.now() - beganMs
     t.diagnostic(JSON.stringify({ tookMs: Math.round(tookMs), unanswered: state.refused }))
     t.diagnostic(end.stderr)

@@ -93,6 +93,14 @@ export class BackupState {
     return [...this.#histories.values()].sort(byTopicAndPartition).flat()
   }
 
+  /** The newest history of every partition, in no order: for what is asked at every commit. */
+  *newestHistories(): Iterable<PartitionState> {
+    for (const histories of this.#histories.values()) {
+      const newest = histories.at(-1)
+      if (newest) yield newest
+    }
+  }
+
   /** Number of partitions, whatever number of histories each has. */
   get partitionCount(): number {
     return this.#histories.size

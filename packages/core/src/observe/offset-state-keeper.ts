@@ -87,7 +87,9 @@ export class OffsetStateKeeper {
       backupId: state.backupId,
       repository: storage.location,
       clusterId,
-      ...{ status: 'running', outcome: 'running', reason: '' },
+      status: 'running',
+      outcome: 'running',
+      reason: '',
       createdAtMs: state.createdAtMs,
       runBeganAtMs: nowMs,
       runId: null,
@@ -99,6 +101,7 @@ export class OffsetStateKeeper {
       host: hostname(),
       processId: process.pid,
     }
+    this.#takeOffsets()
     this.#change({})
     void this.#every(LIMITS.heartbeatIntervalMs, () => this.#change({}))
     if (syncIntervalMs === 0) return
@@ -143,6 +146,7 @@ export class OffsetStateKeeper {
     }
     if (event.type !== 'commit_created' || !this.#run) return
     const { state } = this.#run
+    this.#takeOffsets()
     this.#change({
       createdAtMs: state.createdAtMs,
       lastCheckpointMs: state.tip?.createdAtMs ?? null,
@@ -151,10 +155,15 @@ export class OffsetStateKeeper {
     })
   }
 
+  #takeOffsets(): void {
+    for (const row of this.#tracker?.changes() ?? []) {
+      this.#pending.set(`${row.topic}/${row.partition}`, row)
+    }
+  }
+
   #change(change: Partial<JobRow>): void {
-    if (!this.#job || !this.#tracker) return
+    if (!this.#job) return
     this.#job = { ...this.#job, ...change, lastHeartbeatMs: this.#options.clock.nowMs() }
-    for (const row of this.#tracker.changes()) this.#pending.set(`${row.topic}/${row.partition}`, row)
     this.#isDirty = true
     if (this.#isSaving) return
     this.#isSaving = true

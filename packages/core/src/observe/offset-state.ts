@@ -82,7 +82,7 @@ export class OffsetTracker {
   changes(): OffsetRow[] {
     const checkpointMs = this.#state.tip?.createdAtMs ?? null
     const rows: OffsetRow[] = []
-    for (const { topic, partition, nextOffset } of newestHistories(this.#state)) {
+    for (const { topic, partition, nextOffset } of this.#state.newestHistories()) {
       const name = `${topic}/${partition}`
       const lastOffset = nextOffset - 1n
       if (this.#lastOffsets.get(name) === lastOffset) continue
@@ -91,11 +91,4 @@ export class OffsetTracker {
     }
     return rows
   }
-}
-
-function newestHistories(state: BackupState) {
-  const newest = new Map<string, { topic: string; partition: number; nextOffset: bigint }>()
-  // Histories of a partition come oldest first.
-  for (const entry of state.partitions()) newest.set(`${entry.topic}/${entry.partition}`, entry)
-  return newest.values()
 }

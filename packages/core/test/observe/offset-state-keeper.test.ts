@@ -78,7 +78,11 @@ function cacheOf(parts: Partial<CheckpointCache> = {}): CheckpointCache {
 }
 
 async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await systemClock.sleep(5)
+  const deadlineMs = performance.now() + 20_000
+  while (!isTrue()) {
+    assert.ok(performance.now() < deadlineMs, 'it happens in time')
+    await systemClock.sleep(5)
+  }
 }
 
 describe('the state of a run', () => {
@@ -188,6 +192,23 @@ describe('trouble with the state', () => {
     await run.keeper.end('complete')
     assert.ok(await inner.stat(offsetStateKey(BACKUP)))
     assert.deepEqual(run.troubles, [])
+  })
+
+  test('of a slow store piles up no copies: one is under way at a time', async () => {
+    let [underWay, most, made] = [0, 0, 0]
+    const storage = altered(new MemoryBackend('x'), {
+      replace: async () => {
+        most = Math.max(most, ++underWay)
+        await systemClock.sleep(150)
+        underWay--
+        made++
+      },
+    })
+    const run = new SampleRun(() => cacheOf(), { storage })
+    run.begin()
+    await until(() => made > 1)
+    await run.keeper.end('complete')
+    assert.deepEqual([most, underWay], [1, 0])
   })
 
   test('does not keep a run from ending: a disk and a store that hang are left', {

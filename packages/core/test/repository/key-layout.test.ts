@@ -6,6 +6,7 @@ import {
   commitKey,
   leaseKey,
   manifestKey,
+  offsetStateKey,
   parseKey,
   probeKey,
   segmentKey,
@@ -46,6 +47,7 @@ test('every key is parsed back to what it was built from', () => {
     assert.deepEqual(parseKey(backup, snapshotKey(backup, number)), { kind: 'snapshot', number })
   }
   assert.deepEqual(parseKey('b', manifestKey('b')), { kind: 'manifest' })
+  assert.deepEqual(parseKey('b', offsetStateKey('b')), { kind: 'offset_state' })
   assert.deepEqual(parseKey('b', `b/artifacts/topic-configs/${'7'.padStart(20, '0')}.json`), {
     kind: 'artifact',
     artifactKind: 'topic-configs',
