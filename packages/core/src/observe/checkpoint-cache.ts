@@ -8,10 +8,10 @@ export interface CheckpointCache {
   /** Where it is, for people; null: nowhere but in memory. */
   readonly place: string | null
 
-  /** Replaces everything about the backup, and tells what was the highest commit of it that it had seen; null: none. */
+  /** Replaces everything about the backup, and tells what was the highest commit of it that it had seen; null: none. It may be tried again. */
   begin(change: OffsetChange): Promise<SeenCommit | null>
 
-  /** Takes what has changed since. `begin` comes first, also when it has failed. */
+  /** Takes what has changed since, after a `begin` that succeeded. What a call that fails was told is not told again: the next one makes up for it. */
   save(change: OffsetChange): Promise<void>
 
   /** What it was told of this backup, as a database of docs/format/offset-state.md, wherever it is kept. */
