@@ -150,6 +150,7 @@ describe('a state that something happened to changes nothing of what is backed u
   let older: string
 
   before(async () => {
+    await expectExit(0, backup())
     older = `${database}.older`
     await copyFile(database, older)
   })

@@ -24,6 +24,7 @@ export type { Cluster } from './kafka/cluster.ts'
 export type { ClusterSecurity } from './kafka/security.ts'
 export { mayUseTransactions } from './kafka/transaction-coordinator.ts'
 export { type BackupLag, measureLag, type NextOffset } from './observe/backup-lag.ts'
+export type { CachePlace, CheckpointCache, CheckpointCacheFactory } from './observe/checkpoint-cache.ts'
 export { type JobView, type Liveness, viewJob } from './observe/job-view.ts'
 export { isLogPutBack } from './observe/log-put-back.ts'
 export type {

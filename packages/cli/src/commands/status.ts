@@ -56,7 +56,7 @@ export const statusCommand: Command = {
 async function show(context: CommandContext, storage: StorageBackend): Promise<CommandResult> {
   const { loaded, clock } = context
   const backupId = requireBackupId(loaded.config)
-  const local = readLocal(context, storage, backupId)
+  const local = await readLocal(context, storage, backupId)
   const remote = await readRemote(context, storage, { backupId, hasLocal: local !== null })
   const { digest, copy } = remote
   const lastRun = digest?.lastRun ?? null
@@ -88,11 +88,15 @@ function isFine(status: BackupStatus): boolean {
   return state === 'complete' || (state === 'running' && status.job !== null)
 }
 
-function readLocal(context: CommandContext, storage: StorageBackend, backupId: string): OffsetState | null {
+async function readLocal(
+  context: CommandContext,
+  storage: StorageBackend,
+  backupId: string,
+): Promise<OffsetState | null> {
   const { offsetStorage } = context.loaded.config
   if (offsetStorage.backend === 'memory') return null
   const path = offsetStatePath(offsetStorage, backupId, storage.location)
-  const { state, complaint } = readLocalState(path, { backupId, repository: storage.location })
+  const { state, complaint } = await readLocalState(path, { backupId, repository: storage.location })
   if (complaint !== null) context.say(`Warning: the local state cannot be read: ${complaint}`)
   return state
 }

@@ -1,8 +1,9 @@
-import { mkdirSync, renameSync, type Stats, statSync } from 'node:fs'
+import { mkdirSync, renameSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { LIMITS } from '../runtime/limits.ts'
 import { OFFSET_TABLES } from './offset-schema.ts'
+import { assertFile, fileAt } from './plain-file.ts'
 
 const SQLITE_CORRUPT = 11
 const SQLITE_NOTADB = 26
@@ -84,16 +85,6 @@ export class OffsetFile {
     // What its journal holds goes with it: SQLite removes one that it finds beside no database.
     renameSync(this.#path, this.#path + DAMAGED)
   }
-}
-
-/** Opening a pipe or a device could wait for ever, or do harm. @throws when there is something else than a file */
-export function assertFile(path: string): void {
-  const stats = fileAt(path)
-  if (stats && !stats.isFile()) throw new Error('it is not a file')
-}
-
-function fileAt(path: string): Stats | undefined {
-  return statSync(path, { throwIfNoEntry: false })
 }
 
 function isDamage(error: unknown): boolean {

@@ -1,13 +1,10 @@
-import { statSync } from 'node:fs'
-import { DatabaseSync } from 'node:sqlite'
 import { isKafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { offsetStateKey } from '../repository/key-layout.ts'
 import { LIMITS } from '../runtime/limits.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
-import { assertFile } from './offset-file.ts'
 import { readOffsetState, readSeen } from './offset-schema.ts'
 import type { OffsetState } from './offset-state.ts'
-import { openSerialized } from './serialized-database.ts'
+import { assertFile, fileAt } from './plain-file.ts'
 
 /** A backup, by its name and its repository. */
 export interface BackupPlace {
@@ -25,10 +22,12 @@ export interface FoundState {
 const NOTHING: FoundState = { state: null, complaint: null }
 
 /** What the database of this machine says. Never fails, changes nothing, and blocks for a moment. */
-export function readLocalState(path: string, place: BackupPlace): FoundState {
+export async function readLocalState(path: string, place: BackupPlace): Promise<FoundState> {
   try {
-    if (!statSync(path, { throwIfNoEntry: false })) return NOTHING
+    if (!fileAt(path)) return NOTHING
     assertFile(path)
+    // Early releases of Node.js 24 call it experimental on standard error, which only those shall see who use it.
+    const { DatabaseSync } = await import('node:sqlite')
     const database = new DatabaseSync(path, { readOnly: true, timeout: LIMITS.offsetStateBusyMs })
     try {
       const state = readOffsetState(database, { ...place, rowsMax: LIMITS.offsetStateMaxRows })
@@ -62,6 +61,7 @@ export async function readCopiedState(
     throw error
   }
   try {
+    const { openSerialized } = await import('./serialized-database.ts')
     const database = openSerialized(bytes)
     try {
       const rowsMax = LIMITS.offsetStateMaxRows

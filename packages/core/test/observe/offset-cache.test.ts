@@ -31,8 +31,8 @@ function begun(path: string): { cache: OffsetCache; damage: string[] } {
   return { cache, damage }
 }
 
-function stateAt(path: string) {
-  const { state, complaint } = readLocalState(path, PLACE)
+async function stateAt(path: string) {
+  const { state, complaint } = await readLocalState(path, PLACE)
   assert.equal(complaint, null)
   assert.ok(state)
   return state
@@ -40,7 +40,7 @@ function stateAt(path: string) {
 
 describe('the database of a machine', () => {
   test('has the two tables of the requirements, column for column, and every value as it was', () =>
-    withDatabasePath((path) => {
+    withDatabasePath(async (path) => {
       begun(path).cache.close()
       const database = new DatabaseSync(path)
       const columns = (table: string) =>
@@ -64,30 +64,30 @@ describe('the database of a machine', () => {
         'last_checkpoint INTEGER',
       ])
       database.close()
-      const { seen, ...state } = stateAt(path)
+      const { seen, ...state } = await stateAt(path)
       assert.deepEqual(state, { job: jobRow(), offsets: ROWS })
       assert.deepEqual(seen, { ...mark(7n), seenAtMs: 1_700_000_200_000n })
     }))
 
   test('takes what a commit has changed, and drops at the next begin what the commits do not have', () =>
-    withDatabasePath((path) => {
+    withDatabasePath(async (path) => {
       const { cache } = begun(path)
       cache.save({ job: jobRow({ commit: mark(8n) }), offsets: [offsetRow(0, 120n)] })
-      assert.deepEqual(stateAt(path).offsets, [offsetRow(0, 120n), ROWS[1]])
+      assert.deepEqual((await stateAt(path)).offsets, [offsetRow(0, 120n), ROWS[1]])
       cache.begin({ job: jobRow(), offsets: [offsetRow(5, 3n)] })
-      assert.deepEqual(stateAt(path).offsets, [offsetRow(5, 3n)])
+      assert.deepEqual((await stateAt(path)).offsets, [offsetRow(5, 3n)])
       cache.close()
     }))
 
   test('is read while a run writes it, and by a second run of another backup', () =>
-    withDatabasePath((path) => {
+    withDatabasePath(async (path) => {
       const { cache, damage } = begun(path)
       const other = new OffsetCache(path, (text) => damage.push(text))
       other.begin({ job: jobRow({ backupId: 'hourly' }), offsets: [offsetRow(0, 1n)] })
       cache.save({ job: jobRow({ reason: 'still here' }), offsets: [] })
-      assert.equal(stateAt(path).job.reason, 'still here')
-      assert.deepEqual(stateAt(path).offsets, ROWS)
-      const hourly = readLocalState(path, { ...PLACE, backupId: 'hourly' }).state
+      assert.equal((await stateAt(path)).job.reason, 'still here')
+      assert.deepEqual((await stateAt(path)).offsets, ROWS)
+      const hourly = (await readLocalState(path, { ...PLACE, backupId: 'hourly' })).state
       assert.deepEqual(hourly?.offsets, [offsetRow(0, 1n)])
       assert.deepEqual(damage, [])
       cache.close()
@@ -95,21 +95,21 @@ describe('the database of a machine', () => {
     }))
 
   test('is written while somebody reads it at length', () =>
-    withDatabasePath((path) => {
+    withDatabasePath(async (path) => {
       const { cache } = begun(path)
       const reader = new DatabaseSync(path, { readOnly: true })
       reader.exec('BEGIN')
       reader.prepare('SELECT topic FROM offsets').all()
       cache.save({ job: jobRow({ commit: mark(8n) }), offsets: [offsetRow(0, 120n)] })
       reader.close()
-      assert.deepEqual(stateAt(path).offsets, [offsetRow(0, 120n), ROWS[1]])
+      assert.deepEqual((await stateAt(path)).offsets, [offsetRow(0, 120n), ROWS[1]])
       cache.close()
     }))
 
   test('says nothing of a backup of the same name in another repository', () =>
-    withDatabasePath((path) => {
+    withDatabasePath(async (path) => {
       begun(path).cache.close()
-      assert.deepEqual(readLocalState(path, { ...PLACE, repository: 's3://other' }), {
+      assert.deepEqual(await readLocalState(path, { ...PLACE, repository: 's3://other' }), {
         state: null,
         complaint: null,
       })
@@ -118,35 +118,35 @@ describe('the database of a machine', () => {
 
 describe('the highest commit that was seen', () => {
   test('is told at the begin, and grows with the commits', () =>
-    withDatabasePath((path) => {
+    withDatabasePath(async (path) => {
       const { cache } = begun(path)
       cache.save({ job: jobRow({ commit: mark(9n, 'c') }), offsets: [] })
-      assert.deepEqual(stateAt(path).seen?.number, 9n)
+      assert.deepEqual((await stateAt(path)).seen?.number, 9n)
       const seen = cache.begin({ job: jobRow({ commit: mark(9n, 'c') }), offsets: [] })
       assert.deepEqual(seen, { ...mark(9n, 'c'), seenAtMs: 1_700_000_200_000n })
       cache.close()
     }))
 
   test('outlives a log that was put back, until the next commit behind it', () =>
-    withDatabasePath((path) => {
+    withDatabasePath(async (path) => {
       const { cache } = begun(path)
       const putBack = { job: jobRow({ commit: mark(3n) }), offsets: [] }
       assert.equal(cache.begin(putBack)?.number, 7n)
       cache.save(putBack)
-      assert.equal(stateAt(path).seen?.number, 7n)
+      assert.equal((await stateAt(path)).seen?.number, 7n)
       cache.save({ job: jobRow({ commit: mark(4n, 'd') }), offsets: [] })
-      assert.deepEqual(stateAt(path).seen?.number, 4n)
+      assert.deepEqual((await stateAt(path)).seen?.number, 4n)
       assert.equal(cache.begin({ job: jobRow({ commit: mark(4n, 'd') }), offsets: [] })?.number, 4n)
       cache.close()
     }))
 
   test('is not lowered by a run that is behind another one on this machine', () =>
-    withDatabasePath((path) => {
+    withDatabasePath(async (path) => {
       const { cache } = begun(path)
       const other = begun(path).cache
       other.save({ job: jobRow({ commit: mark(12n) }), offsets: [] })
       cache.save({ job: jobRow({ commit: mark(8n) }), offsets: [] })
-      assert.equal(stateAt(path).seen?.number, 12n)
+      assert.equal((await stateAt(path)).seen?.number, 12n)
       cache.close()
       other.close()
     }))
@@ -154,11 +154,11 @@ describe('the highest commit that was seen', () => {
 
 describe('a file that something happened to', () => {
   test('is made anew with everything when it is removed under the run', () =>
-    withDatabasePath((path) => {
+    withDatabasePath(async (path) => {
       const { cache, damage } = begun(path)
       for (const ending of ['', '-wal', '-shm']) rmSync(path + ending, { force: true })
       cache.save({ job: jobRow(), offsets: [offsetRow(0, 100n)] })
-      assert.deepEqual(stateAt(path).offsets, [offsetRow(0, 100n), ROWS[1]])
+      assert.deepEqual((await stateAt(path)).offsets, [offsetRow(0, 100n), ROWS[1]])
       assert.deepEqual(damage, [])
       cache.close()
     }))
@@ -169,7 +169,7 @@ describe('a file that something happened to', () => {
     ['full of zeros behind its first page', overwriteWithZeros],
   ] as const) {
     test(`is put aside and made anew with everything when it is ${what}`, () =>
-      withDatabasePath((path) => {
+      withDatabasePath(async (path) => {
         const { cache: first } = begun(path)
         first.close()
         harm(path)
@@ -177,7 +177,7 @@ describe('a file that something happened to', () => {
         writeFileSync(`${path}-wal`, 'an old journal')
         const harmed = readFileSync(path)
         const { cache, damage } = begun(path)
-        assert.deepEqual(stateAt(path).offsets, ROWS)
+        assert.deepEqual((await stateAt(path)).offsets, ROWS)
         assert.deepEqual(damage, [`it was damaged, is now ${path}.damaged, and was made anew`])
         assert.deepEqual(readFileSync(`${path}.damaged`).subarray(4_096), harmed.subarray(4_096))
         cache.close()
@@ -185,7 +185,7 @@ describe('a file that something happened to', () => {
   }
 
   test('is written over with what is true when an older copy of it is put back', () =>
-    withDatabasePath((path) => {
+    withDatabasePath(async (path) => {
       const { cache: first } = begun(path)
       first.close()
       copyFileSync(path, `${path}.old`)
@@ -196,13 +196,13 @@ describe('a file that something happened to', () => {
       const third = new OffsetCache(path, () => assert.fail('nothing is damaged'))
       const seen = third.begin({ job: jobRow({ commit: mark(20n) }), offsets: [offsetRow(0, 500n)] })
       assert.equal(seen?.number, 7n, 'the old copy knows less, and no more')
-      assert.deepEqual(stateAt(path).offsets, [offsetRow(0, 500n)])
-      assert.equal(stateAt(path).seen?.number, 20n)
+      assert.deepEqual((await stateAt(path)).offsets, [offsetRow(0, 500n)])
+      assert.equal((await stateAt(path)).seen?.number, 20n)
       third.close()
     }))
 
   test('keeps what other programs have in it', () =>
-    withDatabasePath((path) => {
+    withDatabasePath(async (path) => {
       const database = new DatabaseSync(path)
       database.exec("CREATE TABLE notes (text TEXT); INSERT INTO notes VALUES ('mine')")
       database.close()
@@ -213,7 +213,7 @@ describe('a file that something happened to', () => {
     }))
 
   test('is waited for when another process holds it, and taken up again later', { timeout: 30_000 }, () =>
-    withDatabasePath((path) => {
+    withDatabasePath(async (path) => {
       const { cache } = begun(path)
       const holder = new DatabaseSync(path)
       holder.exec('BEGIN IMMEDIATE')
@@ -222,7 +222,7 @@ describe('a file that something happened to', () => {
       holder.exec('ROLLBACK')
       holder.close()
       cache.save({ job: jobRow({ commit: mark(9n) }), offsets: [] })
-      assert.deepEqual(stateAt(path).offsets, [offsetRow(0, 150n), ROWS[1]])
+      assert.deepEqual((await stateAt(path)).offsets, [offsetRow(0, 150n), ROWS[1]])
       cache.close()
     }),
   )
@@ -232,7 +232,7 @@ describe('a place where no file can be', () => {
   const isRoot = process.getuid?.() === 0
 
   test('is told as it is, for each', () =>
-    withDatabasePath((path) => {
+    withDatabasePath(async (path) => {
       const inAFile = join(path, 'offsets.db')
       writeFileSync(path, 'a file')
       assert.throws(() => begun(inAFile), /ENOTDIR|EEXIST|not a directory/)
@@ -248,10 +248,10 @@ describe('a place where no file can be', () => {
     }))
 
   test('is not waited at when it is a pipe', { timeout: 10_000 }, (t) =>
-    withDatabasePath((path) => {
+    withDatabasePath(async (path) => {
       if (spawnSync('mkfifo', [path]).status !== 0) return t.skip('no mkfifo')
       assert.throws(() => begun(path), /it is not a file/)
-      assert.match(readLocalState(path, PLACE).complaint ?? '', /it is not a file/)
+      assert.match((await readLocalState(path, PLACE)).complaint ?? '', /it is not a file/)
     }),
   )
 })
@@ -270,7 +270,7 @@ describe('the copy for the repository', () => {
   })
 
   test('has nothing of another backup in the same file, and is complete when the file is lost', () =>
-    withDatabasePath((path) => {
+    withDatabasePath(async (path) => {
       const { cache } = begun(path)
       const other = new OffsetCache(path, () => undefined)
       other.begin({ job: jobRow({ backupId: 'hourly' }), offsets: [offsetRow(0, 1n)] })

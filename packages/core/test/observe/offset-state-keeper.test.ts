@@ -105,7 +105,8 @@ describe('the state of a run', () => {
       await run.commit(0n, 10n)
       await run.commit(10n, 25n)
       await run.keeper.end('complete')
-      const local = readLocalState(path, { backupId: BACKUP, repository: run.storage.location }).state
+      const place = { backupId: BACKUP, repository: run.storage.location }
+      const local = (await readLocalState(path, place)).state
       const copy = (await readCopiedState(run.storage, BACKUP, NEVER)).state
       for (const state of [local, copy]) {
         assert.deepEqual(
