@@ -9,7 +9,7 @@ import {
   unreadText,
 } from './history-text.ts'
 import { renderTable } from './table.ts'
-import { formatBytes, formatCount, formatRatio, formatTime } from './units.ts'
+import { formatBytes, formatCount, formatRatio, formatTime, plural } from './units.ts'
 
 /** One line for each backup of a repository. */
 export function backupListText(digests: readonly BackupDigest[], location: string): string {
