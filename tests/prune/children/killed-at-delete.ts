@@ -23,6 +23,7 @@ const mortalParts: Plugin = {
       ...registry,
       addStorage: (scheme, factory) => registry.addStorage(scheme, (...given) => mortal(factory(...given))),
       addTransform: (id, factory) => registry.addTransform(id, factory),
+      addCheckpointCache: (name, factory) => registry.addCheckpointCache(name, factory),
     } as Registry)
   },
 }

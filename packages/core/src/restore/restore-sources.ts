@@ -114,7 +114,11 @@ function assertNotBefore(
   ranges: readonly OffsetRange[],
 ): void {
   const { topic, partition } = history
-  const begin = firstOffsetOf(histories, history)
+  // What was pruned was there: a restore of it is incomplete, and says why.
+  const choice = { ranges: [], window: null }
+  const begin = prunedExtents(histories, history, choice)
+    .map(({ firstOffset }) => firstOffset)
+    .reduce((least, offset) => (offset < least ? offset : least), firstOffsetOf(histories, history))
   const before = ranges.find(
     (range) => isOf(range, history) && range.lastOffset !== null && range.lastOffset < begin,
   )
