@@ -5,6 +5,7 @@ import type { BackupState } from '../format/backup-state.ts'
 import type { RunOutcome, TopicRecord } from '../format/commit.ts'
 import type { FrameTransform } from '../format/frame-transform.ts'
 import { renderManifest } from '../format/manifest.ts'
+import type { OpenBrokerLink } from '../kafka/broker-connections.ts'
 import type { Cluster, TopicDescription } from '../kafka/cluster.ts'
 import type { ClusterSecurity } from '../kafka/security.ts'
 import { appendCommit, assertExclusiveCommits, type CommitDraft } from '../repository/commit-log.ts'
@@ -50,6 +51,8 @@ export interface BackupRunOptions {
   readonly state: BackupState
   readonly storage: StorageBackend
   readonly cluster: Cluster
+  /** How brokers are read from; default: over sockets. */
+  readonly openLink?: OpenBrokerLink
   readonly clientId: string
   readonly security?: ClusterSecurity
   readonly bootstrapServers: readonly string[]
@@ -161,7 +164,7 @@ class BackupRun {
   }
 
   async #readWithCheckpoints(): Promise<void> {
-    const { clock, tuning, signal } = this.#options
+    const { clock, random, tuning, signal, openLink } = this.#options
     const finished = new AbortController()
     const failed = new AbortController()
     const checkpoints = (async () => {
@@ -181,11 +184,13 @@ class BackupRun {
     const reading = readPartitions(
       {
         cluster: this.#options.cluster,
+        ...(openLink ? { openLink } : {}),
         clientId: this.#options.clientId,
         ...tuning,
         ...(this.#options.security ? { security: this.#options.security } : {}),
         isReadCommitted: this.#options.plan.isolation === 'read_committed',
         clock,
+        random,
         signal: AbortSignal.any([signal, failed.signal]),
         observe: this.#options.observe,
         onProgress: () => this.#reportProgress(),

@@ -61,7 +61,7 @@ export class BrokerFollower {
     writers: readonly PartitionWriter[],
     handedOver: Set<PartitionWriter>,
   ): Promise<void> {
-    const { signal, clientId, security, buffers } = this.#shared
+    const { signal, clientId, security, buffers, openLink = openBrokerLink } = this.#shared
     const [first] = writers
     if (!first) return
     const broker = this.#brokerOf(description, first)
@@ -72,7 +72,7 @@ export class BrokerFollower {
     // Every request asks for them: looked up once for a connection.
     const leaderEpochs = new Map(writers.map((writer) => [writer, epochOf(writer) ?? -1]))
     const options = { clientId, buffers, signal, ...(security ? { security } : {}) }
-    const link = await openBrokerLink(description.brokers.get(broker), options)
+    const link = await openLink(description.brokers.get(broker), options)
     const close = () => link.connection.close()
     signal.addEventListener('abort', close, { once: true })
     try {
@@ -142,7 +142,7 @@ export class BrokerFollower {
   }
 
   async #waitAfter(error: unknown, writers: readonly PartitionWriter[]): Promise<void> {
-    const { clock, signal, observe } = this.#shared
+    const { clock, random, signal, observe } = this.#shared
     if (signal.aborted) return
     // A replica that fails is not insisted on: the leader has everything.
     for (const writer of writers) backToLeader(this.#shared, writer)
@@ -156,7 +156,7 @@ export class BrokerFollower {
       reason: error.message,
       attempt: this.#attempt,
     })
-    await clock.sleep(backoffDelayMs(TROUBLE, this.#attempt), signal).catch(() => undefined)
+    await clock.sleep(backoffDelayMs(TROUBLE, this.#attempt, random), signal).catch(() => undefined)
   }
 }
 

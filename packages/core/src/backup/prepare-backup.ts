@@ -11,6 +11,7 @@ import {
   lastEpochOf,
 } from '../repository/epoch-history.ts'
 import type { Clock } from '../runtime/clock.ts'
+import { type Random, systemRandom } from '../runtime/random.ts'
 import { retry } from '../runtime/retry.ts'
 import { type BackupPlan, planBackup } from './backup-plan.ts'
 
@@ -34,10 +35,12 @@ export function prepareBackup(
   choice: BackupChoice,
   clock: Clock,
   signal: AbortSignal,
+  random: Random = systemRandom,
 ): Promise<BackupPlan> {
   return retry(() => prepareOnce(cluster, state, choice, clock), {
     policy: PREPARE_RETRY,
     clock,
+    random,
     signal,
   })
 }

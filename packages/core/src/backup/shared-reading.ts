@@ -1,8 +1,10 @@
 import type { Observer } from '../events/run-event.ts'
+import type { OpenBrokerLink } from '../kafka/broker-connections.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import type { ResponseBuffers } from '../kafka/response-buffers.ts'
 import type { ClusterSecurity } from '../kafka/security.ts'
 import type { Clock } from '../runtime/clock.ts'
+import type { Random } from '../runtime/random.ts'
 import type { RetryPolicy } from '../runtime/retry.ts'
 import type { PartitionWriter } from './partition-writer.ts'
 import type { ReadingWatch } from './reading-watch.ts'
@@ -12,6 +14,8 @@ import type { TransactionWait } from './transaction-wait.ts'
 /** How partitions are read. Sizes in bytes, times in milliseconds. */
 export interface ReadingOptions {
   readonly cluster: Cluster
+  /** Default: over sockets. */
+  readonly openLink?: OpenBrokerLink
   readonly clientId: string
   readonly security?: ClusterSecurity
   readonly isReadCommitted: boolean
@@ -23,6 +27,7 @@ export interface ReadingOptions {
   readonly transactionWaitMs: number
   readonly deletionWarningMs: number
   readonly clock: Clock
+  readonly random: Random
   readonly signal: AbortSignal
   readonly observe: Observer
   readonly onProgress: () => void

@@ -1,6 +1,6 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { brokerError } from './kafka-error.ts'
-import type { WireConnection } from './wire-connection.ts'
+import type { BrokerChannel } from './wire-connection.ts'
 
 /** Keys of the requests that we encode ourselves. */
 export const API_KEY = {
@@ -23,7 +23,7 @@ export interface VersionRange {
 export type BrokerVersions = ReadonlyMap<number, VersionRange>
 
 /** Asks a broker which versions it speaks. Version 0 is answered by every broker since 0.10 (KIP-35). */
-export async function fetchApiVersions(connection: WireConnection): Promise<BrokerVersions> {
+export async function fetchApiVersions(connection: BrokerChannel): Promise<BrokerVersions> {
   const response = await connection.request({
     apiKey: API_KEY.apiVersions,
     version: 0,

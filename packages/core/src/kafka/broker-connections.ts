@@ -5,14 +5,14 @@ import type { ResponseBuffers } from './response-buffers.ts'
 import { authenticate } from './sasl/authenticate.ts'
 import { SessionRenewal } from './sasl/session-renewal.ts'
 import type { ClusterSecurity, SaslSecurity } from './security.ts'
-import { WireConnection, type WireRequest } from './wire-connection.ts'
+import { type BrokerChannel, WireConnection, type WireRequest } from './wire-connection.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 60_000
 
 /** A connection and what its broker speaks. */
 export interface BrokerLink {
-  readonly connection: WireConnection
+  readonly connection: BrokerChannel
   readonly versions: BrokerVersions
 }
 
@@ -24,6 +24,12 @@ export interface BrokerLinkOptions {
   /** Absent: a plain connection without an account. */
   readonly security?: ClusterSecurity | undefined
 }
+
+/** How a broker is connected to; see {@link openBrokerLink}. */
+export type OpenBrokerLink = (
+  address: BrokerAddress | undefined,
+  options: BrokerLinkOptions,
+) => Promise<BrokerLink>
 
 /**
  * Opens a connection for large requests, learns the broker's versions and proves the account. Sessions that end are renewed

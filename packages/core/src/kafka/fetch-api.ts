@@ -3,7 +3,7 @@ import type { ByteReader } from '../protocol/byte-reader.ts'
 import { ByteWriter } from '../protocol/byte-writer.ts'
 import { API_KEY, type BrokerVersions, negotiateVersion } from './api-versions.ts'
 import { brokerError } from './kafka-error.ts'
-import type { WireConnection } from './wire-connection.ts'
+import type { BrokerChannel } from './wire-connection.ts'
 
 /** Versions of Fetch that this file encodes: 4 (KIP-98) to 13 (KIP-516), which names topics by their ids. */
 export const FETCH = { name: 'Fetch', key: API_KEY.fetch, ours: { min: 4, max: 13 } } as const
@@ -86,7 +86,7 @@ export function fetchVersion(
 
 /** Sends one Fetch. @throws KB_CLUSTER_UNREACHABLE, and what {@link brokerError} makes of an error of the whole request */
 export async function fetchBatches(
-  connection: WireConnection,
+  connection: BrokerChannel,
   version: number,
   request: FetchRequest,
 ): Promise<FetchResponse> {

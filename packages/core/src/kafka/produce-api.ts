@@ -1,7 +1,7 @@
 import type { ByteReader } from '../protocol/byte-reader.ts'
 import { ByteWriter } from '../protocol/byte-writer.ts'
 import { API_KEY } from './api-versions.ts'
-import type { WireConnection } from './wire-connection.ts'
+import type { BrokerChannel } from './wire-connection.ts'
 
 /** Versions of Produce that this file encodes: 3 (KIP-98) to 8 (KIP-467). */
 export const PRODUCE = { name: 'Produce', key: API_KEY.produce, ours: { min: 3, max: 8 } } as const
@@ -33,7 +33,7 @@ export interface ProduceOptions {
 
 /** Sends batches with acks=all. Batches are written without being copied. */
 export async function produceBatches(
-  connection: WireConnection,
+  connection: BrokerChannel,
   version: number,
   partitions: readonly ProducePartition[],
   options: ProduceOptions,

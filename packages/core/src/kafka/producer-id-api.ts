@@ -1,7 +1,7 @@
 import { ByteWriter } from '../protocol/byte-writer.ts'
 import { API_KEY } from './api-versions.ts'
 import { brokerError } from './kafka-error.ts'
-import type { WireConnection } from './wire-connection.ts'
+import type { BrokerChannel } from './wire-connection.ts'
 
 /** Identity of an idempotent producer (KIP-98). */
 export interface ProducerIdentity {
@@ -17,7 +17,7 @@ export const INIT_PRODUCER_ID = {
 } as const
 
 /** A new producer id without transactions. @throws KB_BROKER_TRANSIENT while the broker still loads its state */
-export async function initProducerId(connection: WireConnection, version: number): Promise<ProducerIdentity> {
+export async function initProducerId(connection: BrokerChannel, version: number): Promise<ProducerIdentity> {
   const body = [new ByteWriter(16).string(null).int32(60_000).finish()]
   const response = await connection.request({
     apiKey: API_KEY.initProducerId,

@@ -36,6 +36,16 @@ export interface WireResponse {
   release(): void
 }
 
+/** What is asked of a broker goes through one of these. */
+export interface BrokerChannel {
+  /** `host:port` */
+  readonly broker: string
+  readonly isOpen: boolean
+  /** Sends a request; any number may be under way. @throws KB_CLUSTER_UNREACHABLE when the connection breaks or goes silent */
+  request(request: WireRequest): Promise<WireResponse>
+  close(): void
+}
+
 interface PendingRequest {
   readonly isFlexible: boolean
   readonly resolve: (response: WireResponse) => void
@@ -66,7 +76,7 @@ const TLS_ALERT = 0x1503
  * writes straight into the response buffer, except for what arrives together with the length (at most 64 KiB a
  * response); slices of that buffer are handed out. On the way out nothing is copied (writev).
  */
-export class WireConnection {
+export class WireConnection implements BrokerChannel {
   readonly broker: string
   readonly #clientId: string
   readonly #requestTimeoutMs: number
