@@ -90,6 +90,12 @@ function frameMinBytes(partitionCount: number): number {
   return Math.min(FRAME_MIN_BYTES, Math.max(FRAME_FLOOR_BYTES, share))
 }
 
+interface CommitOptions {
+  readonly signal?: AbortSignal
+  /** Also when the run goes on and there is nothing to say. */
+  readonly isNeeded?: boolean
+}
+
 class BackupRun {
   readonly #options: BackupRunOptions
   readonly #runId: string
@@ -177,7 +183,12 @@ class BackupRun {
         await this.#checkpoint()
       }
     })().catch((error) => {
+<<<<<<< HEAD
       // Also of one that the reading has outrun: what it took to commit is in no later commit.
+=======
+      // Only the sleep may end so: a commit that fails while the reading ends has failed all the same.
+      if (error === finished.signal.reason) return
+>>>>>>> 4165049 (Let no commit fail unheard while the reading ends, and begin partitions before their topic changes)
       failed.abort(error)
       throw error
     })
@@ -207,8 +218,9 @@ class BackupRun {
     { divergence, topic, extent }: Extract<SourceChange, { kind: 'diverged' }>,
   ): Promise<PartitionWriter> {
     await writer.retire()
-    // A restore as of this commit has all of the old history and nothing of the new one.
-    await this.#commit('running')
+    // A restore as of this commit has all of the old history and nothing of the new one. It is made for nothing but the begins
+    // too: a partition has begun with the topic that it was read from.
+    await this.#commit('running', { isNeeded: this.#isFirstCommit })
     this.#noteTopic(topic)
     const successor = new PartitionWriter(this.#writerContext, {
       ...writer.plan,
@@ -236,20 +248,21 @@ class BackupRun {
   }
 
   /** One commit at a time: each follows the one before. */
-  #commit(outcome: RunOutcome, signal?: AbortSignal): Promise<void> {
-    const committing = this.#committing.catch(() => undefined).then(() => this.#commitNow(outcome, signal))
+  #commit(outcome: RunOutcome, options: CommitOptions = {}): Promise<void> {
+    const committing = this.#committing.catch(() => undefined).then(() => this.#commitNow(outcome, options))
     this.#committing = committing
     return committing
   }
 
-  async #commitNow(outcome: RunOutcome, signal: AbortSignal | undefined): Promise<void> {
+  async #commitNow(outcome: RunOutcome, { signal, isNeeded }: CommitOptions): Promise<void> {
     const { plan, state, storage, clock } = this.#options
     const work = this.#writers.map((writer) => writer.takeDurable())
     const segments = work.flatMap((entry) => entry.segments)
     const gaps = work.flatMap((entry) => entry.gaps)
     const divergences = work.flatMap((entry) => entry.divergences)
     const artifacts = work.flatMap((entry) => entry.artifacts)
-    if (outcome === 'running' && segments.length + gaps.length + divergences.length === 0) return
+    const isEmpty = segments.length + gaps.length + divergences.length === 0
+    if (outcome === 'running' && isEmpty && !isNeeded) return
     const beganMs = clock.monotonicMs()
     const draft: CommitDraft = {
       backupId: plan.backupId,
@@ -308,7 +321,8 @@ class BackupRun {
       // Who has waited for the store for minutes does not wait as long again.
       const isAway = isKafkaBackupError(failure, 'KB_STORAGE_UNAVAILABLE')
       const grace = { graceMs: LIMITS.cleanupGraceMs, reason: () => failure as Error }
-      if (isAway) await withinGrace(this.#options.clock, grace, (signal) => this.#commit('failed', signal))
+      if (isAway)
+        await withinGrace(this.#options.clock, grace, (signal) => this.#commit('failed', { signal }))
       else await this.#commit('failed')
       await this.#renderManifest()
     } catch {
