@@ -6,7 +6,7 @@ import type { RunOutcome, TopicRecord } from '../format/commit.ts'
 import type { FrameTransform } from '../format/frame-transform.ts'
 import { renderManifest } from '../format/manifest.ts'
 import type { OpenBrokerLink } from '../kafka/broker-connections.ts'
-import type { Cluster, TopicDescription } from '../kafka/cluster.ts'
+import { type Cluster, partitionName, type TopicDescription } from '../kafka/cluster.ts'
 import type { ClusterSecurity } from '../kafka/security.ts'
 import { appendCommit, assertExclusiveCommits, type CommitDraft } from '../repository/commit-log.ts'
 import { assertCreatesOnce } from '../repository/exclusive-creation.ts'
@@ -175,20 +175,12 @@ class BackupRun {
     const failed = new AbortController()
     const checkpoints = (async () => {
       for (;;) {
-        const isOver = await clock.sleep(tuning.checkpointIntervalMs, finished.signal).then(
-          () => false,
-          () => true,
-        )
-        if (isOver) return
+        await clock.sleep(tuning.checkpointIntervalMs, finished.signal)
         await this.#checkpoint()
       }
     })().catch((error) => {
-<<<<<<< HEAD
-      // Also of one that the reading has outrun: what it took to commit is in no later commit.
-=======
       // Only the sleep may end so: a commit that fails while the reading ends has failed all the same.
       if (error === finished.signal.reason) return
->>>>>>> 4165049 (Let no commit fail unheard while the reading ends, and begin partitions before their topic changes)
       failed.abort(error)
       throw error
     })
@@ -285,7 +277,7 @@ class BackupRun {
       divergences,
       artifacts,
     }
-    const commit = await appendCommit(storage, state, draft, signal)
+    const commit = await appendCommit(storage, state, draft, signal, this.#writing())
     this.#isFirstCommit = false
     // A backup that had no commit before this one could not be asked with before the run.
     if (commit.number === 1n) await assertCreatesOnce(storage, state, clock)
@@ -297,6 +289,13 @@ class BackupRun {
     }
     for (const gap of gaps) this.#options.observe({ type: 'gap_declared', ...gap })
     await writeSnapshotIfDue(storage, state)
+  }
+
+  /** Partitions that this run extends, also those that have nothing durable yet: who else extends them is in conflict with it. */
+  #writing(): ReadonlySet<string> {
+    const isExtended = ({ isDone, intake, plan, hasGaps }: PartitionWriter): boolean =>
+      !isDone || hasGaps || plan.isNew || plan.divergence !== null || intake.nextOffset !== plan.beginOffset
+    return new Set(this.#writers.filter(isExtended).map(({ plan }) => partitionName(plan)))
   }
 
   #begins() {

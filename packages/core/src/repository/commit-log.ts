@@ -55,14 +55,15 @@ function checkedCommit(bytes: Buffer, backupId: string, number: bigint): ReadCom
 
 /**
  * Creates the next commit and folds it into `state`. Another writer may win the number: see docs/format/repository.md,
- * "One committer". The draft must name durable objects only.
- * @throws KB_STORAGE_UNSUPPORTED, KB_COMMIT_CONFLICT when the winner touches one of the draft's partitions; nothing was changed then
+ * "One committer". The draft must name durable objects only. `writing`: partitions that the caller extends, now or later.
+ * @throws KB_STORAGE_UNSUPPORTED, KB_COMMIT_CONFLICT when the winner touches one of these partitions; nothing was changed then
  */
 export async function appendCommit(
   storage: StorageBackend,
   state: BackupState,
   draft: CommitDraft,
   signal?: AbortSignal,
+  writing: ReadonlySet<string> = touchedPartitions(draft),
 ): Promise<Commit> {
   assertExclusiveCommits(storage)
   const options = signal ? { signal } : {}
@@ -77,7 +78,7 @@ export async function appendCommit(
       if (!isKafkaBackupError(error, 'KB_OBJECT_EXISTS')) throw error
       const winner = await readCommit(storage, state.backupId, commit.number, signal)
       if (winner.sha256 !== sha256) {
-        assertNoConflict(draft, winner.commit)
+        assertNoConflict(draft, writing, winner.commit)
         state.apply(winner.commit, winner.sha256)
         continue
       }
@@ -117,10 +118,10 @@ function namedObjects({ segments, artifacts }: Pick<Commit, 'segments' | 'artifa
 }
 
 /** A run adds behind what is held and a prune takes from its begin: only two prunes of one partition are in each other's way. */
-function assertNoConflict(draft: CommitDraft, winner: Commit): void {
+function assertNoConflict(draft: CommitDraft, writing: ReadonlySet<string>, winner: Commit): void {
   assertNoRemoval(draft, winner)
   const touched = touchedPartitions(winner)
-  for (const name of touchedPartitions(draft)) {
+  for (const name of writing) {
     if (touched.has(name)) {
       throw new KafkaBackupError(
         'KB_COMMIT_CONFLICT',
