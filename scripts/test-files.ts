@@ -28,6 +28,7 @@ export const PROOF_FOLDERS = [
   'tests/stores/racing-writers',
   'tests/stores/faults',
   'tests/stores/outage',
+  'tests/simulation/',
 ] as const
 
 /** They wait for the end of an outage, or for somebody to give up. */

@@ -1,0 +1,120 @@
+import { createHash } from 'node:crypto'
+import { zstdDecompressSync } from 'node:zlib'
+
+/** A commit document, as far as an archive is judged by it; the names are those of docs/format/commit.md. */
+export interface CommitDocument {
+  readonly number: string
+  readonly previous_sha256: string | null
+  readonly run: { readonly id: string; readonly outcome: string; readonly unread: readonly unknown[] }
+  readonly topics: readonly {
+    readonly name: string
+    readonly topic_id: string
+    readonly partitions: number
+  }[]
+  readonly begins: readonly { readonly topic: string; readonly partition: number; readonly offset: string }[]
+  readonly segments: readonly SegmentDocument[]
+  readonly gaps: readonly GapDocument[]
+  readonly divergences?: readonly DivergenceDocument[]
+}
+
+/** An entry of `segments`. */
+export interface SegmentDocument {
+  readonly key: string
+  readonly bytes: number
+  readonly index: { readonly position: number; readonly bytes: number; readonly sha256: string }
+  readonly parts: readonly PartDocument[]
+}
+
+/** An entry of `parts`. */
+export interface PartDocument {
+  readonly topic: string
+  readonly partition: number
+  readonly lineage?: number
+  readonly begin_offset: string
+  readonly last_offset: string
+  readonly next_offset: string
+  readonly holes: readonly (readonly [string, string])[]
+}
+
+/** An entry of `gaps`. */
+export interface GapDocument {
+  readonly topic: string
+  readonly partition: number
+  readonly lineage?: number
+  readonly first_offset: string
+  readonly end_offset: string
+  readonly reason: string
+}
+
+/** An entry of `divergences`. */
+export interface DivergenceDocument {
+  readonly topic: string
+  readonly partition: number
+  readonly lineage: number
+  readonly topic_id: string
+  readonly begin_offset: string
+  readonly common_end_offset: string | null
+}
+
+/** An entry of an index's `aborted`. */
+export interface AbortedDocument {
+  readonly producer_id: string
+  readonly first_offset: string
+  readonly end_offset: string | null
+}
+
+/** A batch of a segment. Offsets inclusive. */
+export interface ArchivedBatch {
+  readonly baseOffset: bigint
+  readonly lastOffset: bigint
+  readonly producerId: bigint
+  readonly bytes: Buffer
+}
+
+const SEEKABLE_MAGIC = 0x8f92eab1
+const ZSTD_MAGIC = 0xfd2fb528
+const SEEK_FOOTER_BYTES = 9
+const SKIPPABLE_OVERHEAD_BYTES = 8
+
+export function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
+/** The batches of a segment, found through the seek table alone, by a decoder that shares nothing with the program. */
+export function batchesOf(segment: Buffer): ArchivedBatch[] {
+  if (segment.readUInt32LE(segment.length - 4) !== SEEKABLE_MAGIC) throw new Error('no seek table')
+  const frames = segment.readUInt32LE(segment.length - SEEK_FOOTER_BYTES)
+  const tableBegin = segment.length - SEEK_FOOTER_BYTES - frames * 8
+  const batches: ArchivedBatch[] = []
+  let position = 0
+  for (let at = 0; at < frames; at++) {
+    const size = segment.readUInt32LE(tableBegin + at * 8)
+    const frame = segment.subarray(position, position + size)
+    if (frame.readUInt32LE(0) === ZSTD_MAGIC) batches.push(...batchesIn(zstdDecompressSync(frame)))
+    position += size
+  }
+  return batches
+}
+
+/** The list of aborted transactions in a segment's index, which has to be what its commit says. */
+export function abortedOf(segment: Buffer, { index }: SegmentDocument): readonly AbortedDocument[] {
+  const frame = segment.subarray(index.position, index.position + index.bytes)
+  if (sha256(frame) !== index.sha256) throw new Error('the index is not the one that the commit names')
+  const document = JSON.parse(frame.subarray(SKIPPABLE_OVERHEAD_BYTES).toString()) as {
+    aborted: AbortedDocument[]
+  }
+  return document.aborted
+}
+
+function batchesIn(bytes: Buffer): ArchivedBatch[] {
+  const batches: ArchivedBatch[] = []
+  for (let at = 0; at < bytes.length; ) {
+    const byteCount = 12 + bytes.readInt32BE(at + 8)
+    const batch = bytes.subarray(at, at + byteCount)
+    const baseOffset = batch.readBigInt64BE(0)
+    const lastOffset = baseOffset + BigInt(batch.readInt32BE(23))
+    batches.push({ baseOffset, lastOffset, producerId: batch.readBigInt64BE(43), bytes: batch })
+    at += byteCount
+  }
+  return batches
+}

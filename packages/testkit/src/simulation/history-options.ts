@@ -1,0 +1,96 @@
+import { type SeededRandom, seededRandom } from '../seeded-random.ts'
+import type { FaultRates } from './faults.ts'
+import type { Troubles } from './workload.ts'
+
+/** What a seed stands for. */
+export interface HistoryOptions {
+  readonly seed: number
+  readonly topics: readonly {
+    readonly name: string
+    readonly partitions: number
+    readonly isCompacted: boolean
+  }[]
+  readonly brokers: number
+  readonly fetchVersion: number
+  readonly faults: FaultRates
+  readonly troubles: Troubles
+  readonly beforeFirstRun: number
+  readonly troubledRuns: number
+  /** Probability that a run dies at one of its requests, and about how many requests that are. */
+  readonly crash: number
+  readonly secondWriter: number
+  readonly pause: number
+  readonly interrupt: number
+  readonly checkpointIntervalMs: number
+  readonly segmentMaxIntervalMs: number
+  readonly segmentMaxBytes: number
+  readonly fetchMaxBytes: number
+  readonly partBytes: number
+  readonly isCompressing: boolean
+  readonly connectionsPerBroker: number
+}
+
+// Brokers that are asked by name cannot tell a topic from one of the same name that took its place between two answers, and older
+// ones do not compare the epoch of what was read last: docs/reading-a-cluster.md, "Limits, stated".
+const FIRST_WITH_TOPIC_IDS = 13
+const FIRST_WITH_LAST_EPOCH = 12
+
+const QUIET: Troubles = {
+  retention: 0,
+  election: 0,
+  uncleanElection: 0,
+  compaction: 0,
+  brokerDown: 0,
+  recreation: 0,
+  growth: 0,
+}
+
+/** Draws a history. Troubles come one at a time and all at once: both find what the other hides. */
+export function historyOf(seed: number): HistoryOptions {
+  const random = seededRandom(seed)
+  const fetchVersion = random.pick([13, 13, 12, 11])
+  const isCompacted = random.chance(0.25)
+  const names = random.chance(0.5) ? ['orders'] : ['orders', 'payments']
+  return {
+    seed,
+    topics: names.map((name) => ({ name, partitions: 1 + random.below(3), isCompacted })),
+    brokers: 1 + random.below(3),
+    fetchVersion,
+    faults: {
+      store: random.pick([0, 0.01, 0.05, 0.2]),
+      broker: random.pick([0, 0, 0.02, 0.1]),
+    },
+    troubles: {
+      ...troublesOf(random),
+      ...(fetchVersion < FIRST_WITH_TOPIC_IDS ? { recreation: 0 } : {}),
+      ...(fetchVersion < FIRST_WITH_LAST_EPOCH ? { uncleanElection: 0 } : {}),
+    },
+    beforeFirstRun: random.below(60),
+    troubledRuns: 1 + random.below(4),
+    crash: random.pick([0, 0.5, 0.9]),
+    secondWriter: random.pick([0, 0, 0.4]),
+    pause: random.pick([0, 0.3]),
+    interrupt: random.pick([0, 0, 0.3]),
+    checkpointIntervalMs: random.pick([30, 200, 2_000]),
+    segmentMaxIntervalMs: random.pick([0, 100, 2_000]),
+    segmentMaxBytes: random.pick([600, 4_000, 1_000_000]),
+    fetchMaxBytes: random.pick([400, 3_000, 100_000]),
+    partBytes: random.pick([300, 5_000, 100_000]),
+    isCompressing: random.chance(0.5),
+    connectionsPerBroker: 1 + random.below(2),
+  }
+}
+
+function troublesOf(random: SeededRandom): Troubles {
+  if (random.chance(0.2)) return QUIET
+  const isMixed = random.chance(0.5)
+  const chosen = random.pick(Object.keys(QUIET) as (keyof Troubles)[])
+  const weigh = (name: keyof Troubles): number => {
+    const most = name === 'recreation' || name === 'uncleanElection' ? 2 : 5
+    if (name === chosen) return most
+    return isMixed && random.chance(0.4) ? 1 + random.below(most) : 0
+  }
+  return Object.fromEntries(
+    Object.keys(QUIET).map((name) => [name, weigh(name as keyof Troubles)]),
+  ) as unknown as Troubles
+}

@@ -1,0 +1,102 @@
+import './deterministic-builtins.ts'
+import {
+  type Cluster,
+  openBackup,
+  prepareBackup,
+  runBackup,
+  validateBackup,
+  withResilience,
+  zstdTransform,
+} from '@kafka-backup/core/internal'
+import type { SeededRandom } from '../seeded-random.ts'
+import type { FaultPlan } from './faults.ts'
+import type { HistoryOptions } from './history-options.ts'
+import type { SimulatedBucket } from './simulated-bucket.ts'
+import { simulatedCluster } from './simulated-cluster.ts'
+import { openSimulatedLinks } from './simulated-connection.ts'
+import type { SimulatedProcess } from './simulated-process.ts'
+import { openSimulatedStore } from './simulated-store.ts'
+import type { SimulatedTopics } from './simulated-topics.ts'
+
+export const BACKUP_ID = 'simulated'
+
+/** Everything that a run of the program meets. */
+export interface RunSurroundings {
+  readonly options: HistoryOptions
+  readonly process: SimulatedProcess
+  readonly topics: SimulatedTopics
+  readonly bucket: SimulatedBucket
+  readonly faults: FaultPlan
+  readonly random: SeededRandom
+  readonly stop: AbortSignal
+  readonly isChosen: (topic: string, partition: number) => boolean
+}
+
+export type BackupPlan = Awaited<ReturnType<typeof prepareBackup>>
+export type BackupReport = Awaited<ReturnType<typeof runBackup>>
+
+/** What a run came to that was neither killed nor failed. */
+export interface EndedRun {
+  readonly plan: BackupPlan
+  readonly report: BackupReport
+}
+
+const TRANSACTION_WAIT_MS = 20_000
+const LEVEL = 1
+
+/** One run of the engine, as the command makes it, with every edge in the simulation. */
+export async function runSimulatedBackup(around: RunSurroundings): Promise<EndedRun> {
+  const { options, process, topics, bucket, faults, stop: signal, isChosen } = around
+  const { clock, random } = process
+  const { storage } = withResilience(
+    (hooks) => openSimulatedStore({ bucket, process, faults, hooks, partBytes: options.partBytes }),
+    { clock, random, stop: signal },
+  )
+  // The engine asks for nothing but what a reading cluster has.
+  const cluster = simulatedCluster(topics, process, faults) as Cluster
+  const state = await openBackup(storage, BACKUP_ID, { signal })
+  const names = await cluster.topicNames()
+  const choice = { topics: names, isChosen, isolation: 'read_committed' } as const
+  const plan = await prepareBackup(cluster, state, choice, clock, signal, random)
+  const { fetchVersion } = options
+  const report = await runBackup({
+    plan,
+    state,
+    storage,
+    cluster,
+    openLink: openSimulatedLinks({ topics, process, faults, random: around.random, fetchVersion }),
+    clientId: 'simulation',
+    bootstrapServers: ['simulated:9001'],
+    program: 'simulation',
+    transform: zstdTransform(LEVEL),
+    tuning: {
+      segmentMaxBytes: options.segmentMaxBytes,
+      segmentMaxIntervalMs: options.segmentMaxIntervalMs,
+      checkpointIntervalMs: options.checkpointIntervalMs,
+      fetchMaxBytes: options.fetchMaxBytes,
+      fetchMaxWaitMs: 500,
+      connectionsPerBroker: options.connectionsPerBroker,
+      rackId: '',
+      transactionWaitMs: TRANSACTION_WAIT_MS,
+      deletionWarningMs: 0,
+      isCompressing: options.isCompressing,
+    },
+    clock,
+    random,
+    observe: () => undefined,
+    signal,
+  })
+  await storage.close()
+  return { plan, report }
+}
+
+/** What the program's own validation says of the archive. */
+export async function validateSimulated(
+  process: SimulatedProcess,
+  bucket: SimulatedBucket,
+  faults: FaultPlan,
+) {
+  const storage = openSimulatedStore({ bucket, process, faults })
+  const transforms = new Map([['zstd', zstdTransform(LEVEL)]])
+  return validateBackup({ storage, backupId: BACKUP_ID, transforms, isDeep: true, clock: process.clock })
+}

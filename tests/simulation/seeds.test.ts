@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  describeFailure,
+  describeTotals,
+  runSeed,
+  runSeeds,
+} from '../../packages/testkit/src/simulation/run-seeds.ts'
+
+const SEEDS = Number(process.env.SEEDS ?? 1_000)
+const FROM = Number(process.env.SEED ?? 1)
+const TWICE = 10
+
+/**
+ * Crashed, paused, interrupted and competing runs over a cluster and a store in which everything goes wrong that may: at the
+ * end everything is there once, or rightly declared.
+ */
+test(`${SEEDS} simulated histories lose, double and alter nothing`, async (t) => {
+  const totals = await runSeeds({ from: FROM, seeds: SEEDS })
+  t.diagnostic(describeTotals(totals))
+  assert.equal(totals.failed.map(describeFailure).join('\n'), '')
+  assert.ok(totals.crashes > SEEDS / 4, 'too few runs crash')
+  assert.ok(totals.faults > SEEDS, 'too little goes wrong')
+})
+
+test('a seed gives the same history each time', async () => {
+  for (let seed = FROM; seed < FROM + TWICE; seed++) {
+    const [first, second] = [await runSeed(seed), await runSeed(seed)]
+    assert.equal(first.digest, second.digest, `seed ${seed}`)
+  }
+})
