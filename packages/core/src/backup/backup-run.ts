@@ -43,6 +43,8 @@ export interface BackupTuning {
   readonly deletionWarningMs: number
   /** false: every frame is stored as it is. */
   readonly isCompressing: boolean
+  /** A frame is cut at the first response border at or after this; absent: by the number of partitions. */
+  readonly frameMinBytes?: number
 }
 
 /** Everything a run works with. Aborting `signal` ends it early with what is durable committed. */
@@ -360,7 +362,7 @@ class BackupRun {
       isCompressing: tuning.isCompressing,
       compressionSlots: new Budget(COMPRESSION_SLOTS),
       digester: this.#digester,
-      frameMinBytes: frameMinBytes(plan.partitions.length),
+      frameMinBytes: tuning.frameMinBytes ?? frameMinBytes(plan.partitions.length),
       segmentMaxBytes: tuning.segmentMaxBytes,
       segmentMaxIntervalMs: tuning.segmentMaxIntervalMs,
       onSegmentClosed: (segment: { key: string; bytes: number }) => {

@@ -6,6 +6,8 @@ import type { RequestFate } from './simulated-process.ts'
 export interface FaultRates {
   readonly store: number
   readonly broker: number
+  /** Of an outage of the store that begins with a request. */
+  readonly outage: number
 }
 
 /** What a Fetch answer suffers on its way. */
@@ -14,22 +16,28 @@ export type FetchFault = 'error_code' | 'closed' | 'corrupt' | 'short' | 'unread
 const FETCH_FAULTS: readonly FetchFault[] = ['error_code', 'closed', 'corrupt', 'short', 'unreadable']
 const LIST_LAG_MAX_MS = 30_000
 const LATE_MAX_MS = 5_000
+/** The last one is longer than the program waits for a store. */
+const OUTAGES_MS = [1_000, 20_000, 330_000]
 
 /** Draws the faults of a history; `calm` ends them. */
 export class FaultPlan {
   readonly #random: SeededRandom
   readonly #rates: FaultRates
+  readonly #nowMs: () => number
+  #outageUntilMs = 0
   #isCalm = false
   #injected = 0
 
-  constructor(random: SeededRandom, rates: FaultRates) {
+  /** `nowMs`: the time of the world. */
+  constructor(random: SeededRandom, rates: FaultRates, nowMs: () => number) {
     this.#random = random
+    this.#nowMs = nowMs
     this.#rates = rates
   }
 
   /** A plan in which nothing fails. */
   static none(random: SeededRandom): FaultPlan {
-    return new FaultPlan(random, { store: 0, broker: 0 })
+    return new FaultPlan(random, { store: 0, broker: 0, outage: 0 }, () => 0)
   }
 
   /** Faults so far. */
@@ -43,12 +51,16 @@ export class FaultPlan {
 
   /** One of the ways in which a request to the store goes without its answer. */
   storeFate(what: string): RequestFate {
-    if (!this.#strikes(this.#rates.store)) return {}
+    if (this.#strikes(this.#rates.outage)) {
+      this.#outageUntilMs = this.#nowMs() + this.#random.pick(OUTAGES_MS)
+    }
+    const isOut = !this.#isCalm && this.#nowMs() < this.#outageUntilMs
+    if (!isOut && !this.#strikes(this.#rates.store)) return {}
     const error = new KafkaBackupError(
       'KB_STORAGE_UNAVAILABLE',
       `${what}: the simulated store does not answer`,
     )
-    const effect = this.#random.pick(['none', 'done', 'late'] as const)
+    const effect = isOut ? 'none' : this.#random.pick(['none', 'done', 'late'] as const)
     return { error, effect, lateMs: this.#random.fraction() * LATE_MAX_MS }
   }
 

@@ -1,5 +1,6 @@
 import { type SeededRandom, seededRandom } from '../seeded-random.ts'
 import type { FaultRates } from './faults.ts'
+import type { CrashPoint } from './simulated-process.ts'
 import type { Troubles } from './workload.ts'
 
 /** What a seed stands for. */
@@ -27,13 +28,11 @@ export interface HistoryOptions {
   readonly fetchMaxBytes: number
   readonly partBytes: number
   readonly isCompressing: boolean
+  readonly frameMinBytes: number
+  /** Where the first run dies; absent: by chance, as the others. */
+  readonly firstCrash?: CrashPoint
   readonly connectionsPerBroker: number
 }
-
-// Brokers that are asked by name cannot tell a topic from one of the same name that took its place between two answers, and older
-// ones do not compare the epoch of what was read last: docs/reading-a-cluster.md, "Limits, stated".
-const FIRST_WITH_TOPIC_IDS = 13
-const FIRST_WITH_LAST_EPOCH = 12
 
 const QUIET: Troubles = {
   retention: 0,
@@ -48,27 +47,23 @@ const QUIET: Troubles = {
 /** Draws a history. Troubles come one at a time and all at once: both find what the other hides. */
 export function historyOf(seed: number): HistoryOptions {
   const random = seededRandom(seed)
-  const fetchVersion = random.pick([13, 13, 12, 11])
   const isCompacted = random.chance(0.25)
   const names = random.chance(0.5) ? ['orders'] : ['orders', 'payments']
   return {
     seed,
     topics: names.map((name) => ({ name, partitions: 1 + random.below(3), isCompacted })),
     brokers: 1 + random.below(3),
-    fetchVersion,
+    fetchVersion: random.pick([13, 13, 12, 11]),
     faults: {
       store: random.pick([0, 0.01, 0.05, 0.2]),
       broker: random.pick([0, 0, 0.02, 0.1]),
+      outage: random.pick([0, 0, 0.01]),
     },
-    troubles: {
-      ...troublesOf(random),
-      ...(fetchVersion < FIRST_WITH_TOPIC_IDS ? { recreation: 0 } : {}),
-      ...(fetchVersion < FIRST_WITH_LAST_EPOCH ? { uncleanElection: 0 } : {}),
-    },
+    troubles: troublesOf(random),
     beforeFirstRun: random.below(60),
     troubledRuns: 1 + random.below(4),
     crash: random.pick([0, 0.5, 0.9]),
-    secondWriter: random.pick([0, 0, 0.4]),
+    secondWriter: random.pick([0, 0, 0.7]),
     pause: random.pick([0, 0.3]),
     interrupt: random.pick([0, 0, 0.3]),
     checkpointIntervalMs: random.pick([30, 200, 2_000]),
@@ -77,6 +72,7 @@ export function historyOf(seed: number): HistoryOptions {
     fetchMaxBytes: random.pick([400, 3_000, 100_000]),
     partBytes: random.pick([300, 5_000, 100_000]),
     isCompressing: random.chance(0.5),
+    frameMinBytes: random.pick([300, 3_000, 1_000_000]),
     connectionsPerBroker: 1 + random.below(2),
   }
 }

@@ -11,7 +11,7 @@ import { SimulatedBucket } from './simulated-bucket.ts'
 import { type CrashMoment, type CrashPoint, SimulatedProcess } from './simulated-process.ts'
 import { BACKUP_ID, type EndedRun, runSimulatedBackup, validateSimulated } from './simulated-run.ts'
 import { SimulatedTopics } from './simulated-topics.ts'
-import { Workload } from './workload.ts'
+import { type Troubles, Workload } from './workload.ts'
 import { SimulatedWorld, StuckError } from './world.ts'
 
 /** What became of a history. */
@@ -33,6 +33,8 @@ const EVENTS_MAX = 60_000
 const CLEAN_RUNS_MAX = 4
 const PAUSE_MAX_MS = 40_000
 const VALIDATED_EVERY = 16
+const FIRST_WITH_TOPIC_IDS = 13
+const FIRST_WITH_LAST_EPOCH = 12
 const MOMENTS: readonly CrashMoment[] = ['before', 'after', 'late']
 
 /** What a run that meets faults may end with; everything else is a defect. */
@@ -81,10 +83,12 @@ class History {
     this.#bucket = new SimulatedBucket(elapsedMs)
     this.#bucket.watch((key, bytes) => this.#seeObject(key, bytes))
     this.#topics = new SimulatedTopics(options.brokers, elapsedMs)
-    this.#faults = new FaultPlan(this.#fork(), options.faults)
-    this.#workload = new Workload(this.#world, this.#topics, this.#fork(), options.troubles, (deed) =>
-      this.#note(deed),
-    )
+    this.#faults = new FaultPlan(this.#fork(), options.faults, elapsedMs)
+    this.#workload = new Workload(this.#world, this.#topics, this.#fork(), {
+      troubles: options.troubles,
+      may: (trouble) => this.#may(trouble),
+      onDeed: (deed) => this.#note(deed),
+    })
   }
 
   async run(): Promise<HistoryResult> {
@@ -127,6 +131,19 @@ class History {
     await this.#world.run(() => this.#world.elapsedMs >= untilMs, EVENTS_MAX)
   }
 
+  /**
+   * Brokers that are asked by name cannot tell a topic from one of the same name that took its place between two answers, and older
+   * ones do not compare the epoch of what was read last (docs/reading-a-cluster.md, "Limits, stated"): there it happens between
+   * runs only.
+   */
+  #may(trouble: keyof Troubles): boolean {
+    const { fetchVersion } = this.#options
+    const isNoticed =
+      (trouble !== 'recreation' || fetchVersion >= FIRST_WITH_TOPIC_IDS) &&
+      (trouble !== 'uncleanElection' || fetchVersion >= FIRST_WITH_LAST_EPOCH)
+    return isNoticed || this.#runs.every(isOver)
+  }
+
   /** Runs that nothing disturbs: they have to come to an end at which everything is there. */
   async #cleanRuns(): Promise<void> {
     this.#workload.end()
@@ -146,9 +163,10 @@ class History {
   }
 
   #start(mayCrash: boolean, isSplit = false, isClean = false): Run {
-    const crashPoint: CrashPoint | null = mayCrash
+    const drawn: CrashPoint | null = mayCrash
       ? { edge: 1 + this.#random.below(this.#random.pick([20, 80, 300])), moment: this.#random.pick(MOMENTS) }
       : null
+    const crashPoint = (this.#runs.length === 0 ? this.#options.firstCrash : undefined) ?? drawn
     const name = `run ${this.#runs.length + 1}`
     const onEdge = (what: string) => this.#note(`${name}: ${what}`)
     const process = new SimulatedProcess(this.#world, { name, random: this.#fork(), crashPoint, onEdge })

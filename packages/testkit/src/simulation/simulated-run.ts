@@ -43,6 +43,7 @@ export interface EndedRun {
 
 const TRANSACTION_WAIT_MS = 20_000
 const LEVEL = 1
+const COMPRESSION_MAX_MS = 20
 
 /** One run of the engine, as the command makes it, with every edge in the simulation. */
 export async function runSimulatedBackup(around: RunSurroundings): Promise<EndedRun> {
@@ -68,7 +69,7 @@ export async function runSimulatedBackup(around: RunSurroundings): Promise<Ended
     clientId: 'simulation',
     bootstrapServers: ['simulated:9001'],
     program: 'simulation',
-    transform: zstdTransform(LEVEL),
+    transform: timedTransform(process),
     tuning: {
       segmentMaxBytes: options.segmentMaxBytes,
       segmentMaxIntervalMs: options.segmentMaxIntervalMs,
@@ -80,6 +81,7 @@ export async function runSimulatedBackup(around: RunSurroundings): Promise<Ended
       transactionWaitMs: TRANSACTION_WAIT_MS,
       deletionWarningMs: 0,
       isCompressing: options.isCompressing,
+      frameMinBytes: options.frameMinBytes,
     },
     clock,
     random,
@@ -88,6 +90,18 @@ export async function runSimulatedBackup(around: RunSurroundings): Promise<Ended
   })
   await storage.close()
   return { plan, report }
+}
+
+/** Compression that takes its time, some frames more than others. */
+function timedTransform({ clock, random }: SimulatedProcess): ReturnType<typeof zstdTransform> {
+  const transform = zstdTransform(LEVEL)
+  return {
+    ...transform,
+    async encode(chunks, mode) {
+      if (mode === 'compressed') await clock.sleep(random.fraction() * COMPRESSION_MAX_MS)
+      return transform.encode(chunks, mode)
+    },
+  }
 }
 
 /** What the program's own validation says of the archive. */

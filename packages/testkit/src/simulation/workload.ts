@@ -14,8 +14,17 @@ export interface Troubles {
   readonly growth: number
 }
 
+/** What a {@link Workload} does, and who hears of it. */
+export interface WorkloadOptions {
+  readonly troubles: Troubles
+  /** False: this is no moment for it. */
+  readonly may: (trouble: keyof Troubles) => boolean
+  readonly onDeed: (what: string) => void
+}
+
 const PRODUCERS = 4
 const PAUSE_MAX_MS = 400
+const SLOWER_AFTER_MS = 20_000
 const DOWN_MAX_MS = 8_000
 const PARTITIONS_MAX = 5
 
@@ -27,7 +36,7 @@ export class Workload {
   readonly #topics: SimulatedTopics
   readonly #random: SeededRandom
   readonly #deeds: readonly Deed[]
-  readonly #onDeed: (what: string) => void
+  readonly #options: WorkloadOptions
   #isOver = false
   #records = 0
 
@@ -35,13 +44,13 @@ export class Workload {
     world: SimulatedWorld,
     topics: SimulatedTopics,
     random: SeededRandom,
-    troubles: Troubles,
-    onDeed: (what: string) => void = () => undefined,
+    options: WorkloadOptions,
   ) {
     this.#world = world
     this.#topics = topics
     this.#random = random
-    this.#onDeed = onDeed
+    this.#options = options
+    const { troubles } = options
     const times = (deed: Deed, count: number) => Array.from({ length: count }, () => deed)
     const troublesome = (Object.keys(troubles) as (keyof Troubles)[]).flatMap((deed) =>
       times(deed, troubles[deed]),
@@ -66,7 +75,9 @@ export class Workload {
   }
 
   #planNext(): void {
-    this.#world.after(this.#random.fraction() * PAUSE_MAX_MS, () => {
+    // Long waits are not to fill the logs without end.
+    const slowness = 1 + this.#world.elapsedMs / SLOWER_AFTER_MS
+    this.#world.after(this.#random.fraction() * PAUSE_MAX_MS * slowness, () => {
       if (this.#isOver) return
       this.#do(this.#random.pick(this.#deeds))
       this.#planNext()
@@ -74,12 +85,13 @@ export class Workload {
   }
 
   #do(deed: Deed): void {
+    if (deed !== 'append' && deed !== 'transaction' && !this.#options.may(deed)) return
     const topic = this.#random.pick([...this.#topics.topics.values()])
     const partition = this.#random.below(topic.logs.length)
     const log = topic.logs[partition]!
     this.#change(deed, { topic, partition, log })
     const { startOffset, endOffset, leaderEpoch } = log
-    this.#onDeed(
+    this.#options.onDeed(
       `${deed}: ${topic.name}/${partition} has ${startOffset} to ${endOffset}, epoch ${leaderEpoch}`,
     )
   }
