@@ -76,6 +76,13 @@ const OF_WRITING: readonly PlantedDefect[] = [
     caughtAs: ['altered', 'broken', 'phantom', 'lost'],
   },
   {
+    name: 'a history is left before its last segment is closed',
+    file: WRITER,
+    from: 'if (rest) void this.#enqueueFrame(rest)',
+    to: 'if (rest) await this.#enqueueFrame(rest)',
+    caughtAs: ['broken'],
+  },
+  {
     name: 'a commit that fails while the reading ends is not heard of',
     file: RUN,
     from: 'if (error === finished.signal.reason) return',

@@ -156,7 +156,9 @@ export class PartitionWriter {
     const ageMs = this.#context.clock.monotonicMs() - openedAtMs
     if (!isForced && ageMs < this.#context.segmentMaxIntervalMs) return
     this.#openedAtMs = null
-    await this.#flushPending()
+    const rest = this.intake.flush()
+    // Both are in the chain at once: who finds nothing open and waits for the chain waits for the end of this segment too.
+    if (rest) void this.#enqueueFrame(rest)
     await this.#chain(() => this.#closeSegment())
   }
 

@@ -5,6 +5,7 @@ import {
   abortedOf,
   batchesOf,
   type GapDocument,
+  type SegmentDocument,
 } from './archive-reading.ts'
 import type { Finding, FindingClass } from './finding.ts'
 import type { LogBatch, PartitionLog } from './partition-log.ts'
@@ -54,6 +55,15 @@ function checkExtent(topics: SimulatedTopics, histories: readonly ArchivedHistor
     }
   }
   return findings
+}
+
+/** null: no reader could make sense of it. */
+function readSegment(bytes: Buffer, segment: SegmentDocument) {
+  try {
+    return { aborted: abortedOf(bytes, segment), batches: batchesOf(bytes) }
+  } catch {
+    return null
+  }
 }
 
 class HistoryCheck {
@@ -111,11 +121,16 @@ class HistoryCheck {
       this.#find('lost', `${segment.key} is not what its commit says`)
       return
     }
-    const aborted = abortedOf(stored.bytes, segment)
+    const read = readSegment(stored.bytes, segment)
+    if (read === null) {
+      this.#find('altered', `${segment.key} cannot be read`)
+      return
+    }
+    const { aborted, batches } = read
     const holes = part.holes.map(([first, end]) => [BigInt(first), BigInt(end)] as const)
     for (const [first, end] of holes) this.#checkHole(first, end)
     let next = BigInt(part.begin_offset)
-    for (const batch of batchesOf(stored.bytes)) {
+    for (const batch of batches) {
       if (batch.baseOffset > next) {
         const isDeclared = holes.some(([first, end]) => first === next && end === batch.baseOffset)
         if (!isDeclared) this.#find('undeclared', `${next} to ${batch.baseOffset} is no declared hole`)
