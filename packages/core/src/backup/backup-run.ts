@@ -241,9 +241,10 @@ class BackupRun {
       await this.#renderManifest()
   }
 
-  /** One commit at a time: each follows the one before. */
+  /** One commit at a time: each follows the one before, and none a failed one, whose work is lost; but for the last word of a failed run. */
   #commit(outcome: RunOutcome, options: CommitOptions = {}): Promise<void> {
-    const committing = this.#committing.catch(() => undefined).then(() => this.#commitNow(outcome, options))
+    const before = outcome === 'failed' ? this.#committing.catch(() => undefined) : this.#committing
+    const committing = before.then(() => this.#commitNow(outcome, options))
     this.#committing = committing
     return committing
   }
