@@ -1,4 +1,5 @@
 import type { FindingClass } from '../../packages/testkit/src/simulation/finding.ts'
+import type { HistoryOptions } from '../../packages/testkit/src/simulation/history-options.ts'
 
 /** A defect that products have shipped: one place of the source, and what it becomes. */
 export interface PlantedDefect {
@@ -10,6 +11,18 @@ export interface PlantedDefect {
   readonly to: string
   /** What the checker has to call it; each of them will do. */
   readonly caughtAs: readonly FindingClass[]
+  /** Where it can be met at all; absent: anywhere. */
+  readonly under?: Partial<HistoryOptions>
+}
+
+const ELECTIONS = {
+  retention: 0,
+  election: 2,
+  uncleanElection: 8,
+  compaction: 0,
+  brokerDown: 0,
+  recreation: 0,
+  growth: 0,
 }
 
 const RUN = 'backup/backup-run.ts'
@@ -90,6 +103,13 @@ const OF_WRITING: readonly PlantedDefect[] = [
     caughtAs: ['broken', 'lost'],
   },
   {
+    name: 'a commit follows one that failed',
+    file: RUN,
+    from: "outcome === 'failed' ? this.#committing.catch(() => undefined) : this.#committing",
+    to: 'this.#committing.catch(() => undefined)',
+    caughtAs: ['broken'],
+  },
+  {
     name: 'a second writer is noticed by the partitions of one commit only',
     file: RUN,
     from: 'appendCommit(storage, state, draft, signal, this.#writing())',
@@ -162,6 +182,12 @@ const OF_READING: readonly PlantedDefect[] = [
     from: 'if (!asked || confirms(asked.history, answer)) continue',
     to: 'if (asked) continue',
     caughtAs: ['undeclared', 'altered', 'doubled', 'lost'],
+    // Newer brokers notice it when they are read from, and elsewhere the last batch is compared.
+    under: {
+      troubles: ELECTIONS,
+      fetchVersion: 11,
+      topics: [{ name: 'orders', partitions: 2, isCompacted: true }],
+    },
   },
   {
     name: 'the epoch of what was read last is not sent',
@@ -169,6 +195,7 @@ const OF_READING: readonly PlantedDefect[] = [
     from: 'writer.int32(entry.lastFetchedEpoch)',
     to: 'writer.int32(-1)',
     caughtAs: ['undeclared', 'doubled', 'lost'],
+    under: { troubles: ELECTIONS, fetchVersion: 13 },
   },
   {
     name: 'the verdict does not look at gaps',

@@ -10,6 +10,7 @@ import type { HistoryOptions } from './history-options.ts'
 import { SimulatedBucket } from './simulated-bucket.ts'
 import { type CrashMoment, type CrashPoint, SimulatedProcess } from './simulated-process.ts'
 import { BACKUP_ID, type EndedRun, runSimulatedBackup, validateSimulated } from './simulated-run.ts'
+import { openSimulatedStore } from './simulated-store.ts'
 import { SimulatedTopics } from './simulated-topics.ts'
 import { type Troubles, Workload } from './workload.ts'
 import { SimulatedWorld, StuckError } from './world.ts'
@@ -172,12 +173,14 @@ class History {
     const process = new SimulatedProcess(this.#world, { name, random: this.#fork(), crashPoint, onEdge })
     const run: Run = { process, isClean, stop: new AbortController(), end: null }
     this.#runs.push(run)
+    const { partBytes } = this.#options
+    const store = { bucket: this.#bucket, process, faults: this.#faults, partBytes }
     const isChosen = (_: string, partition: number) => !isSplit || partition % 2 === 1
     runSimulatedBackup({
       options: this.#options,
       process,
       topics: this.#topics,
-      bucket: this.#bucket,
+      openBackend: (hooks) => openSimulatedStore({ ...store, hooks }),
       faults: this.#faults,
       random: this.#fork(),
       stop: run.stop.signal,

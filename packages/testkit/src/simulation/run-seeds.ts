@@ -1,7 +1,7 @@
 import './deterministic-builtins.ts'
 import type { Finding } from './finding.ts'
 import { type HistoryResult, runHistory } from './history.ts'
-import { historyOf } from './history-options.ts'
+import { type HistoryOptions, historyOf } from './history-options.ts'
 
 /** Which seeds: `seeds` of them, from `from` on. */
 export interface SeedRange {
@@ -26,14 +26,15 @@ export interface SeedTotals {
   readonly failed: FailedSeed[]
 }
 
-/** Runs the history of each seed; `isEnough` may end it early. */
+/** Runs the history of each seed; `isEnough` may end it early, and `under` holds for all of them. */
 export async function runSeeds(
   { from, seeds }: SeedRange,
   isEnough: (totals: SeedTotals) => boolean = () => false,
+  under: Partial<HistoryOptions> = {},
 ): Promise<SeedTotals> {
   const totals: SeedTotals = { seeds: 0, runs: 0, commits: 0, edges: 0, crashes: 0, faults: 0, failed: [] }
   for (let seed = from; seed < from + seeds && !isEnough(totals); seed++) {
-    const result = await runSeed(seed)
+    const result = await runSeed(seed, false, under)
     totals.seeds++
     totals.runs += result.runs
     totals.commits += result.commits
@@ -46,7 +47,11 @@ export async function runSeeds(
 }
 
 /** The history of one seed. A promise that fails where nobody looks is a finding like any other. */
-export async function runSeed(seed: number, wantsTrace = false): Promise<HistoryResult> {
+export async function runSeed(
+  seed: number,
+  wantsTrace = false,
+  under: Partial<HistoryOptions> = {},
+): Promise<HistoryResult> {
   const unheard: Finding[] = []
   const hear = (reason: unknown): void => {
     const detail = reason instanceof Error ? (reason.stack ?? reason.message) : String(reason)
@@ -54,7 +59,7 @@ export async function runSeed(seed: number, wantsTrace = false): Promise<History
   }
   process.on('unhandledRejection', hear)
   try {
-    const result = await runHistory(historyOf(seed), wantsTrace)
+    const result = await runHistory({ ...historyOf(seed), ...under }, wantsTrace)
     return { ...result, findings: [...result.findings, ...unheard] }
   } finally {
     process.off('unhandledRejection', hear)

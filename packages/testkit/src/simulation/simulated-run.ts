@@ -3,7 +3,9 @@ import {
   type Cluster,
   openBackup,
   prepareBackup,
+  type RequestHooks,
   runBackup,
+  type StorageBackend,
   validateBackup,
   withResilience,
   zstdTransform,
@@ -25,7 +27,7 @@ export interface RunSurroundings {
   readonly options: HistoryOptions
   readonly process: SimulatedProcess
   readonly topics: SimulatedTopics
-  readonly bucket: SimulatedBucket
+  readonly openBackend: (hooks: RequestHooks) => StorageBackend
   readonly faults: FaultPlan
   readonly random: SeededRandom
   readonly stop: AbortSignal
@@ -47,12 +49,9 @@ const COMPRESSION_MAX_MS = 20
 
 /** One run of the engine, as the command makes it, with every edge in the simulation. */
 export async function runSimulatedBackup(around: RunSurroundings): Promise<EndedRun> {
-  const { options, process, topics, bucket, faults, stop: signal, isChosen } = around
+  const { options, process, topics, faults, stop: signal, isChosen } = around
   const { clock, random } = process
-  const { storage } = withResilience(
-    (hooks) => openSimulatedStore({ bucket, process, faults, hooks, partBytes: options.partBytes }),
-    { clock, random, stop: signal },
-  )
+  const { storage } = withResilience(around.openBackend, { clock, random, stop: signal })
   // The engine asks for nothing but what a reading cluster has.
   const cluster = simulatedCluster(topics, process, faults) as Cluster
   const state = await openBackup(storage, BACKUP_ID, { signal })

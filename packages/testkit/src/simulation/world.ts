@@ -19,8 +19,14 @@ const BEGIN_MS = 1_700_000_000_000
  */
 export class SimulatedWorld {
   readonly #heap: QueuedEvent[] = []
+  readonly #isHeld: () => boolean
   #elapsedMs = 0
   #sequence = 0
+
+  /** While `isHeld`, no event happens: something real has to end first. */
+  constructor(isHeld: () => boolean = () => false) {
+    this.#isHeld = isHeld
+  }
 
   /** Milliseconds since the world began. */
   get elapsedMs(): number {
@@ -46,7 +52,8 @@ export class SimulatedWorld {
   /** Lets events happen until `isOver`. @throws Error when nothing is left to happen, or too much has */
   async run(isOver: () => boolean, eventsMax: number): Promise<void> {
     for (let count = 0; ; count++) {
-      await turn()
+      do await turn()
+      while (this.#isHeld())
       if (isOver()) return
       if (count > eventsMax) throw new StuckError(`nothing came to an end within ${eventsMax} events`)
       const event = this.#next()
