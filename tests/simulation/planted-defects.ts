@@ -96,13 +96,6 @@ const OF_WRITING: readonly PlantedDefect[] = [
     caughtAs: ['broken'],
   },
   {
-    name: 'a commit that fails while the reading ends is not heard of',
-    file: RUN,
-    from: 'if (error === finished.signal.reason) return',
-    to: 'if (finished.signal.aborted) return',
-    caughtAs: ['broken', 'lost'],
-  },
-  {
     name: 'a commit follows one that failed',
     file: RUN,
     from: "outcome === 'failed' ? this.#committing.catch(() => undefined) : this.#committing",
