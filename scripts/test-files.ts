@@ -21,6 +21,7 @@ const BROKER_SOURCE = 'packages/testkit/src/kafka-distribution.ts'
 export const PROOF_FOLDERS = [
   'tests/fidelity/',
   'tests/lineage/',
+  'tests/prune/',
   'tests/leaders/',
   'tests/crash/restore-kill-',
   'tests/round-trip/keep-offsets-',

@@ -38,7 +38,7 @@ export const NO_LEASE: Lease = { hasWaited: false, [Symbol.asyncDispose]: async 
  * of one of the same partitions. This makes the refusal early and readable, and nothing else: that a backup has one history
  * is the doing of the commit log alone. No two clocks are compared. A lease is out of date by the store's own times, or
  * when it stays as it is while it is watched.
- * @throws KB_LEASE_HELD; KB_STORAGE_*, but for a missing right, without which there is no lease
+ * @throws KB_LEASE_HELD; whatever else goes wrong, there is no lease
  */
 export async function acquireLease(request: LeaseRequest): Promise<Lease> {
   const lease = new HeldLease(request)
@@ -48,7 +48,8 @@ export async function acquireLease(request: LeaseRequest): Promise<Lease> {
     await lease.confirm()
   } catch (error) {
     await lease[Symbol.asyncDispose]()
-    if (!isKafkaBackupError(error, 'KB_STORAGE_PERMISSION')) throw error
+    if (!isKafkaBackupError(error) || error.code === 'KB_LEASE_HELD' || request.signal.aborted) throw error
+    // Whatever keeps the store from holding one: if it keeps it from more, the run finds out by itself.
     request.observe({ type: 'lease_unavailable', reason: error.message })
     return NO_LEASE
   }
@@ -109,7 +110,7 @@ class HeldLease implements Lease {
     const { storage, clock } = this.#request
     this.#released.abort(new Error('the lease is released'))
     await this.#renewing
-    const grace = { graceMs: LIMITS.cleanupGraceMs, reason: () => new Error('the store did not answer') }
+    const grace = { graceMs: LIMITS.leaseReleaseGraceMs, reason: () => new Error('the store did not answer') }
     await withinGrace(clock, grace, async (signal) => {
       try {
         await storage.delete(this.#key, { signal })

@@ -34,6 +34,8 @@ export const LIMITS = {
   leaseRenewalMs: 10_000,
   /** A lease that stays as it is for so long, two renewals and a half, is of a run that has ended. */
   leaseDeadMs: 25_000,
+  /** How long the end of a run waits for its lease to be taken back; it is out of date soon in any case. */
+  leaseReleaseGraceMs: 2_000,
   /** How often the lease of another run is looked at. */
   leaseWatchMs: 1_000,
   /** Largest snapshot, decompressed. */

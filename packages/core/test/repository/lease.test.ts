@@ -151,17 +151,18 @@ describe('a lease', () => {
     }),
   )
 
-  test(
-    'who may not write it goes on without, and says so',
-    staged(async (stage, storage) => {
-      const denied = altered(storage, {
-        replace: () => Promise.reject(new KafkaBackupError('KB_STORAGE_PERMISSION', 'no')),
-      })
-      const lease = await stage.acquire(1, { storage: denied })
-      assert.deepEqual(stage.events, [{ type: 'lease_unavailable', reason: 'no' }])
-      await release(lease)
-    }),
-  )
+  for (const code of ['KB_STORAGE_PERMISSION', 'KB_STORAGE_UNSUPPORTED'] as const)
+    test(
+      `who cannot write it goes on without, and says so (${code})`,
+      staged(async (stage, storage) => {
+        const denied = altered(storage, {
+          replace: () => Promise.reject(new KafkaBackupError(code, 'no')),
+        })
+        const lease = await stage.acquire(1, { storage: denied })
+        assert.deepEqual(stage.events, [{ type: 'lease_unavailable', reason: 'no' }])
+        await release(lease)
+      }),
+    )
 
   test(
     'where nothing may be deleted, it says that it is released',

@@ -32,7 +32,7 @@ const IDENTITY_HINT =
   'Set storage.account_key or storage.sas_token, or check client_id, tenant_id, storage.client_secret and the identity of this machine.'
 const NETWORK_HINT = 'Let this machine through the firewall of the account.'
 const POLICY_HINT =
-  'Only manifest.json is ever replaced: use an immutability policy of versions, not of the container; see docs/providers.md.'
+  'Only manifest.json, the offset state and leases are ever replaced: use an immutability policy of versions, not of the container; see docs/providers.md.'
 const LEASE_HINT = 'End the lease; nothing else may use the prefix of kafka-backup.'
 
 /** THE table: codes of Azure and of its SDKs. What is not here is judged by its status. */

@@ -26,7 +26,7 @@ const KEY_HINT =
   'Check the key of the service account, that it was not removed, and the clock of this machine.'
 const BUCKET_HINT = 'Create the bucket, or correct its name and the endpoint; kafka-backup makes none.'
 const RETENTION_HINT =
-  'Only manifest.json is ever replaced, which a retention policy of the whole bucket forbids; see docs/providers.md.'
+  'Only manifest.json, the offset state and leases are ever replaced, which a retention policy of the whole bucket forbids; see docs/providers.md.'
 const SESSION_HINT = 'An upload has to end within a week; run again.'
 const DOCUMENTATION_HINT = 'Look the answer up in the documentation of Google Cloud Storage.'
 
