@@ -28,7 +28,7 @@ describe('a run that is stopped', () => {
     const inner = altered(new MemoryBackend('test'), {
       put: (_key, _bytes, options) => silence(options),
       stat: async () => {
-        await clock.sleep(20_000)
+        await clock.sleep(10_000)
         return undefined
       },
     })
@@ -38,7 +38,7 @@ describe('a run that is stopped', () => {
     await storage.stat('other')
     await storage.stat('other')
     await put
-    assert.equal(clock.monotonicMs(), 40_000 + LIMITS.stoppedSilenceMaxMs)
+    assert.equal(clock.monotonicMs(), 20_000 + LIMITS.stoppedSilenceMaxMs)
     // From now on nothing is begun that could not be broken off.
     await expectCode(storage.replace('manifest', BYTES), 'KB_INTERRUPTED')
     await storage.close()
