@@ -10,6 +10,7 @@ const fewerParts: Plugin = {
     openParts.register({
       ...registry,
       addStorage: (scheme, factory) => registry.addStorage(scheme, factory),
+      addCheckpointCache: (name, factory) => registry.addCheckpointCache(name, factory),
       addTransform: (id, factory) => {
         if (id !== 'lz4') registry.addTransform(id, factory)
       },
