@@ -1,15 +1,7 @@
-import { KafkaBackupError } from '@kafka-backup/core'
+import { KafkaBackupError, TIME_UNITS_MS } from '@kafka-backup/core'
 
 const DURATION = /^(?:[0-9]{1,9}(?:ms|s|m|h|d|w))+$/
 const PIECE = /([0-9]+)(ms|s|m|h|d|w)/g
-const UNIT_MS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1_000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-  w: 604_800_000,
-}
 const SIZE = /^([0-9]{1,15}(?:\.[0-9]{1,3})?)(B|kB|MB|GB|TB|PB|KiB|MiB|GiB|TiB|PiB)?$/
 const PREFIXES = 'kMGTP'
 
@@ -23,7 +15,7 @@ export function durationMs(option: string, text: string): number {
     )
   }
   return [...text.matchAll(PIECE)].reduce((sum, [, count, unit = '']) => {
-    return sum + Number(count) * (UNIT_MS[unit] ?? 0)
+    return sum + Number(count) * Number(TIME_UNITS_MS[unit] ?? 0n)
   }, 0)
 }
 

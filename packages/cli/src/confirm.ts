@@ -1,11 +1,32 @@
 import { createInterface } from 'node:readline/promises'
 import { KafkaBackupError } from '@kafka-backup/core'
+import type { CommandContext } from './command.ts'
 
 /** Where a person is asked, and whether one is there. */
 export interface Terminal {
   readonly isInteractive: boolean
   readonly input: NodeJS.ReadableStream
   readonly output: NodeJS.WritableStream
+}
+
+/** How a question is asked, and whether it has been answered beforehand. */
+export interface Prompt {
+  readonly isAgreed: boolean
+  readonly terminal: Terminal
+  readonly signal: AbortSignal
+}
+
+/** At the terminal of the program; `--yes` has answered. */
+export function promptOf({ options, signal }: CommandContext): Prompt {
+  return {
+    isAgreed: options.yes === true,
+    terminal: {
+      isInteractive: process.stdin.isTTY === true && process.stderr.isTTY === true,
+      input: process.stdin,
+      output: process.stderr,
+    },
+    signal,
+  }
 }
 
 /**
@@ -15,10 +36,9 @@ export interface Terminal {
 export async function confirmNames(
   what: string,
   names: readonly string[],
-  options: { readonly isAgreed: boolean; readonly terminal: Terminal; readonly signal: AbortSignal },
+  { isAgreed, terminal, signal }: Prompt,
 ): Promise<void> {
-  if (options.isAgreed) return
-  const { terminal, signal } = options
+  if (isAgreed) return
   if (!terminal.isInteractive) {
     throw new KafkaBackupError('KB_USAGE', `${what}, and nobody is here to be asked; nothing was written`, {
       hint: 'Say so on the command line: --yes',

@@ -1,4 +1,5 @@
 import {
+  isRelativeTime,
   KafkaBackupError,
   momentOf,
   type PreparedPrune,
@@ -14,7 +15,7 @@ import { durationMs, sizeBytes, wholeNumber } from '../amounts.ts'
 import { beforeWriting } from '../before-writing.ts'
 import { chosenTopics } from '../chosen-topics.ts'
 import type { Command, CommandContext, CommandResult } from '../command.ts'
-import { confirmNames } from '../confirm.ts'
+import { confirmNames, promptOf } from '../confirm.ts'
 import { openMeteredStorage } from '../open-storage.ts'
 import { PROGRAM } from '../program-name.ts'
 import { prunePlanDocument, prunePlanText } from '../render/prune-plan-text.ts'
@@ -135,7 +136,7 @@ function requestOf({ options, clock }: CommandContext): PruneRequest {
       return chosenTopics(patterns, topics, 'in this backup')
     },
     hasCompacted: options.compacted === true,
-    isRelative: age !== undefined || /^(?:-|now$)/.test(before ?? ''),
+    isRelative: age !== undefined || (before !== undefined && isRelativeTime(before)),
     graceMs: durationMs('--grace', text('grace') ?? DEFAULT_GRACE),
   }
 }
@@ -151,15 +152,11 @@ async function confirm(context: CommandContext, prepared: PreparedPrune): Promis
   const { plan, freed } = prepared
   if (plan.segments === 0 && freed.due.length === 0) return
   context.say(prunePlanText(prepared, { location: '', nowMs: context.clock.nowMs() }))
-  await confirmNames(`Old records of backup ${plan.backupId} will be gone for good`, [plan.backupId], {
-    isAgreed: context.options.yes === true,
-    terminal: {
-      isInteractive: process.stdin.isTTY === true && process.stderr.isTTY === true,
-      input: process.stdin,
-      output: process.stderr,
-    },
-    signal: context.signal,
-  })
+  await confirmNames(
+    `Old records of backup ${plan.backupId} will be gone for good`,
+    [plan.backupId],
+    promptOf(context),
+  )
 }
 
 async function release(

@@ -8,7 +8,7 @@ import {
 import { durationMs } from '../amounts.ts'
 import { beforeWriting } from '../before-writing.ts'
 import type { Command, CommandContext } from '../command.ts'
-import { confirmNames } from '../confirm.ts'
+import { confirmNames, promptOf } from '../confirm.ts'
 import { openMeteredStorage } from '../open-storage.ts'
 import { PROGRAM } from '../program-name.ts'
 import { repairDocument, repairPlanDocument, repairPlanText, repairText } from '../render/repair-text.ts'
@@ -78,14 +78,6 @@ async function confirm(context: CommandContext, { plan }: PreparedRepair): Promi
   await confirmNames(
     `Objects that no commit of backup ${plan.backupId} names will be gone for good`,
     [plan.backupId],
-    {
-      isAgreed: context.options.yes === true,
-      terminal: {
-        isInteractive: process.stdin.isTTY === true && process.stderr.isTTY === true,
-        input: process.stdin,
-        output: process.stderr,
-      },
-      signal: context.signal,
-    },
+    promptOf(context),
   )
 }

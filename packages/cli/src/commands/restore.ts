@@ -23,7 +23,7 @@ import {
 } from '@kafka-backup/core'
 import { beforeWriting } from '../before-writing.ts'
 import type { Command, CommandContext, CommandResult } from '../command.ts'
-import { confirmNames } from '../confirm.ts'
+import { confirmNames, promptOf } from '../confirm.ts'
 import { openMeteredStorage } from '../open-storage.ts'
 import { CLIENT_ID } from '../program-name.ts'
 import { restorePlanDocument, restorePlanText } from '../render/restore-plan-text.ts'
@@ -200,15 +200,7 @@ async function confirmPurge(context: CommandContext, { target }: PreparedRestore
   await confirmNames(
     `All records of ${names.join(', ')} on cluster ${target.clusterId} will be deleted first`,
     names,
-    {
-      isAgreed: context.options.yes === true,
-      terminal: {
-        isInteractive: process.stdin.isTTY === true && process.stderr.isTTY === true,
-        input: process.stdin,
-        output: process.stderr,
-      },
-      signal: context.signal,
-    },
+    promptOf(context),
   )
 }
 

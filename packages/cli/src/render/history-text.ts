@@ -1,4 +1,4 @@
-import type { BackupReport } from '@kafka-backup/core'
+import type { BackupReport, PrunedExtent } from '@kafka-backup/core'
 import { formatTime } from './units.ts'
 
 type DivergenceRecord = BackupReport['divergences'][number]
@@ -53,15 +53,7 @@ export function divergenceText(
 }
 
 /** What the backup no longer holds of what a restore reads; `isWanted`: it was asked for. */
-export function prunedExtentText(extent: {
-  readonly topic: string
-  readonly partition: number
-  readonly lineage: number
-  readonly firstOffset: bigint
-  readonly endOffset: bigint
-  readonly maxTimestampMs: bigint
-  readonly isWanted: boolean
-}): string {
+export function prunedExtentText(extent: PrunedExtent): string {
   const range = offsetRange(extent.firstOffset, extent.endOffset)
   const until = extent.maxTimestampMs < 0n ? '' : ` (records up to ${formatTime(extent.maxTimestampMs)})`
   const asked = extent.isWanted ? ', and were asked for' : ''
@@ -69,7 +61,7 @@ export function prunedExtentText(extent: {
 }
 
 /** The same for programs; `end_offset` is exclusive. */
-export function prunedExtentDocument(extent: Parameters<typeof prunedExtentText>[0]) {
+export function prunedExtentDocument(extent: PrunedExtent) {
   return {
     topic: extent.topic,
     partition: extent.partition,

@@ -1,6 +1,7 @@
 import type { LostCommit, PreparedRepair, RepairReport } from '@kafka-backup/core'
 import { historyLabel } from './history-text.ts'
 import { formatBytes, formatDuration, plural } from './units.ts'
+import { affectedDocument } from './validation-text.ts'
 
 type Plan = PreparedRepair['plan']
 
@@ -142,12 +143,6 @@ function lostDocument({ finding, restorableCommit, goneSegments }: LostCommit) {
     message: finding.message,
     restorable_commit: restorableCommit,
     gone_segments: goneSegments,
-    partitions: finding.partitions.map((entry) => ({
-      topic: entry.topic,
-      partition: entry.partition,
-      lineage: entry.lineage ?? 1,
-      first_offset: entry.firstOffset,
-      last_offset: entry.lastOffset,
-    })),
+    partitions: finding.partitions.map(affectedDocument),
   }
 }

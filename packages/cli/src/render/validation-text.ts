@@ -1,4 +1,4 @@
-import type { Finding, ValidationReport } from '@kafka-backup/core'
+import type { AffectedPartition, Finding, ValidationReport } from '@kafka-backup/core'
 import { gapDocument } from './backup-text.ts'
 import { divergenceDocument, divergenceText, historyLabel } from './history-text.ts'
 import { formatBytes, formatCount, formatDuration, plural } from './units.ts'
@@ -91,14 +91,12 @@ export function validationDocument(report: ValidationReport) {
       code: finding.code,
       key: finding.key,
       message: finding.message,
-      partitions: finding.partitions.map((entry) => ({
-        topic: entry.topic,
-        partition: entry.partition,
-        lineage: entry.lineage ?? 1,
-        first_offset: entry.firstOffset,
-        last_offset: entry.lastOffset,
-        records: entry.records,
-      })),
+      partitions: finding.partitions.map((entry) => ({ ...affectedDocument(entry), records: entry.records })),
     })),
   }
+}
+
+/** Offsets that damage concerns, for programs. */
+export function affectedDocument({ topic, partition, lineage, firstOffset, lastOffset }: AffectedPartition) {
+  return { topic, partition, lineage: lineage ?? 1, first_offset: firstOffset, last_offset: lastOffset }
 }

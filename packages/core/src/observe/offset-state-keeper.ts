@@ -1,4 +1,3 @@
-import { hostname } from 'node:os'
 import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { Observer, RunEvent } from '../events/run-event.ts'
 import type { BackupState } from '../format/backup-state.ts'
@@ -7,6 +6,7 @@ import type { Clock } from '../runtime/clock.ts'
 import { withinGrace } from '../runtime/grace.ts'
 import { invariant } from '../runtime/invariant.ts'
 import { LIMITS } from '../runtime/limits.ts'
+import { thisProcess } from '../runtime/this-process.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import type { CheckpointCache } from './checkpoint-cache.ts'
 import { isLogPutBack } from './log-put-back.ts'
@@ -98,8 +98,8 @@ export class OffsetStateKeeper {
       commit: markOf(state),
       heartbeatIntervalMs: LIMITS.heartbeatIntervalMs,
       syncIntervalMs,
-      host: hostname(),
-      processId: process.pid,
+      host: thisProcess.host,
+      processId: thisProcess.processId,
     }
     this.#takeOffsets()
     this.#change({})

@@ -8,7 +8,8 @@ const ISO =
   /^([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,3}))?)?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})?$/
 const RELATIVE = /^-([0-9]{1,9})(ms|s|m|h|d|w)$/
 const EPOCH_MS = /^[0-9]{1,18}$/
-const UNIT_MS: Readonly<Record<string, bigint>> = {
+/** What one of each unit of a duration has, as users write them. */
+export const TIME_UNITS_MS: Readonly<Record<string, bigint>> = {
   ms: 1n,
   s: 1_000n,
   m: 60_000n,
@@ -62,7 +63,7 @@ function readTime(text: string): RequestTime | undefined {
   if (text === 'now') return { beforeNowMs: 0n }
   if (EPOCH_MS.test(text)) return { atMs: BigInt(text) }
   const [, count, unit = ''] = RELATIVE.exec(text) ?? []
-  if (count !== undefined) return { beforeNowMs: BigInt(count) * (UNIT_MS[unit] ?? 0n) }
+  if (count !== undefined) return { beforeNowMs: BigInt(count) * (TIME_UNITS_MS[unit] ?? 0n) }
   return readIso(text)
 }
 
