@@ -10,6 +10,7 @@ import { coverageOf, type TimeWindow } from '../../src/restore/time-window.ts'
 import { readWork, readWorkRecords } from '../../src/restore/work-stream.ts'
 import { MemoryBackend } from '../../src/storage/memory/backend.ts'
 import { MeteredBackend } from '../../src/storage/metered-backend.ts'
+import type { StorageBackend } from '../../src/storage/storage-backend.ts'
 import { prng } from '../protocol/prng.ts'
 import { record } from '../protocol/samples.ts'
 import { BACKUP, draft, TRANSFORMS, writeSegment } from '../verify/archive-writer.ts'
@@ -47,6 +48,12 @@ async function writeLog(storage: MeteredBackend): Promise<BackupState> {
   return state
 }
 
+function readingOptions(storage: StorageBackend) {
+  const { signal } = new AbortController()
+  const limits = { batchMaxBytes: new Map(), topicCodecs: new Map() }
+  return { storage, backupId: BACKUP, transforms: TRANSFORMS, signal, ...limits }
+}
+
 async function overlappingBytes(
   storage: MeteredBackend,
   state: BackupState,
@@ -63,15 +70,7 @@ async function overlappingBytes(
 test('a window reads hardly more than the frames that overlap it', async (context) => {
   const storage = new MeteredBackend(new MemoryBackend('window'))
   const state = await writeLog(storage)
-  const { signal } = new AbortController()
-  const options = {
-    storage,
-    backupId: BACKUP,
-    transforms: TRANSFORMS,
-    signal,
-    batchMaxBytes: new Map(),
-    topicCodecs: new Map(),
-  }
+  const options = readingOptions(storage)
   for (const [first, count] of [
     [10_000n, 3_000n],
     [20_000n, 30_000n],
@@ -106,15 +105,7 @@ test('a window takes the record at the very millisecond where it begins or ends'
   const topics = [{ name: 'orders', topicId: null, partitions: 1 }]
   const begins = [{ topic: 'orders', partition: 0, offset: 0n }]
   await appendCommit(storage, state, draft('run-1', 'complete', { topics, begins, segments }))
-  const { signal } = new AbortController()
-  const options = {
-    storage,
-    backupId: BACKUP,
-    transforms: TRANSFORMS,
-    signal,
-    batchMaxBytes: new Map(),
-    topicCodecs: new Map(),
-  }
+  const options = readingOptions(storage)
   const offsetsIn = async (fromMs: bigint | null, toMs: bigint | null) => {
     const plan = planRestore(state, { topics: undefined, topicMapping: new Map(), window: { fromMs, toMs } })
     const offsets: bigint[] = []
@@ -135,15 +126,7 @@ test('what was restored already is passed over without reading it', async () => 
   const storage = new MeteredBackend(new MemoryBackend('begin'))
   const state = await writeLog(storage)
   const plan = planRestore(state, { topics: undefined, topicMapping: new Map() })
-  const { signal } = new AbortController()
-  const options = {
-    storage,
-    backupId: BACKUP,
-    transforms: TRANSFORMS,
-    signal,
-    batchMaxBytes: new Map(),
-    topicCodecs: new Map(),
-  }
+  const options = readingOptions(storage)
   const before = storage.usage.bytesRead
   const begin = BigInt(plan.records - 300)
   let records = 0

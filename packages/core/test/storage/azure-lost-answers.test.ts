@@ -34,16 +34,7 @@ describe('Azure when answers are lost', () => {
       const url = new URL(`azure://${server.account}/${container}?endpoint=${endpoint}`)
       const backend = openAzure(url, keyOf(server))
       const direct = openContainer(server, container)
-      return {
-        proxy,
-        backend,
-        direct,
-        close: async () => {
-          await backend.close()
-          await direct.close()
-          await proxy[Symbol.asyncDispose]()
-        },
-      }
+      return { proxy, backend, direct }
     },
   )
 

@@ -36,17 +36,7 @@ describe('Google Cloud Storage when answers are lost', { skip: missingGcsServer(
       const proxy = await openLossyProxy(sessions.endpoint)
       const backend = openBucket(proxy, bucket)
       const direct = openBucket(server, bucket)
-      return {
-        proxy,
-        backend,
-        direct,
-        close: async () => {
-          await backend.close()
-          await direct.close()
-          await proxy[Symbol.asyncDispose]()
-          await sessions[Symbol.asyncDispose]()
-        },
-      }
+      return { proxy, backend, direct, behind: sessions }
     },
   )
 

@@ -12,7 +12,8 @@ export interface LossyPlace {
   readonly proxy: LossyProxy
   readonly backend: StorageBackend
   readonly direct: StorageBackend
-  close(): Promise<void>
+  /** What the proxy leads to, where that has to be closed too. */
+  readonly behind?: AsyncDisposable
 }
 
 /** How one store says what the suite is about. */
@@ -73,7 +74,13 @@ export function describeLostAnswers(wire: LossyWire, open: () => Promise<LossyPl
   beforeEach(async () => {
     place = await open()
   })
-  afterEach(() => running.current.close())
+  afterEach(async () => {
+    const { backend, direct, proxy, behind } = running.current
+    await backend.close()
+    await direct.close()
+    await proxy[Symbol.asyncDispose]()
+    await behind?.[Symbol.asyncDispose]()
+  })
   describeLostPuts(wire, running)
   describeLostStreams(wire, running)
   describeLostReads(running)

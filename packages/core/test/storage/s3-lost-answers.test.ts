@@ -33,16 +33,7 @@ describe('S3 when answers are lost', { skip: missingS3Server() }, () => {
       const proxy = await openLossyProxy(server.endpoint)
       const backend = openS3(new URL(`s3://${bucket}?endpoint=${proxy.endpoint}`), keysOf(server))
       const direct = openBucket(server, bucket)
-      return {
-        proxy,
-        backend,
-        direct,
-        close: async () => {
-          await backend.close()
-          await direct.close()
-          await proxy[Symbol.asyncDispose]()
-        },
-      }
+      return { proxy, backend, direct }
     },
   )
 
