@@ -88,7 +88,7 @@ describe('a bucket with object lock, and an account that may not delete', { skip
     await expectCopiesEqual(cluster, [names])
   })
 
-  test('keeps each manifest and each copy of the offset state as a version, and everything else once', async () => {
+  test('keeps each manifest, copy of the offset state and renewal of a lease as a version, and everything else once', async () => {
     const versions = await versionsBelow('daily/')
     const manifests = versions.filter(({ Key }) => Key === `${PREFIX}/daily/manifest.json`)
     assert.ok(manifests.length >= 2, `${manifests.length} versions of the manifest`)
@@ -100,7 +100,14 @@ describe('a bucket with object lock, and an account that may not delete', { skip
     assert.ok(texts.size >= 2, 'an old one is still what it was')
     const copies = versions.filter(({ Key }) => Key === `${PREFIX}/daily/state/offsets.db`)
     assert.ok(copies.length >= 2, `${copies.length} versions of the offset state`)
-    const replaced = [...manifests, ...copies]
+    const leases = versions.filter(({ Key }) => Key?.startsWith(`${PREFIX}/daily/leases/`))
+    const names = new Set(leases.map(({ Key }) => Key))
+    assert.equal(names.size, 2, 'one lease of each backup')
+    for (const Key of names) {
+      const newest = await root.send(new GetObjectCommand({ Bucket: BUCKET, Key }))
+      assert.match((await newest.Body?.transformToString()) ?? '', /"is_released":true/)
+    }
+    const replaced = [...manifests, ...copies, ...leases]
     const others = versions.filter((version) => !replaced.includes(version)).map(({ Key }) => Key)
     assert.ok(others.length > 0)
     assert.equal(new Set(others).size, others.length, 'nothing else was ever written twice')
