@@ -30,14 +30,18 @@ export function openMeteredStorage(context: StorageContext): ResilientStorage {
   throw new KafkaBackupError('KB_LOCATION_INVALID', message, { hint: VOLATILE_HINT })
 }
 
-/** The same for who reads nothing of an earlier run: also a store that is empty whenever the program begins. */
-export function openWritableStorage(context: StorageContext): ResilientStorage {
+/**
+ * The same for who reads nothing of an earlier run: also a store that is empty whenever the program begins.
+ * `stopLimitMs`: how long it may be used after a stop.
+ */
+export function openWritableStorage(context: StorageContext, stopLimitMs?: number): ResilientStorage {
   const { loaded, registry, observe, clock, random, signal } = context
   const { storageCredentials, storageRateLimit } = loaded.config
   return openResilient(requireRepositoryUrl(loaded.config), registry.storages, storageCredentials, {
     rateLimitBytesPerSec: storageRateLimit,
     observe,
     stop: signal,
+    stopLimitMs,
     clock,
     random,
   })

@@ -5,6 +5,8 @@ import type { Clock } from './clock.ts'
 export interface StopGraceOptions {
   readonly stop: AbortSignal
   readonly graceMs: number
+  /** Ends the grace so long after the stop, whatever was answered meanwhile; absent: nothing does. */
+  readonly limitMs?: number | undefined
   readonly clock: Clock
   /** Named in the error. */
   readonly location: string
@@ -22,18 +24,23 @@ export interface StopGrace {
 
 /** Watches a signal of a run; a stopped run finishes what it does as long as it gets answers, and does not wait for a silent store. */
 export function startStopGrace(options: StopGraceOptions): StopGrace {
-  const { stop, graceMs, clock, location } = options
+  const { stop, graceMs, limitMs = Number.POSITIVE_INFINITY, clock, location } = options
   const over = new AbortController()
   const done = new AbortController()
   const watch = async (): Promise<void> => {
     const stoppedAtMs = clock.monotonicMs()
     for (;;) {
       const sinceMs = Math.max(stoppedAtMs, options.answeredAtMs?.() ?? stoppedAtMs)
-      const leftMs = sinceMs + graceMs - clock.monotonicMs()
+      const endMs = Math.min(sinceMs + graceMs, stoppedAtMs + limitMs)
+      const leftMs = endMs - clock.monotonicMs()
       if (leftMs <= 0) break
       await clock.sleep(leftMs, done.signal)
     }
-    const message = `stopped, and ${location} did not answer within ${graceMs / 1000} s; what was under way may be done or not`
+    const isSilent = graceMs <= limitMs
+    const what = isSilent
+      ? `${location} did not answer within ${graceMs / 1000} s`
+      : `what had to be written to ${location} took longer than ${limitMs / 1000} s`
+    const message = `stopped, and ${what}; what was under way may be done or not`
     over.abort(new KafkaBackupError('KB_INTERRUPTED', message))
   }
   // Who disposes of it ends the sleep; nobody waits any more.

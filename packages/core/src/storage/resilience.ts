@@ -32,6 +32,8 @@ export interface ResilienceOptions {
   readonly observe?: Observer
   /** Of the run. Calls that do not carry it are broken off when the store is silent after it. */
   readonly stop?: AbortSignal
+  /** How long what carries no signal may take after the stop, in milliseconds; absent: as long as the store answers. */
+  readonly stopLimitMs?: number | undefined
   readonly clock?: Clock
   readonly random?: Random
   readonly retry?: StorageRetryPolicy
@@ -82,11 +84,11 @@ export function withResilience(
   const guarded = new BreakerBackend(metered, breaker)
   const throttled = limiter === undefined ? guarded : new ThrottledBackend(guarded, limiter)
   const retrying = new RetryingBackend(throttled, retry)
-  return { storage: leavingAfter(options.stop, retrying, retry, clock), usage: () => metered.usage }
+  return { storage: leavingAfter(options, retrying, retry, clock), usage: () => metered.usage }
 }
 
 function leavingAfter(
-  stop: AbortSignal | undefined,
+  { stop, stopLimitMs: limitMs }: ResilienceOptions,
   storage: StorageBackend,
   retry: StoreRetry,
   clock: Clock,
@@ -94,7 +96,7 @@ function leavingAfter(
   if (stop === undefined) return storage
   const { location } = storage
   const answeredAtMs = () => retry.answeredAtMs
-  const grace = { stop, graceMs: LIMITS.stoppedSilenceMaxMs, clock, location, answeredAtMs }
+  const grace = { stop, graceMs: LIMITS.stoppedSilenceMaxMs, limitMs, clock, location, answeredAtMs }
   return new LeavingBackend(storage, startStopGrace(grace))
 }
 

@@ -44,6 +44,25 @@ describe('a run that is stopped', () => {
     await storage.close()
   })
 
+  it('takes no longer than it was allowed to, whatever the store answers', async () => {
+    const clock = new SleepyClock()
+    const stop = new AbortController()
+    const inner = altered(new MemoryBackend('test'), {
+      put: (_key, _bytes, options) => silence(options),
+      stat: async () => {
+        await clock.sleep(4_000)
+        return undefined
+      },
+    })
+    const { storage } = withResilience(() => inner, { clock, stop: stop.signal, stopLimitMs: 7_000 })
+    const put = expectCode(storage.put('commit', BYTES), 'KB_INTERRUPTED')
+    stop.abort(stopped())
+    await storage.stat('other')
+    await put
+    assert.equal(clock.monotonicMs(), 7_000)
+    await storage.close()
+  })
+
   it('is not held by what waits when nobody stopped it, nor after the end', async () => {
     const clock = new SleepyClock()
     const stop = new AbortController()
