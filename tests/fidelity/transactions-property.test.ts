@@ -99,7 +99,7 @@ function contextOf(storage: MemoryBackend, run: number, random: SeededRandom): W
   return {
     ...{ storage, backupId: BACKUP_ID, writer: String(run + 1).padStart(8, '0'), clock: systemClock },
     ...{ transform: TRANSFORM, isCompressing: random.chance(0.5), compressionSlots: new Budget(2) },
-    ...{ digester: inlineDigester, frameMinBytes: random.pick([1, 200, 1_000]) },
+    ...{ digester: inlineDigester, frameMinBytes: random.pick([1, 200, 1_000]), isEndless: false },
     ...{ segmentMaxBytes: random.pick([300, 2_000, 1_000_000]), segmentMaxIntervalMs: 0 },
     ...{ onSegmentClosed: () => undefined, onFrameWritten: () => undefined },
   }

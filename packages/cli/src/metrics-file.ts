@@ -2,7 +2,7 @@ import { rename, rm, writeFile } from 'node:fs/promises'
 import type { Observer, RunMetrics } from '@kafka-backup/core'
 
 /**
- * Keeps a file of a run's figures for a collector of text files: written anew at every commit and at the end, and never
+ * Keeps a file of a run's figures for a collector of text files: written anew at every commit, whenever a lag was measured and at the end, and never
  * seen half written.
  */
 export class MetricsFile {
@@ -17,7 +17,7 @@ export class MetricsFile {
 
   readonly observe: Observer = (event) => {
     this.#metrics.observe(event)
-    if (event.type !== 'commit_created') return
+    if (event.type !== 'commit_created' && event.type !== 'lag_measured') return
     this.#writing = this.#writing.then(() => this.#write())
     this.#writing.catch(() => undefined)
   }

@@ -1,6 +1,11 @@
 export type { BackupPlan, PartitionPlan } from './backup/backup-plan.ts'
 export type { BackupReport, PartitionResult } from './backup/backup-report.ts'
-export { type BackupRunOptions, type BackupTuning, runBackup } from './backup/backup-run.ts'
+export {
+  type BackupRunOptions,
+  type BackupTuning,
+  type ContinuousOptions,
+  runBackup,
+} from './backup/backup-run.ts'
 export { prepareBackup } from './backup/prepare-backup.ts'
 export type { BackupSettings, ClusterSettings, Config, RestoreSettings } from './config/config.ts'
 export { type LoadedConfig, loadConfig } from './config/load-config.ts'
@@ -14,8 +19,14 @@ export { settingFlags } from './config/settings.ts'
 export { matchTopics, type TopicPatterns } from './config/topic-selection.ts'
 export { ERROR_TABLE, type ErrorCategory, type ErrorCode, EXIT_CODES } from './errors/error-codes.ts'
 export { isKafkaBackupError, KafkaBackupError, toKafkaBackupError } from './errors/kafka-backup-error.ts'
-export { combineObservers, type Observer, type RunEvent, type RunProgress } from './events/run-event.ts'
-export type { BackupState } from './format/backup-state.ts'
+export {
+  combineObservers,
+  type Observer,
+  type RunEvent,
+  type RunLag,
+  type RunProgress,
+} from './events/run-event.ts'
+export type { BackupState, RunSummary } from './format/backup-state.ts'
 export type { DivergenceRecord } from './format/divergence.ts'
 export type { FrameTransform } from './format/frame-transform.ts'
 export type { UnreadRecord } from './format/run-record.ts'

@@ -4,6 +4,7 @@ import {
   type BackupTuning,
   type Cluster,
   type Config,
+  type ContinuousOptions,
   combineObservers,
   isPartitionChosen,
   KafkaBackupError,
@@ -41,12 +42,13 @@ export const backupCommand: Command = {
   name: 'backup',
   summary: 'Read topics of a cluster into a repository',
   description:
-    'Reads the chosen topics from where the backup ends up to what is there now, and commits what is safely stored as it goes. Run it again to add what is new: a run that was stopped or killed goes on where its last commit ended.',
+    'Reads the chosen topics from where the backup ends up to what is there now, and commits what is safely stored as it goes. Run it again to add what is new: a run that was stopped or killed goes on where its last commit ended. With --continuous it goes on until it is stopped.',
   verb: 'backup',
   options: [{ flags: '--dry-run', description: 'Show what would be read and write nothing' }],
   examples: [
     'kafka-backup backup --bootstrap-servers broker:9092 --topics orders,payments \\',
     '    --repo file:///var/backups --backup-id daily',
+    'kafka-backup backup --config backup.yaml --continuous',
     "kafka-backup backup --config backup.yaml --topics 'payments-*' --dry-run",
   ],
   async run(context) {
@@ -67,7 +69,9 @@ async function backUp(context: CommandContext, metrics: MetricsFile | undefined)
   const offsetState = offsetStateKeeper(context)
   const observers = [context.observe, offsetState.observe, ...(metrics ? [metrics.observe] : [])]
   const observe = combineObservers(observers)
-  const { storage, usage } = await beforeWriting(async () => openWritableStorage({ ...context, observe }))
+  const { storage, usage } = await beforeWriting(async () =>
+    openWritableStorage({ ...context, observe }, config.backup.shutdownTimeoutMs),
+  )
   const source = requireCluster(config, 'source')
   const security = source.security ? { security: source.security } : {}
   const cluster = openCluster({
@@ -87,7 +91,7 @@ async function backUp(context: CommandContext, metrics: MetricsFile | undefined)
     }
     const run = withLease(context, storage, { prepared, prepare: again }, ({ plan, state }) => {
       if (storage.capabilities.isVolatile) context.say(`Warning: ${VOLATILE_WARNING}`)
-      context.say(backupHeadline(plan, storage.location))
+      context.say(backupHeadline(plan, storage.location, config.backup.isContinuous))
       offsetState.begin({ storage, state, clusterId: plan.clusterId })
       return runBackup({
         plan,
@@ -100,6 +104,7 @@ async function backUp(context: CommandContext, metrics: MetricsFile | undefined)
         program: PROGRAM,
         transform: context.registry.transform(containerOf(config), config.backup.compressionLevel),
         tuning: tuningOf(config),
+        ...(config.backup.isContinuous ? { continuous: continuousOf(config) } : {}),
         clock: context.clock,
         random: context.random,
         observe,
@@ -205,6 +210,17 @@ function containerOf(config: Config): string {
   return config.backup.compression === 'lz4' ? 'lz4' : 'zstd'
 }
 
+/** Topics that are gone are no longer missed: the run has begun, and its report tells of them. */
+function continuousOf(config: Config): ContinuousOptions {
+  const { partitions, topicRefreshIntervalMs: refreshIntervalMs } = config.backup
+  const { topics: patterns } = requireCluster(config, 'source')
+  return {
+    chooseTopics: (names) => matchTopics(patterns, names).topics,
+    isChosen: (topic, partition) => isPartitionChosen(partitions, topic, partition),
+    refreshIntervalMs,
+  }
+}
+
 function tuningOf(config: Config): BackupTuning {
   const { backup } = config
   const { connectionsPerBroker, rackId } = requireCluster(config, 'source')
@@ -219,5 +235,6 @@ function tuningOf(config: Config): BackupTuning {
     transactionWaitMs: backup.transactionWaitMs,
     deletionWarningMs: backup.deletionWarningMs,
     isCompressing: backup.compression !== 'none',
+    isCheckpointingOnStop: backup.isCheckpointingOnStop,
   }
 }

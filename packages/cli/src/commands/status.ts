@@ -13,6 +13,7 @@ import {
   offsetStatePath,
   openCluster,
   openExistingBackup,
+  type RunSummary,
   readCopiedState,
   readLocalState,
   requireBackupId,
@@ -85,7 +86,14 @@ function isFirstRun(job: JobView | null, { failure }: RemoteState): boolean {
 /** Of a run that the commits alone tell of, nobody knows whether it is alive. */
 function isFine(status: BackupStatus): boolean {
   const state = stateOf(status)
-  return state === 'complete' || (state === 'running' && status.job !== null)
+  if (state === 'complete' || (state === 'running' && status.job !== null)) return true
+  const lastRun = status.digest?.lastRun
+  return state === 'interrupted' && lastRun != null && hasEverything(lastRun)
+}
+
+/** A continuous run ends when it is stopped: it has everything up to its recovery point, if it got all that it wanted. */
+function hasEverything({ isContinuous, targetAtMs, unread }: RunSummary): boolean {
+  return isContinuous === true && targetAtMs > 0n && unread.length === 0
 }
 
 async function readLocal(

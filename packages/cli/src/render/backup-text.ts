@@ -8,6 +8,7 @@ import {
   unreadDocument,
   unreadText,
 } from './history-text.ts'
+import { lagDocument, lagText } from './lag-text.ts'
 import {
   formatBytes,
   formatCount,
@@ -19,11 +20,11 @@ import {
 } from './units.ts'
 
 /** First line of a backup: what will happen to what. */
-export function backupHeadline(plan: BackupPlan, location: string): string {
+export function backupHeadline(plan: BackupPlan, location: string, isContinuous = false): string {
   const since = plan.sinceCommit === null ? 'a new backup' : `new since commit ${plan.sinceCommit}`
   return [
     `Backup ${plan.backupId}  ·  cluster ${plan.clusterId} (${plural(plan.brokers, 'broker')})  ·  ${location}`,
-    `  ${plural(plan.topicCount, 'topic')}, ${plural(plan.partitions.length, 'partition')} · ${plural(plan.newOffsets, 'offset')} to read (${since})`,
+    `  ${plural(plan.topicCount, 'topic')}, ${plural(plan.partitions.length, 'partition')} · ${plural(plan.newOffsets, 'offset')} to read (${since})${isContinuous ? ', and on until it is stopped' : ''}`,
   ].join('\n')
 }
 
@@ -58,6 +59,7 @@ export function backupReportText(report: BackupReport): string {
     `${word[report.outcome].padEnd(12)}${plural(report.records, 'record')} · ${formatBytes(report.rawBytes)} read, ${formatBytes(report.storedBytes)} stored (${formatRatio(report.rawBytes, report.storedBytes)}) · ${formatDuration(report.durationMs)} · ${formatRate(report.rawBytes, report.durationMs)} · commit ${report.commit}`,
     `            ${recoveryText(report)} · ${plural(report.gaps.length, 'gap')} · checkpoint p99 ${formatDuration(report.checkpointP99Ms)}`,
   ]
+  if (report.lag) lines.push(`            ${lagText(report.lag)}`)
   lines.push(...backupWarnings(report).map((line) => `            ${line}`))
   if (report.outcome === 'interrupted')
     lines.push('            Run the same command again to go on where this run ended.')
@@ -100,6 +102,7 @@ export function backupDocument(report: BackupReport) {
     segments: report.segments,
     duration_ms: Math.round(report.durationMs),
     recovery_point: report.recoveryPointMs === null ? null : formatTime(report.recoveryPointMs),
+    lag: report.lag && lagDocument(report.lag),
     checkpoint_p50_ms: report.checkpointP50Ms,
     checkpoint_p99_ms: report.checkpointP99Ms,
     size_gb: report.storedBytes / 1e9,

@@ -21,6 +21,10 @@ export function eventText(event: RunEvent, verb: Command['verb']): string | unde
       return `New history: ${divergenceText(event)}`
     case 'partition_unread':
       return unreadText(event)
+    case 'partition_joined':
+      return `Joined: ${event.topic}/${event.partition} is read from offset ${event.beginOffset} on`
+    case 'partition_left':
+      return `Left: ${event.topic}/${event.partition} was deleted at the source; nothing that was seen of it is missing`
     case 'deletion_near':
       return deletionText(event)
     case 'transaction_blocks':

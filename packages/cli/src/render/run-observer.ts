@@ -1,6 +1,7 @@
-import type { Clock, Observer, RunEvent, RunProgress } from '@kafka-backup/core'
+import type { Clock, Observer, RunEvent, RunLag, RunProgress } from '@kafka-backup/core'
 import type { Command } from '../command.ts'
 import { eventText } from './event-text.ts'
+import { lagText } from './lag-text.ts'
 import { formatBytes, formatDuration, formatRate, plural } from './units.ts'
 
 /** Where progress goes: stderr, so that stdout holds only the result. */
@@ -21,6 +22,7 @@ export class RunObserver {
   readonly #beganMs: number
   #shownMs: number
   #hasLine = false
+  #lag: RunLag | undefined
 
   constructor(target: ProgressTarget, clock: Clock, verb: Command['verb']) {
     this.#target = target
@@ -32,6 +34,7 @@ export class RunObserver {
 
   readonly observe: Observer = (event) => {
     if (event.type === 'progressed') this.#progress(event.progress)
+    else if (event.type === 'lag_measured') this.#lag = event.lag
     else this.#note(event)
   }
 
@@ -46,7 +49,10 @@ export class RunObserver {
     const intervalMs = this.#target.isTerminal ? REDRAW_INTERVAL_MS : PLAIN_INTERVAL_MS
     if (nowMs - this.#shownMs < intervalMs) return
     this.#shownMs = nowMs
-    const line = progressLine(progress, nowMs - this.#beganMs, this.#target)
+    const elapsedMs = nowMs - this.#beganMs
+    const line = this.#lag
+      ? continuousLine(progress, this.#lag, this.#target)
+      : progressLine(progress, elapsedMs, this.#target)
     this.#target.write(this.#target.isTerminal ? `\r\x1b[K${line}` : `${line}\n`)
     this.#hasLine = this.#target.isTerminal
   }
@@ -57,6 +63,13 @@ export class RunObserver {
     this.end()
     this.#target.write(`${text}\n`)
   }
+}
+
+/** A run without an end has no percentage: what counts is how far it is behind. */
+function continuousLine(progress: RunProgress, lag: RunLag, target: ProgressTarget): string {
+  const { records, rawBytes } = progress
+  const text = `${lagText(lag)}   ${plural(records, 'record')}   ${formatBytes(rawBytes)}`
+  return target.isTerminal ? `  ${text}`.slice(0, Math.max(target.columns - 1, 1)) : text
 }
 
 function progressLine(progress: RunProgress, elapsedMs: number, target: ProgressTarget): string {

@@ -43,6 +43,7 @@ const REPORT: BackupReport = {
   durationMs: 1_000,
   recoveryPointMs: null,
   commits: 1,
+  lag: null,
   checkpointP50Ms: 1,
   checkpointP99Ms: 1,
   isolation: 'read_committed',

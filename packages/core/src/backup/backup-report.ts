@@ -1,4 +1,4 @@
-import type { RunProgress } from '../events/run-event.ts'
+import type { RunLag, RunProgress } from '../events/run-event.ts'
 import type { BackupState } from '../format/backup-state.ts'
 import type {
   DivergenceRecord,
@@ -33,8 +33,10 @@ export interface BackupReport {
   readonly storedBytes: number
   readonly segments: number
   readonly durationMs: number
-  /** Moment of the snapshot target when the run is complete: everything acknowledged before it is in the backup. */
+  /** Moment of the snapshot target when the run is complete, or what a continuous one has reached: everything acknowledged before it is in the backup. */
   readonly recoveryPointMs: number | null
+  /** How far a continuous run was behind when it ended; null for others. */
+  readonly lag: RunLag | null
   readonly commits: number
   readonly checkpointP50Ms: number
   readonly checkpointP99Ms: number
@@ -47,6 +49,9 @@ export interface BackupReport {
   readonly unread: readonly UnreadRecord[]
   readonly partitions: readonly PartitionResult[]
 }
+
+// A run may go on for years; what its newest commits took is what counts.
+const DURATIONS_MAX = 10_000
 
 /** Counts while a run goes on. */
 export class BackupTally {
@@ -84,6 +89,7 @@ export class BackupTally {
     declared: { readonly gaps: readonly GapRecord[]; readonly divergences: readonly DivergenceRecord[] },
   ): void {
     this.#commitDurationsMs.push(durationMs)
+    if (this.#commitDurationsMs.length > DURATIONS_MAX) this.#commitDurationsMs.shift()
     this.gaps.push(...declared.gaps)
     this.divergences.push(...declared.divergences)
   }
@@ -91,10 +97,10 @@ export class BackupTally {
   progress(writers: readonly PartitionWriter[]): RunProgress {
     let doneOffsets = 0
     let totalOffsets = 0
-    for (const { plan, intake, isDone, isRetired } of writers) {
-      const next = isDone && !isRetired ? plan.targetOffset : intake.nextOffset
+    for (const { plan, intake, isDone, isRetired, targetOffset } of writers) {
+      const next = isDone && !isRetired ? targetOffset : intake.nextOffset
       doneOffsets += Number(next - plan.beginOffset)
-      totalOffsets += Number((isRetired ? next : plan.targetOffset) - plan.beginOffset)
+      totalOffsets += Number((isRetired ? next : targetOffset) - plan.beginOffset)
     }
     return {
       records: this.#records,
@@ -111,6 +117,7 @@ export class BackupTally {
     readonly state: BackupState
     readonly writers: readonly PartitionWriter[]
     readonly isSingleWriterVouched: boolean
+    readonly lag: RunLag | null
   }): BackupReport {
     const sorted = this.#commitDurationsMs.toSorted((a, b) => a - b)
     return {
@@ -124,7 +131,9 @@ export class BackupTally {
       storedBytes: this.#segmentBytes,
       segments: this.#segments,
       durationMs: this.#clock.monotonicMs() - this.#beganMs,
-      recoveryPointMs: end.outcome === 'complete' ? this.#plan.targetAtMs : null,
+      recoveryPointMs:
+        end.lag?.recoveryPointMs ?? (end.outcome === 'complete' ? this.#plan.targetAtMs : null),
+      lag: end.lag,
       commits: sorted.length,
       checkpointP50Ms: quantile(sorted, 0.5),
       checkpointP99Ms: quantile(sorted, 0.99),
@@ -133,13 +142,13 @@ export class BackupTally {
       gaps: this.gaps,
       divergences: this.divergences,
       unread: end.writers.flatMap(({ unread }) => unread ?? []),
-      partitions: end.writers.map(({ plan, intake }) => ({
+      partitions: end.writers.map(({ plan, intake, targetOffset }) => ({
         topic: plan.topic,
         partition: plan.partition,
         lineage: plan.lineage,
         firstOffset: plan.beginOffset,
         nextOffset: intake.nextOffset,
-        targetOffset: plan.targetOffset,
+        targetOffset,
       })),
     }
   }

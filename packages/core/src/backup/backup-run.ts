@@ -1,17 +1,16 @@
 import { availableParallelism } from 'node:os'
 import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-error.ts'
-import type { Observer } from '../events/run-event.ts'
+import type { Observer, RunLag } from '../events/run-event.ts'
 import type { BackupState } from '../format/backup-state.ts'
-import type { RunOutcome, TopicRecord } from '../format/commit.ts'
+import type { RunOutcome } from '../format/commit.ts'
 import type { FrameTransform } from '../format/frame-transform.ts'
 import { renderManifest } from '../format/manifest.ts'
 import type { OpenBrokerLink } from '../kafka/broker-connections.ts'
-import { type Cluster, partitionName, type TopicDescription } from '../kafka/cluster.ts'
+import type { Cluster } from '../kafka/cluster.ts'
 import type { ClusterSecurity } from '../kafka/security.ts'
-import { appendCommit, assertExclusiveCommits, type CommitDraft } from '../repository/commit-log.ts'
+import { assertExclusiveCommits } from '../repository/commit-log.ts'
 import { assertCreatesOnce } from '../repository/exclusive-creation.ts'
 import { manifestKey } from '../repository/key-layout.ts'
-import { writeSnapshotIfDue } from '../repository/open-backup.ts'
 import { Budget } from '../runtime/budget.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { withinGrace } from '../runtime/grace.ts'
@@ -23,9 +22,15 @@ import type { StorageBackend } from '../storage/storage-backend.ts'
 import { type BackupPlan, beginningOf } from './backup-plan.ts'
 import { type BackupReport, BackupTally } from './backup-report.ts'
 import { FRAME_MIN_BYTES } from './batch-intake.ts'
+import { type ContinuousReadingOptions, readContinuously } from './continuous-reading.ts'
 import { DigestThread } from './digest-thread.ts'
+import type { TopicSelection } from './discover-partitions.ts'
+import { joinPartitions } from './join-partitions.ts'
+import { measureLag } from './measure-lag.ts'
 import { readPartitions } from './partition-reading.ts'
 import { PartitionWriter, type WriterContext } from './partition-writer.ts'
+import { RunCommits } from './run-commits.ts'
+import type { ReadingOptions } from './shared-reading.ts'
 import type { SourceChange } from './source-change.ts'
 
 /** How a backup runs. Sizes in bytes, times in milliseconds. */
@@ -43,8 +48,15 @@ export interface BackupTuning {
   readonly deletionWarningMs: number
   /** false: every frame is stored as it is. */
   readonly isCompressing: boolean
+  /** A run that is stopped commits what it has read; false: it leaves it to the next run. */
+  readonly isCheckpointingOnStop: boolean
   /** A frame is cut at the first response border at or after this; absent: by the number of partitions. */
   readonly frameMinBytes?: number
+}
+
+/** What a run without an end looks for, and how often. Times in milliseconds. */
+export interface ContinuousOptions extends TopicSelection {
+  readonly refreshIntervalMs: number
 }
 
 /** Everything a run works with. Aborting `signal` ends it early with what is durable committed. */
@@ -61,6 +73,8 @@ export interface BackupRunOptions {
   readonly program: string
   readonly transform: FrameTransform
   readonly tuning: BackupTuning
+  /** Present: the run goes on until it is stopped; absent: to the targets of the plan. */
+  readonly continuous?: ContinuousOptions
   readonly clock: Clock
   readonly random: Random
   readonly observe: Observer
@@ -92,24 +106,15 @@ function frameMinBytes(partitionCount: number): number {
   return Math.min(FRAME_MIN_BYTES, Math.max(FRAME_FLOOR_BYTES, share))
 }
 
-interface CommitOptions {
-  readonly signal?: AbortSignal
-  /** Also when the run goes on and there is nothing to say. */
-  readonly isNeeded?: boolean
-}
-
 class BackupRun {
   readonly #options: BackupRunOptions
   readonly #runId: string
   readonly #writerId: string
-  readonly #beganAtMs: number
+  readonly #commits: RunCommits
   readonly #writerContext: WriterContext
-  readonly #writers: PartitionWriter[]
+  readonly #writers: PartitionWriter[] = []
   readonly #tally: BackupTally
   readonly #digester = new DigestThread()
-  readonly #changedTopics: TopicRecord[]
-  #isFirstCommit = true
-  #committing: Promise<void> = Promise.resolve()
   #manifestAtMs: number
 
   constructor(options: BackupRunOptions) {
@@ -117,12 +122,19 @@ class BackupRun {
     this.#options = options
     this.#runId = random.hex(16)
     this.#writerId = random.hex(4)
-    this.#beganAtMs = clock.nowMs()
     this.#manifestAtMs = clock.monotonicMs()
     this.#tally = new BackupTally(plan, clock)
-    this.#changedTopics = [...plan.changedTopics]
     this.#writerContext = this.#newWriterContext()
-    this.#writers = plan.partitions.map((partition) => new PartitionWriter(this.#writerContext, partition))
+    const writers = plan.partitions.map((partition) => new PartitionWriter(this.#writerContext, partition))
+    this.#writers.push(...writers)
+    this.#commits = new RunCommits({
+      ...options,
+      runId: this.#runId,
+      writerId: this.#writerId,
+      isContinuous: this.#isContinuous,
+      tally: this.#tally,
+      writers: this.#writers,
+    })
   }
 
   async execute(): Promise<BackupReport> {
@@ -131,8 +143,12 @@ class BackupRun {
       this.#assertExplained()
       this.#assertAllowed()
       const outcome = this.#outcome()
+      if (outcome === 'interrupted' && !this.#options.tuning.isCheckpointingOnStop) {
+        await Promise.allSettled(this.#writers.map((writer) => writer.abort()))
+        return this.#report(outcome)
+      }
       await settleAll(this.#writers.map((writer) => writer.checkpoint(true)))
-      await this.#commit(outcome)
+      await this.#commits.commit(outcome)
     } catch (error) {
       await this.#salvage(error)
       throw error
@@ -172,7 +188,7 @@ class BackupRun {
   }
 
   async #readWithCheckpoints(): Promise<void> {
-    const { clock, random, tuning, signal, openLink } = this.#options
+    const { clock, tuning, signal } = this.#options
     const finished = new AbortController()
     const failed = new AbortController()
     const checkpoints = (async () => {
@@ -186,24 +202,60 @@ class BackupRun {
       failed.abort(error)
       throw error
     })
-    const reading = readPartitions(
-      {
-        cluster: this.#options.cluster,
-        ...(openLink ? { openLink } : {}),
-        clientId: this.#options.clientId,
-        ...tuning,
-        ...(this.#options.security ? { security: this.#options.security } : {}),
-        isReadCommitted: this.#options.plan.isolation === 'read_committed',
-        clock,
-        random,
-        signal: AbortSignal.any([signal, failed.signal]),
-        observe: this.#options.observe,
-        onProgress: () => this.#reportProgress(),
-        onDiverged: (writer, change) => this.#beginLineage(writer, change),
-      },
-      this.#writers,
-    ).finally(() => finished.abort())
+    const options = this.#readingOptions(AbortSignal.any([signal, failed.signal]))
+    const reading = this.#read(options).finally(() => finished.abort())
     await settleAll([reading, checkpoints])
+  }
+
+  #readingOptions(signal: AbortSignal): ReadingOptions {
+    const { cluster, openLink, clientId, tuning, security, plan, clock, random, observe } = this.#options
+    return {
+      cluster,
+      ...(openLink ? { openLink } : {}),
+      clientId,
+      ...tuning,
+      ...(security ? { security } : {}),
+      // Who goes on for ever waits for every transaction.
+      ...(this.#isContinuous ? { transactionWaitMs: Number.POSITIVE_INFINITY } : {}),
+      isReadCommitted: plan.isolation === 'read_committed',
+      clock,
+      random,
+      signal,
+      observe,
+      onProgress: () => this.#reportProgress(),
+      onDiverged: (writer, change) => this.#beginLineage(writer, change),
+    }
+  }
+
+  #read(options: ReadingOptions): Promise<void> {
+    const { continuous } = this.#options
+    if (!continuous) return readPartitions(options, this.#writers)
+    let lookedAtMs = this.#options.plan.targetAtMs
+    const reading: ContinuousReadingOptions = {
+      ...options,
+      writers: () => this.#writers,
+      refreshIntervalMs: continuous.refreshIntervalMs,
+      refresh: async () => {
+        const beganAtMs = options.clock.nowMs()
+        const hasJoined = await this.#refresh(continuous, lookedAtMs)
+        lookedAtMs = beganAtMs
+        return hasJoined
+      },
+    }
+    return readContinuously(reading)
+  }
+
+  #refresh(selection: TopicSelection, lookedAtMs: number): Promise<boolean> {
+    this.#assertAllowed()
+    return joinPartitions({
+      ...this.#options,
+      isolation: this.#options.plan.isolation,
+      selection,
+      writers: this.#writers,
+      writerContext: this.#writerContext,
+      commits: this.#commits,
+      lookedAtMs,
+    })
   }
 
   /** Ends the history that a writer reads, in a commit of its own, and begins the one that the source has now. */
@@ -212,101 +264,43 @@ class BackupRun {
     { divergence, topic, extent }: Extract<SourceChange, { kind: 'diverged' }>,
   ): Promise<PartitionWriter> {
     await writer.retire()
-    // A restore as of this commit has all of the old history and nothing of the new one. It is made for nothing but the begins
-    // too: a partition has begun with the topic that it was read from.
-    await this.#commit('running', { isNeeded: this.#isFirstCommit })
-    this.#noteTopic(topic)
-    const successor = new PartitionWriter(this.#writerContext, {
-      ...writer.plan,
-      ...beginningOf(divergence, extent),
-      topicId: divergence.topicId,
-      divergence,
-      nextSequence: writer.nextSequence,
-    })
+    // A restore as of this commit has all of the old history and nothing of the new one.
+    await this.#commits.commitBeginnings()
+    this.#commits.noteTopic(topic)
+    const successor = new PartitionWriter(
+      this.#writerContext,
+      {
+        ...writer.plan,
+        ...beginningOf(divergence, extent),
+        topicId: divergence.topicId,
+        divergence,
+        nextSequence: writer.nextSequence,
+      },
+      writer.standing.recoveryPointMs,
+    )
     this.#writers.push(successor)
     return successor
-  }
-
-  #noteTopic({ name, topicId, partitions }: TopicDescription): void {
-    const known =
-      this.#changedTopics.findLast((record) => record.name === name) ?? this.#options.state.topics.get(name)
-    if (known?.topicId !== topicId) this.#changedTopics.push({ name, topicId, partitions: partitions.length })
   }
 
   /** Commits what is due; segments that are younger than their interval stay open. */
   async #checkpoint(): Promise<void> {
     await settleAll(this.#writers.map((writer) => writer.checkpoint(false)))
-    await this.#commit('running')
+    await this.#commits.commit('running')
+    if (this.#isContinuous) this.#options.observe({ type: 'lag_measured', lag: this.#lag() })
     if (this.#options.clock.monotonicMs() - this.#manifestAtMs > MANIFEST_INTERVAL_MS)
       await this.#renderManifest()
   }
 
-  /** One commit at a time: each follows the one before, and none a failed one, whose work is lost; but for the last word of a failed run. */
-  #commit(outcome: RunOutcome, options: CommitOptions = {}): Promise<void> {
-    const before = outcome === 'failed' ? this.#committing.catch(() => undefined) : this.#committing
-    const committing = before.then(() => this.#commitNow(outcome, options))
-    this.#committing = committing
-    return committing
+  get #isContinuous(): boolean {
+    return this.#options.continuous !== undefined
   }
 
-  async #commitNow(outcome: RunOutcome, { signal, isNeeded }: CommitOptions): Promise<void> {
-    const { plan, state, storage, clock } = this.#options
-    const work = this.#writers.map((writer) => writer.takeDurable())
-    const segments = work.flatMap((entry) => entry.segments)
-    const gaps = work.flatMap((entry) => entry.gaps)
-    const divergences = work.flatMap((entry) => entry.divergences)
-    const artifacts = work.flatMap((entry) => entry.artifacts)
-    const isEmpty = segments.length + gaps.length + divergences.length === 0
-    if (outcome === 'running' && isEmpty && !isNeeded) return
-    const beganMs = clock.monotonicMs()
-    const draft: CommitDraft = {
-      backupId: plan.backupId,
-      writer: this.#writerId,
-      program: this.#options.program,
-      createdAtMs: BigInt(clock.nowMs()),
-      run: {
-        id: this.#runId,
-        beganAtMs: BigInt(this.#beganAtMs),
-        targetAtMs: BigInt(plan.targetAtMs),
-        outcome,
-        isolation: plan.isolation,
-        unread: this.#writers.flatMap(({ unread }) => unread ?? []),
-      },
-      source: { clusterId: plan.clusterId, bootstrapServers: this.#options.bootstrapServers },
-      topics: this.#changedTopics.splice(0),
-      begins: this.#isFirstCommit ? this.#begins() : [],
-      segments,
-      gaps,
-      divergences,
-      artifacts,
-    }
-    const commit = await appendCommit(storage, state, draft, signal, this.#writing())
-    this.#isFirstCommit = false
-    // A backup that had no commit before this one could not be asked with before the run.
-    if (commit.number === 1n) await assertCreatesOnce(storage, state, clock)
-    const durationMs = clock.monotonicMs() - beganMs
-    this.#tally.addCommit(durationMs, { gaps, divergences })
-    this.#options.observe({ type: 'commit_created', number: commit.number, durationMs })
-    for (const divergence of divergences) {
-      this.#options.observe({ type: 'divergence_declared', ...divergence })
-    }
-    for (const gap of gaps) this.#options.observe({ type: 'gap_declared', ...gap })
-    await writeSnapshotIfDue(storage, state)
-  }
-
-  /** Partitions that this run extends, also those that have nothing durable yet: who else extends them is in conflict with it. */
-  #writing(): ReadonlySet<string> {
-    const isExtended = ({ isDone, intake, plan, hasGaps }: PartitionWriter): boolean =>
-      !isDone || hasGaps || plan.isNew || plan.divergence !== null || intake.nextOffset !== plan.beginOffset
-    return new Set(this.#writers.filter(isExtended).map(({ plan }) => partitionName(plan)))
-  }
-
-  #begins() {
-    const joining = this.#options.plan.partitions.filter((partition) => partition.isNew)
-    return joining.map(({ topic, partition, beginOffset: offset }) => ({ topic, partition, offset }))
+  #lag(): RunLag {
+    return measureLag(this.#writers, this.#options.clock.nowMs())
   }
 
   #outcome(): RunOutcome {
+    if (this.#isContinuous && this.#options.signal.aborted) return 'interrupted'
     if (this.#options.signal.aborted && this.#writers.some((writer) => !writer.isDone)) return 'interrupted'
     const isWhole = this.#writers.every(
       ({ hasGaps, unread, plan }) => !hasGaps && unread === null && plan.divergence === null,
@@ -324,8 +318,8 @@ class BackupRun {
       const isAway = isKafkaBackupError(failure, 'KB_STORAGE_UNAVAILABLE')
       const grace = { graceMs: LIMITS.cleanupGraceMs, reason: () => failure as Error }
       if (isAway)
-        await withinGrace(this.#options.clock, grace, (signal) => this.#commit('failed', { signal }))
-      else await this.#commit('failed')
+        await withinGrace(this.#options.clock, grace, (signal) => this.#commits.commit('failed', { signal }))
+      else await this.#commits.commit('failed')
       await this.#renderManifest()
     } catch {
       // The first failure is the one to tell; without this commit the next run reads the same offsets again.
@@ -348,12 +342,14 @@ class BackupRun {
       runId: this.#runId,
       state: this.#options.state,
       writers: this.#writers,
+      lag: this.#isContinuous ? this.#lag() : null,
       isSingleWriterVouched: !this.#options.storage.capabilities.putIfAbsent,
     })
   }
 
   #newWriterContext(): WriterContext {
     const { storage, plan, clock, transform, tuning, observe } = this.#options
+    const writers = this.#writers
     return {
       storage,
       backupId: plan.backupId,
@@ -363,7 +359,10 @@ class BackupRun {
       isCompressing: tuning.isCompressing,
       compressionSlots: new Budget(COMPRESSION_SLOTS),
       digester: this.#digester,
-      frameMinBytes: tuning.frameMinBytes ?? frameMinBytes(plan.partitions.length),
+      get frameMinBytes() {
+        return tuning.frameMinBytes ?? frameMinBytes(writers.length)
+      },
+      isEndless: this.#isContinuous,
       segmentMaxBytes: tuning.segmentMaxBytes,
       segmentMaxIntervalMs: tuning.segmentMaxIntervalMs,
       onSegmentClosed: (segment: { key: string; bytes: number }) => {

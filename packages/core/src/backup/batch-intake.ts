@@ -13,6 +13,8 @@ import type { AnchorBatch } from './backup-plan.ts'
 
 /** A frame holds at least this much, unless a checkpoint is due, the data ends, or thousands of partitions wait at once. */
 export const FRAME_MIN_BYTES = 1024 * 1024
+/** Target of a partition that is read until the run is stopped: above every offset that Kafka can give. */
+export const NO_TARGET = 2n ** 63n - 1n
 /** A frame is cut before a batch that would take it above this. */
 export const FRAME_MAX_BYTES = 4 * 1024 * 1024
 

@@ -62,10 +62,14 @@ const CORRUPT_ANSWERS_MAX = 3
 const IDLE_MAX_MS = 30_000
 // How long transactions are waited for is looked at with every answer.
 const BLOCKED_WAIT_MAX_MS = 500
+// Who has everything waits for so much to come together, or for the longest wait, instead of asking for each record.
+const CAUGHT_UP_MIN_BYTES = 64 * 1024
 
 interface SentRequest {
   readonly answer: Promise<FetchResponse>
   readonly positions: Positions
+  /** Wall clock. */
+  readonly sentAtMs: number
 }
 
 /**
@@ -157,16 +161,18 @@ export class FetchLoop {
 
   #send(positions: Positions): SentRequest {
     const { link, fetchMaxBytes, fetchMaxWaitMs, isReadCommitted, rackId, leaderEpochs } = this.#options
+    const isCaughtUp = this.#live.every(({ isEndless, standing }) => isEndless && standing.isAtEnd)
+    const sentAtMs = this.#options.clock.nowMs()
     const answer = fetchBatches(link.connection, this.#version, {
       maxWaitMs: this.#isBlocked() ? Math.min(fetchMaxWaitMs, BLOCKED_WAIT_MAX_MS) : fetchMaxWaitMs,
-      minBytes: 1,
+      minBytes: isCaughtUp ? CAUGHT_UP_MIN_BYTES : 1,
       maxBytes: fetchMaxBytes,
       isReadCommitted,
       rackId,
       partitions: fetchEntries(positions, fetchMaxBytes, leaderEpochs),
     })
     answer.catch(() => undefined)
-    return { answer, positions }
+    return { answer, positions, sentAtMs }
   }
 
   #isBlocked(): boolean {
@@ -191,12 +197,13 @@ export class FetchLoop {
         lost.push({ writer, symptom })
         continue
       }
+      const { sentAtMs: askedAtMs } = request
       const writing = this.#accept(writer, fetched, { response, isFirst: writer === first, lost })
       // A failure is reported where the work is awaited; until then it must not count as unhandled.
       writing.catch(() => undefined)
       work.push(writing)
       if (writer.intake.fetchOffset > before) served.push(writer)
-      this.#noteStanding(writer, fetched)
+      this.#noteStanding(writer, fetched, askedAtMs)
     }
     if (lost.length > 0) this.#options.onPartitionsLost(lost)
     this.#rotate(
@@ -239,7 +246,7 @@ export class FetchLoop {
     error: KafkaBackupError,
     lost: LostPartition[],
   ): Promise<void> {
-    const { intake, plan } = writer
+    const { intake } = writer
     if (intake.fetchOffset < intake.nextOffset) {
       // The batch that was only to be compared; the backup has it whole.
       intake.forgetAnchor()
@@ -247,7 +254,8 @@ export class FetchLoop {
     }
     const { nextOffset } = intake
     const { message: detail } = error.cause instanceof Error ? error.cause : error
-    const at = { nextOffset, targetOffset: plan.targetOffset, detail }
+    // Of an endless writer, as far as the answers before this one have shown.
+    const at = { nextOffset, targetOffset: writer.targetOffset, detail }
     const damaged = findDamagedBatch(answer, at)
     if (damaged) return writer.setAside(damaged)
     lost.push({ writer, symptom: { kind: 'damaged', error } })
@@ -264,6 +272,8 @@ export class FetchLoop {
     fetched: FetchedPartition,
     around: { readonly isFirst: boolean; readonly lost: LostPartition[] },
   ): (CutFrame | MissingOffsets)[] {
+    // Without a target nothing has to be there; a log that was cut off is betrayed by its epochs and its end.
+    if (writer.isEndless) return []
     const { targetOffset } = writer.plan
     const { isReadCommitted, isReplica } = this.#options
     const isShort = fetched.highWatermark < targetOffset
@@ -282,15 +292,17 @@ export class FetchLoop {
   }
 
   /** Warns of what is near: deletion, and transactions that do not end. */
-  #noteStanding(writer: PartitionWriter, fetched: FetchedPartition): void {
+  #noteStanding(writer: PartitionWriter, fetched: FetchedPartition, askedAtMs: number): void {
     const { watch, transactions, isReadCommitted, clock, onBlocked } = this.#options
     watch.note(writer, fetched)
     const { intake, plan } = writer
-    const isBlocked =
-      isReadCommitted &&
-      !writer.isDone &&
-      fetched.lastStableOffset <= intake.nextOffset &&
-      fetched.highWatermark >= plan.targetOffset
+    const { highWatermark, lastStableOffset } = fetched
+    const readableEnd = isReadCommitted ? lastStableOffset : highWatermark
+    writer.noteSighting({ askedAtMs, highWatermark, readableEnd })
+    const isHeldBack = writer.isEndless
+      ? fetched.begin === fetched.end && highWatermark > lastStableOffset
+      : highWatermark >= plan.targetOffset
+    const isBlocked = isReadCommitted && !writer.isDone && lastStableOffset <= intake.nextOffset && isHeldBack
     const verdict = transactions.note(writer, isBlocked, clock.monotonicMs())
     if (verdict === 'announce' || verdict === 'expired') onBlocked(writer, verdict === 'expired')
   }
@@ -298,7 +310,10 @@ export class FetchLoop {
   /** A leader that answers and has nothing, although there should be something, is as good as one that is silent. */
   #noteAdvance(hasAdvanced: boolean): void {
     const nowMs = this.#options.clock.monotonicMs()
-    const isExcused = this.#live.every((writer) => this.#options.transactions.isBlocked(writer))
+    const isExcused = this.#live.every(
+      (writer) =>
+        this.#options.transactions.isBlocked(writer) || (writer.isEndless && writer.standing.isAtEnd),
+    )
     if (hasAdvanced || isExcused) {
       this.#advancedAtMs = nowMs
       this.#options.onProgress()

@@ -102,7 +102,7 @@ async function applyChange(
       await writer.skipDeleted(change.endOffset)
       return writer
     case 'short': {
-      const { targetOffset } = writer.plan
+      const { targetOffset } = writer
       const detail = `the log ends at offset ${change.endOffset} now; the source lost what it had acknowledged up to ${targetOffset}`
       return giveUp(shared, writer, 'log_truncated', detail)
     }
@@ -152,6 +152,12 @@ function giveUp(
   reason: Parameters<PartitionWriter['giveUp']>[0],
   detail: string,
 ): null {
+  if (writer.isEndless && reason === 'topic_deleted' && writer.intake.nextOffset === writer.targetOffset) {
+    writer.leave()
+    const { topic, partition } = writer.plan
+    shared.observe({ type: 'partition_left', topic, partition })
+    return null
+  }
   shared.observe({ type: 'partition_unread', ...writer.giveUp(reason, detail) })
   return null
 }

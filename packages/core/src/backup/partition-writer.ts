@@ -10,8 +10,9 @@ import type { Clock } from '../runtime/clock.ts'
 import { settleAll } from '../runtime/settle-all.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import type { PartitionPlan } from './backup-plan.ts'
-import { BatchIntake, type CutFrame, type MissingOffsets } from './batch-intake.ts'
+import { BatchIntake, type CutFrame, type MissingOffsets, NO_TARGET } from './batch-intake.ts'
 import type { DamagedBatch } from './damaged-batch.ts'
+import { type Sighting, Standing } from './standing.ts'
 
 /** What the writers of one run share. Sizes in bytes, times in milliseconds. */
 export interface WriterContext {
@@ -24,6 +25,8 @@ export interface WriterContext {
   readonly compressionSlots: Budget
   readonly digester: FrameDigester
   readonly frameMinBytes: number
+  /** Writers have no target: they go on until the run is stopped. */
+  readonly isEndless: boolean
   readonly segmentMaxBytes: number
   readonly segmentMaxIntervalMs: number
   readonly onSegmentClosed: (segment: SegmentRecord) => void
@@ -58,6 +61,8 @@ interface OpenSegment {
 export class PartitionWriter {
   readonly plan: PartitionPlan
   readonly intake: BatchIntake
+  /** How far the reading and the commits are behind the source. */
+  readonly standing: Standing
   readonly #context: WriterContext
   #sequence: number
   #open: OpenSegment | null = null
@@ -67,17 +72,34 @@ export class PartitionWriter {
   #divergences: DivergenceRecord[] = []
   #artifacts: ArtifactRecord[] = []
   #hasGaps = false
+  #endOffset: bigint
   #isRetired = false
   #unread: UnreadRecord | null = null
   #tail: Promise<void> = Promise.resolve()
 
-  constructor(context: WriterContext, plan: PartitionPlan) {
+  /** `recoveryPointMs`: of what is not read by this writer, wall clock; null: not known. */
+  constructor(context: WriterContext, plan: PartitionPlan, recoveryPointMs: number | null = null) {
+    this.standing = new Standing(recoveryPointMs)
     this.#context = context
     this.plan = plan
     this.#sequence = plan.nextSequence
-    this.intake = new BatchIntake({ ...plan, frameMinBytes: context.frameMinBytes })
+    const { frameMinBytes, isEndless } = context
+    const targetOffset = isEndless ? NO_TARGET : plan.targetOffset
+    this.intake = new BatchIntake({ ...plan, targetOffset, frameMinBytes })
+    this.#endOffset = plan.targetOffset
     if (plan.divergence) this.#divergences.push(plan.divergence)
     if (plan.gap) this.#gaps.push(this.#gap(plan.gap.firstOffset, plan.gap.endOffset, 'deleted_before_read'))
+  }
+
+  /** True when there is no target: reading ends with the run. */
+  get isEndless(): boolean {
+    return this.#context.isEndless
+  }
+
+  /** Where reading ends (exclusive); of an endless writer, the highest end that the leader has shown. */
+  get targetOffset(): bigint {
+    const { nextOffset } = this.intake
+    return this.isEndless && nextOffset > this.#endOffset ? nextOffset : this.#endOffset
   }
 
   /** True once offsets of this partition were found to be gone. */
@@ -107,9 +129,21 @@ export class PartitionWriter {
 
   /** Ends reading before the target; what was taken until now stays. */
   giveUp(reason: UnreadRecord['reason'], detail: string): UnreadRecord {
-    const { topic, partition, targetOffset: endOffset } = this.plan
+    const { topic, partition } = this.plan
+    const { targetOffset: endOffset } = this
     this.#unread = { topic, partition, firstOffset: this.intake.nextOffset, endOffset, reason, detail }
     return this.#unread
+  }
+
+  /** Ends reading for good: the topic is gone, and nothing that was seen of it is missing. */
+  leave(): void {
+    this.#isRetired = true
+  }
+
+  /** Takes where the leader's log ends: offsets are exclusive, times are those of the wall clock. */
+  noteSighting(sighting: Sighting): void {
+    if (this.isEndless && sighting.highWatermark > this.#endOffset) this.#endOffset = sighting.highWatermark
+    this.standing.note(sighting, this.intake.nextOffset)
   }
 
   /** Closes what belongs to this history; resolves when it is durable. */
@@ -152,7 +186,12 @@ export class PartitionWriter {
   /** Closes the open segment when it is old enough, or in any case when `isForced`. */
   async checkpoint(isForced: boolean): Promise<void> {
     const openedAtMs = this.#openedAtMs
-    if (openedAtMs === null) return this.#tail
+    const { reachedAtMs } = this.standing
+    if (openedAtMs === null) {
+      await this.#tail
+      this.standing.seal(reachedAtMs)
+      return
+    }
     const ageMs = this.#context.clock.monotonicMs() - openedAtMs
     if (!isForced && ageMs < this.#context.segmentMaxIntervalMs) return
     this.#openedAtMs = null
@@ -160,10 +199,12 @@ export class PartitionWriter {
     // Both are in the chain at once: who finds nothing open and waits for the chain waits for the end of this segment too.
     if (rest) void this.#enqueueFrame(rest)
     await this.#chain(() => this.#closeSegment())
+    this.standing.seal(reachedAtMs)
   }
 
   /** What may be committed now; each piece is handed out once. */
   takeDurable(): DurableWork {
+    this.standing.take()
     const work = {
       segments: this.#segments,
       gaps: this.#gaps,

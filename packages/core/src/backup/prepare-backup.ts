@@ -1,7 +1,13 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { BackupState } from '../format/backup-state.ts'
 import type { IsolationLevel } from '../format/commit.ts'
-import { type Cluster, partitionName, type TopicDescription, type TopicPartition } from '../kafka/cluster.ts'
+import {
+  type Cluster,
+  type ClusterDescription,
+  partitionName,
+  type TopicDescription,
+  type TopicPartition,
+} from '../kafka/cluster.ts'
 import { askEpochEnd } from '../repository/ask-epoch-end.ts'
 import {
   confirms,
@@ -52,9 +58,21 @@ async function prepareOnce(
   clock: Clock,
 ): Promise<BackupPlan> {
   const description = await cluster.describe(choice.topics)
-  const partitions = description.topics.flatMap((topic) => chosenPartitions(topic, choice))
   assertLeaders(description.topics, choice)
-  const compactedTopics = await findCompactedTopics(cluster, choice.topics)
+  return planDescribed(cluster, state, { ...choice, description }, clock)
+}
+
+/** The same for topics that were described already; every chosen partition must have a leader. */
+export async function planDescribed(
+  cluster: Cluster,
+  state: BackupState,
+  choice: Omit<BackupChoice, 'topics'> & { readonly description: ClusterDescription },
+  clock: Clock,
+): Promise<BackupPlan> {
+  const { description } = choice
+  const partitions = description.topics.flatMap((topic) => chosenPartitions(topic, choice))
+  const topics = description.topics.map(({ name }) => name)
+  const compactedTopics = await findCompactedTopics(cluster, topics)
   const commonEnds = await findCommonEnds(cluster, state, partitions)
   const targetAtMs = clock.nowMs()
   const highWatermarks = await cluster.listOffsets('high_watermark', partitions)
@@ -72,7 +90,7 @@ async function prepareOnce(
   })
 }
 
-function chosenPartitions(topic: TopicDescription, choice: BackupChoice): TopicPartition[] {
+function chosenPartitions(topic: TopicDescription, choice: Pick<BackupChoice, 'isChosen'>): TopicPartition[] {
   return topic.partitions
     .filter(({ partition }) => choice.isChosen(topic.name, partition))
     .map(({ partition }) => ({ topic: topic.name, partition }))

@@ -83,7 +83,7 @@ async function compareHistories(
     return diverged(writer, topic, extent, { reason: 'log_replaced', commonEndOffset: null })
   }
   if (extent.logStart > intake.fetchOffset) return { kind: 'deleted', endOffset: extent.logStart }
-  if (extent.end < plan.targetOffset) return { kind: 'short', endOffset: extent.end }
+  if (!writer.isEndless && extent.end < plan.targetOffset) return { kind: 'short', endOffset: extent.end }
   return { kind: 'none' }
 }
 

@@ -47,6 +47,12 @@ export interface BackupSettings {
   readonly fetchMaxBytes: number
   readonly fetchMaxWaitMs: number
   readonly checkpointIntervalMs: number
+  readonly isCheckpointingOnStop: boolean
+  /** How long a run may take to end after it was stopped. */
+  readonly shutdownTimeoutMs: number
+  readonly isContinuous: boolean
+  /** How often a continuous run looks for topics. */
+  readonly topicRefreshIntervalMs: number
   readonly compression: 'zstd' | 'lz4' | 'none'
   readonly compressionLevel: number
   readonly partitions: PartitionSelection
@@ -119,6 +125,10 @@ export function buildConfig(
       fetchMaxBytes: values.get('backup.fetch_max_bytes') as number,
       fetchMaxWaitMs: values.get('backup.fetch_timeout_ms') as number,
       checkpointIntervalMs: (values.get('backup.checkpoint_interval_secs') as number) * 1000,
+      isCheckpointingOnStop: values.get('backup.checkpoint_on_shutdown') as boolean,
+      shutdownTimeoutMs: (values.get('backup.shutdown_timeout_secs') as number) * 1000,
+      isContinuous: values.get('backup.continuous') as boolean,
+      topicRefreshIntervalMs: (values.get('backup.topic_refresh_interval_secs') as number) * 1000,
       compression: values.get('backup.compression') as BackupSettings['compression'],
       compressionLevel: values.get('backup.compression_level') as number,
       partitions: partitionSelection(listOf(values, 'backup.partitions')),

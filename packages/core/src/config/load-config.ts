@@ -57,6 +57,7 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
   const ofCluster = verb === 'status' ? new ProblemList(file) : problems
   const security = await securityOfVerb(values, { verb, ...surroundings, problems: ofCluster })
   checkMode(values, verb)
+  checkContinuous(values, verb)
   checkRequired(values, verb, problems)
   problems.throwIfAny()
   const config = buildConfig(values, repository, {
@@ -74,6 +75,15 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
 
 const CLUSTER_WARNING =
   'the source cluster is not asked for the lag: its security settings are incomplete here, as in a variable that is not set'
+
+/** A run either ends where the topics end now or does not. */
+function checkContinuous(values: CheckedValues, verb: Verb): void {
+  const ending = values.given('backup.stop_at_current_offsets')
+  const isBoth =
+    values.get('backup.continuous') === true && values.get('backup.stop_at_current_offsets') === true
+  if (verb === 'backup' && ending && isBoth)
+    values.complain(ending, 'cannot be true together with backup.continuous')
+}
 
 /** A file that was written for the other direction is the wrong file. */
 function checkMode(values: CheckedValues, verb: Verb): void {

@@ -23,7 +23,7 @@ const BYTE_RATE =
   'the limit of a backup is storage.rate_limit_bytes_per_sec (--storage-rate-limit-bytes-per-sec), of what is written to the store'
 const VERBATIM = 'records are stored exactly as they are on the brokers'
 const RETENTION = 'nothing is ever removed from a backup in this version'
-const ONE_SHOT = 'a run ends at the offsets that it found when it began'
+const ONE_SHOT = 'a run ends at the offsets that it found when it began, unless backup.continuous is set'
 const BREAKER = 'failed requests are repeated with growing pauses instead'
 
 /** The rows of `backup`. */
@@ -95,18 +95,32 @@ function stagingSettings(): readonly Setting[] {
       'How often a commit makes what was read part of the backup.',
       { default: 5, unit: 'seconds' },
     ),
-    accepted(
-      ['backup.checkpoint_on_shutdown', BOOLEAN, 'Whether a run that is stopped commits first.'],
-      'a shutdown always commits what is durable',
+    effective(
+      'backup.checkpoint_on_shutdown',
+      BOOLEAN,
+      'Whether a run that is stopped commits what it has read; otherwise the next run reads again what came after the last commit.',
       { default: true },
+    ),
+    effective(
+      'backup.shutdown_timeout_secs',
+      integer(1, 3_600),
+      'How long a run that is stopped may take for its last commit, before it ends without one.',
+      { default: 30, unit: 'seconds' },
     ),
     accepted(['backup.sync_interval_secs', COUNT, 'How often progress is copied.'], 'a commit is the copy', {
       unit: 'seconds',
     }),
-    refused(
-      ['backup.continuous', BOOLEAN, 'Whether the run goes on until it is stopped.'],
-      'continuous backups arrive with a later version; run backup again to add what is new',
+    effective(
+      'backup.continuous',
+      BOOLEAN,
+      'Whether the run goes on until it is stopped, and reads new records, partitions and topics as they come.',
       { default: false },
+    ),
+    effective(
+      'backup.topic_refresh_interval_secs',
+      integer(1, 86_400),
+      'How often a continuous run looks for new topics and partitions.',
+      { default: 30, unit: 'seconds' },
     ),
     accepted(
       ['backup.stop_at_current_offsets', BOOLEAN, 'Whether the run ends where the topics end now.'],

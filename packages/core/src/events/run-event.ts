@@ -54,6 +54,20 @@ export type RunEvent =
       readonly detail: string
     }
   | {
+      /** A partition was deleted at the source, and nothing that was seen of it is missing. */
+      readonly type: 'partition_left'
+      readonly topic: string
+      readonly partition: number
+    }
+  | {
+      /** A partition joins a run that is under way. `beginOffset`: where it is read from. */
+      readonly type: 'partition_joined'
+      readonly topic: string
+      readonly partition: number
+      readonly beginOffset: bigint
+    }
+  | { readonly type: 'lag_measured'; readonly lag: RunLag }
+  | {
       /** Offsets that were not read yet will be deleted soon, by the pace of deletion and of reading. */
       readonly type: 'deletion_near'
       readonly topic: string
@@ -119,6 +133,18 @@ export type RunEvent =
       readonly detail: string
     }
   | { readonly type: 'stop_requested' }
+
+/** How far a continuous run is behind its source. */
+export interface RunLag {
+  /** Offsets that may be read and were not, of all partitions together. */
+  readonly offsets: number
+  /** The partition with the most of them; null when there are none. */
+  readonly most: { readonly topic: string; readonly partition: number; readonly offsets: number } | null
+  /** Everything acknowledged before it is committed (milliseconds since the epoch); null: not known yet. */
+  readonly recoveryPointMs: number | null
+  /** Age of the recovery point; null: not known yet. */
+  readonly recoveryAgeMs: number | null
+}
 
 /** Counters since the run began. `doneOffsets` of `totalOffsets` tells how far it is. */
 export interface RunProgress {

@@ -33,7 +33,10 @@ export interface UnreadRecord {
   readonly detail: string
 }
 
-/** The run that made a commit. `targetAtMs`: moment of the snapshot target, the recovery point of a complete run. */
+/**
+ * The run that made a commit. `targetAtMs`: moment of the snapshot target, the recovery point of a complete run; of a continuous one, its recovery
+ * point with this commit, 0 when there is none yet.
+ */
 export interface RunRecord {
   readonly id: string
   readonly beganAtMs: bigint
@@ -42,6 +45,8 @@ export interface RunRecord {
   readonly isolation: IsolationLevel
   /** As far as the run knew when it made the commit. */
   readonly unread: readonly UnreadRecord[]
+  /** The run has no end of its own. */
+  readonly isContinuous?: true
 }
 
 const unreadSchema = z
@@ -73,6 +78,7 @@ export const runFields = {
   outcome: z.enum(['running', 'complete', 'incomplete', 'interrupted', 'failed']),
   isolation: z.enum(['read_committed', 'read_uncommitted']),
   unread: listOf(unreadSchema),
+  continuous: z.literal(true).optional(),
 }
 
 const runObject = z.object(runFields)
@@ -86,6 +92,7 @@ export function runRecordOf(fields: z.output<typeof runObject>): RunRecord {
     outcome: fields.outcome,
     isolation: fields.isolation,
     unread: fields.unread,
+    ...(fields.continuous ? { isContinuous: true as const } : {}),
   }
 }
 
@@ -105,5 +112,6 @@ export function runDocument(run: RunRecord) {
       reason: entry.reason,
       detail: entry.detail,
     })),
+    ...(run.isContinuous ? { continuous: true } : {}),
   }
 }

@@ -19,6 +19,12 @@ const FAMILIES = {
   kafka_backup_offsets_skipped_total: ['counter', 'Offsets in gaps, by reason.'],
   kafka_backup_divergences_total: ['counter', 'Histories that the source has begun anew, by reason.'],
   kafka_backup_unread_offsets: ['gauge', 'Offsets that the run wanted and did not get, by reason.'],
+  kafka_backup_lag_offsets: ['gauge', 'Offsets that may be read and were not, of all partitions.'],
+  kafka_backup_lag_max_offsets: ['gauge', 'The same of the partition that is furthest behind.'],
+  kafka_backup_recovery_point_timestamp_seconds: [
+    'gauge',
+    'Everything acknowledged before it is committed (continuous runs).',
+  ],
   kafka_backup_last_run_complete: ['gauge', '1 when the last run ended complete, 0 when it did not.'],
   kafka_backup_last_run_end_timestamp_seconds: ['gauge', 'When the last run ended.'],
   kafka_backup_deletion_seconds_left: [
@@ -88,6 +94,14 @@ export class RunMetrics {
       case 'partition_unread':
         this.#set('kafka_backup_unread_offsets', placeOf(event), offsetsOf(event))
         return
+      case 'lag_measured': {
+        const { offsets, most, recoveryPointMs } = event.lag
+        this.#set('kafka_backup_lag_offsets', {}, offsets)
+        this.#set('kafka_backup_lag_max_offsets', {}, most?.offsets ?? 0)
+        if (recoveryPointMs !== null)
+          this.#set('kafka_backup_recovery_point_timestamp_seconds', {}, recoveryPointMs / 1_000)
+        return
+      }
       case 'deletion_near': {
         const { topic, partition, secondsLeft } = event
         this.#set('kafka_backup_deletion_seconds_left', { topic, partition }, Math.round(secondsLeft))

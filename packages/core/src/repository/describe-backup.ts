@@ -57,7 +57,7 @@ export interface BackupDigest {
   /** Of the document of the last commit. */
   readonly lastCommitSha256: string
   readonly lastRun: RunSummary | null
-  /** Snapshot moment of the newest complete run; null when there is none. */
+  /** Snapshot moment of the newest complete run, or what a later continuous one has reached; null when there is none. */
   readonly recoveryPointMs: bigint | null
   /** Newest timestamp of what was pruned: moments before it cannot be restored whole. null: nothing was pruned. */
   readonly prunedUntilMs: bigint | null
@@ -76,7 +76,7 @@ export interface BackupDigest {
 export function digestBackup(state: BackupState): BackupDigest {
   const partitions = state.partitions()
   const topics = [...state.topics.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
-  const complete = state.runs.findLast((run) => run.outcome === 'complete')
+  const recovered = state.runs.findLast(hasRecoveryPoint)
   const digests = partitions.map((entry) => {
     return digestPartition(entry, state.partition(entry.topic, entry.partition) === entry)
   })
@@ -91,7 +91,7 @@ export function digestBackup(state: BackupState): BackupDigest {
     lastCommitAtMs: state.tip?.createdAtMs ?? -1n,
     lastCommitSha256: state.tip?.sha256 ?? '',
     lastRun: state.runs.at(-1) ?? null,
-    recoveryPointMs: complete?.targetAtMs ?? null,
+    recoveryPointMs: recovered?.targetAtMs ?? null,
     prunedUntilMs: partitions.reduce<bigint | null>((max, { pruned }) => later(max, pruned), null),
     records: total((entry) => entry.records),
     storedBytes: total((entry) => entry.storedBytes),
@@ -107,6 +107,11 @@ export function digestBackup(state: BackupState): BackupDigest {
     partitions: digests,
     runs: state.runs,
   }
+}
+
+/** A continuous run has one with each commit once it has caught up, whatever became of it later. */
+function hasRecoveryPoint(run: RunSummary): boolean {
+  return run.isContinuous === true ? run.targetAtMs > 0n : run.outcome === 'complete'
 }
 
 function digestPartition(state: PartitionState, isNewest: boolean): PartitionDigest {

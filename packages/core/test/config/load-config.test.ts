@@ -160,7 +160,7 @@ describe('mode and verbs', () => {
 source:
   bootstrap_servers: [a:1]
   security: { security_protocol: SASL_SSL, sasl_password: "\${NOBODY_SET_THIS}" }
-backup: { continuous: true, max_concurrent_partitions: 4 }
+backup: { retention: { max_age: 7d }, max_concurrent_partitions: 4 }
 `
     for (const verb of ['restore', 'read'] as const) {
       const { warnings } = await load({ text, verb, flags: ENOUGH[verb] })

@@ -80,6 +80,7 @@ export async function runSimulatedBackup(around: RunSurroundings): Promise<Ended
       transactionWaitMs: TRANSACTION_WAIT_MS,
       deletionWarningMs: 0,
       isCompressing: options.isCompressing,
+      isCheckpointingOnStop: true,
       frameMinBytes: options.frameMinBytes,
     },
     clock,

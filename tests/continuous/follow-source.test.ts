@@ -1,0 +1,217 @@
+import assert from 'node:assert/strict'
+import { existsSync, rmSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type KafkaCluster, SourceDriver, startKafkaCluster } from '@kafka-backup/testkit'
+import {
+  type Archive,
+  archivePath,
+  assertExit,
+  backupArgs,
+  expectComplete,
+  expectExit,
+  renamed,
+  restoreArgs,
+} from '../harness/archive.ts'
+import { backupDocumentOf } from '../harness/backup-document.ts'
+import { committedEnd, readHistory } from '../harness/commit-history.ts'
+import { type RunningProgram, startProgram } from '../harness/run-program.ts'
+import { expectCopiesEqual } from '../harness/same-content.ts'
+import { until } from '../harness/until.ts'
+
+const FIRST = ['live-busy', 'live-calm', 'live-doomed'] as const
+const KEPT = ['live-busy', 'live-calm', 'live-late'] as const
+const FAST = [
+  ...['--continuous', '--checkpoint-interval-secs', '1', '--segment-max-interval-ms', '500'],
+  ...['--topic-refresh-interval-secs', '1'],
+]
+// Much longer than any test waits: whoever ends in less did not wait for it.
+const SHUTDOWN_TIMEOUT_SECS = '60'
+const AT_ONCE_MS = 2_000
+const QUIET_MS = 5_000
+
+let cluster: KafkaCluster
+let driver: SourceDriver
+
+describe('a continuous backup', () => {
+  before(async () => {
+    cluster = await startKafkaCluster()
+    driver = new SourceDriver(cluster)
+    for (const topic of FIRST) await driver.createTopic(topic, { replicas: 2 })
+    for (const topic of FIRST) await driver.write({ topic, label: topic, records: 100 })
+  })
+
+  after(async () => {
+    await driver?.[Symbol.asyncDispose]()
+    await cluster?.close()
+  })
+
+  test('reads what is written, and what topics and partitions join, until it is told to stop', followAndStop)
+  test('a quiet source costs no commits and no lag, and the recovery point stays young', staysQuiet)
+  test('killed in the middle, and stopped by a second signal, it loses and doubles nothing', survivesKills)
+  test('without a checkpoint on shutdown the next run reads again what was not committed', leavesToTheNext)
+})
+
+async function followAndStop(): Promise<void> {
+  const archive = archiveOf('followed')
+  const running = start(archive)
+  await untilCommitted(running, archive, 'live-busy', 0, 100n)
+  await driver.growTopic('live-calm', 3)
+  await driver.createTopic('live-late', { replicas: 1 })
+  await driver.createTopic('other', { replicas: 1 })
+  let end = 100n
+  for (let round = 0; round < 10; round++) {
+    end = await driver.write({ topic: 'live-busy', label: `busy-${round}`, records: 50 })
+    await driver.write({ topic: 'live-late', label: `late-${round}`, records: 10 })
+  }
+  await driver.write({ topic: 'live-calm', partition: 2, label: 'third', records: 5 })
+  await driver.write({ topic: 'other', label: 'other', records: 5 })
+  await untilCommitted(running, archive, 'live-busy', 0, end)
+  await untilCommitted(running, archive, 'live-late', 0, 100n)
+  await untilCommitted(running, archive, 'live-calm', 2, 5n)
+  await driver.deleteTopic('live-doomed')
+  await until('the deletion is noticed', () => /Left: live-doomed\/0 /.test(running.output().stderr))
+  await driver.write({ topic: 'live-busy', label: 'last', records: 30 })
+  await until('the last records were seen', async () => (await lag(archive)).records >= 765)
+  running.child.kill('SIGTERM')
+  const ended = await running.ended
+  assertExit(ended, 130)
+  const report = backupDocumentOf(ended)
+  assert.deepEqual(
+    [report.outcome, report.gaps, report.divergences, report.unread],
+    ['interrupted', [], [], []],
+  )
+  assert.match(ended.stderr, /^Joined: live-late\/0 is read from offset 0 on$/m)
+  const commits = await readHistory(archive)
+  assert.equal(commits.at(-1)?.run.outcome, 'interrupted')
+  assert.ok(
+    !commits.some(({ segments }) =>
+      segments.some(({ parts }) => parts.some(({ topic }) => topic === 'other')),
+    ),
+  )
+  await expectExit(0, ['status', ...placeOf(archive)])
+  await expectSameAsSource(archive, 'followed')
+}
+
+async function staysQuiet(): Promise<void> {
+  const archive = archiveOf('quiet')
+  const running = start(archive, [...KEPT])
+  await until('it is up to date', async () => (await lag(archive)).recoveryPointSecs > 0)
+  const before = await readdir(archivePath(archive, 'commits'))
+  const point = (await lag(archive)).recoveryPointSecs
+  await delay(QUIET_MS)
+  const { offsets, recoveryPointSecs } = await lag(archive)
+  assert.equal(offsets, 0)
+  assert.ok(recoveryPointSecs > point + 2, 'the recovery point moves although nothing is written')
+  assert.deepEqual(await readdir(archivePath(archive, 'commits')), before)
+  await driver.write({ topic: 'live-calm', label: 'again', records: 3 })
+  await until('a record makes a commit', async () => (await readHistory(archive)).length > before.length)
+  running.child.kill('SIGINT')
+  assertExit(await running.ended, 130)
+}
+
+async function survivesKills(): Promise<void> {
+  const archive = archiveOf('killed')
+  for (const [round, signals] of [['SIGKILL'], ['SIGTERM', 'SIGINT'], ['SIGKILL']].entries()) {
+    const running = start(archive, [...KEPT])
+    await until('it commits', async () => (await lag(archive)).records > 0 || failed(running))
+    const end = await driver.write({ topic: 'live-busy', label: `kill-${round}`, records: 100 })
+    if (round === 0) await untilCommitted(running, archive, 'live-busy', 0, end)
+    await driver.write({ topic: 'live-busy', partition: 1, label: `rest-${round}`, records: 100 })
+    const sentMs = performance.now()
+    for (const signal of signals) running.child.kill(signal as NodeJS.Signals)
+    const ended = await running.ended
+    assert.deepEqual([ended.exitCode, ended.signal], signals[1] ? [130, null] : [null, 'SIGKILL'])
+    assert.ok(performance.now() - sentMs < AT_ONCE_MS, 'it ends at once')
+  }
+  await expectSameAsSource(archive, 'killed')
+}
+
+async function leavesToTheNext(): Promise<void> {
+  const archive = archiveOf('unflushed')
+  const slow = ['--checkpoint-on-shutdown', 'false', '--segment-max-interval-ms', '3600000']
+  const running = start(archive, [...KEPT], slow)
+  await until('everything was read', async () => (await lag(archive)).offsets === 0)
+  running.child.kill('SIGTERM')
+  const ended = await running.ended
+  assertExit(ended, 130)
+  assert.equal(backupDocumentOf(ended).outcome, 'interrupted')
+  const commits = await readHistory(archive)
+  assert.deepEqual(
+    commits.flatMap(({ segments }) => segments),
+    [],
+    'nothing of it was committed',
+  )
+  assert.notEqual(commits.at(-1)?.run.outcome, 'interrupted')
+  await expectSameAsSource(archive, 'unflushed')
+}
+
+/** A run to the end, which must be one log with the continuous ones, and a restored copy. */
+async function expectSameAsSource(archive: Archive, suffix: string): Promise<void> {
+  const report = backupDocumentOf(await expectExit(0, backupArgs(cluster, archive, KEPT)))
+  assert.equal(report.outcome, 'complete')
+  await expectComplete(archive)
+  const names = renamed(KEPT, suffix)
+  await expectExit(0, restoreArgs(cluster, archive, names))
+  await expectCopiesEqual(cluster, [names])
+}
+
+function start(
+  archive: Archive,
+  topics: readonly string[] = ['live-*'],
+  more: readonly string[] = [],
+): RunningProgram {
+  // Of a run before this one.
+  rmSync(figuresOf(archive), { force: true })
+  const figures = ['--metrics-file', figuresOf(archive), '--shutdown-timeout-secs', SHUTDOWN_TIMEOUT_SECS]
+  return startProgram([...backupArgs(cluster, archive, topics), ...FAST, ...figures, ...more])
+}
+
+async function untilCommitted(
+  running: RunningProgram,
+  archive: Archive,
+  topic: string,
+  partition: number,
+  end: bigint,
+): Promise<void> {
+  await until(`${topic}/${partition} is committed up to ${end}`, async () => {
+    return failed(running) || (await committedEnd(archive, { topic, partition })) >= end
+  })
+}
+
+/** False while it runs; fails when it has ended. */
+function failed({ child, output }: RunningProgram): false {
+  assert.equal(child.exitCode, null, `the backup has ended: ${output().stderr}`)
+  return false
+}
+
+interface Figures {
+  readonly offsets: number
+  readonly recoveryPointSecs: number
+  readonly records: number
+}
+
+async function lag(archive: Archive): Promise<Figures> {
+  const text = existsSync(figuresOf(archive)) ? await readFile(figuresOf(archive), 'utf8') : ''
+  const figure = (name: string) =>
+    Number(new RegExp(`^${name}\\{.*\\} (.+)$`, 'm').exec(text)?.[1] ?? Number.NaN)
+  return {
+    offsets: figure('kafka_backup_lag_offsets'),
+    recoveryPointSecs: figure('kafka_backup_recovery_point_timestamp_seconds'),
+    records: figure('kafka_backup_records_total'),
+  }
+}
+
+function figuresOf(archive: Archive): string {
+  return join(archive.folder, `${archive.backupId}.prom`)
+}
+
+function archiveOf(backupId: string): Archive {
+  return { folder: join(cluster.folder, 'repository'), backupId }
+}
+
+function placeOf(archive: Archive): string[] {
+  return backupArgs(cluster, archive, []).slice(5)
+}
