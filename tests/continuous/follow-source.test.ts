@@ -31,6 +31,8 @@ const FAST = [
 const SHUTDOWN_TIMEOUT_SECS = '60'
 const AT_ONCE_MS = 2_000
 const QUIET_MS = 5_000
+const WIDE = 30
+const ROUNDS = 4
 
 let cluster: KafkaCluster
 let driver: SourceDriver
@@ -49,6 +51,10 @@ describe('a continuous backup', () => {
   })
 
   test('reads what is written, and what topics and partitions join, until it is told to stop', followAndStop)
+  test(
+    'partitions with little to say share objects, transactions and all, and both kinds restore',
+    sharesObjects,
+  )
   test('a quiet source costs no commits and no lag, and the recovery point stays young', staysQuiet)
   test('killed in the middle, and stopped by a second signal, it loses and doubles nothing', survivesKills)
   test('without a checkpoint on shutdown the next run reads again what was not committed', leavesToTheNext)
@@ -93,6 +99,41 @@ async function followAndStop(): Promise<void> {
   )
   await expectExit(0, ['status', ...placeOf(archive)])
   await expectSameAsSource(archive, 'followed')
+}
+
+async function sharesObjects(): Promise<void> {
+  const archive = archiveOf('bundled')
+  await driver.createTopic('wide', { replicas: WIDE })
+  const topics = ['wide', 'live-busy']
+  // Old enough at every other checkpoint only, so that what the writes of a round bring is flushed together.
+  const running = start(archive, topics, ['--segment-max-interval-ms', '2000'])
+  await until('it commits', async () => failed(running) || (await lag(archive)).records > 0)
+  let end = 0n
+  for (let round = 0; round < ROUNDS; round++) {
+    const transaction = await driver.beginTransaction('wide', 60_000)
+    for (let partition = 0; partition < WIDE; partition++)
+      end = await transaction.write({ topic: 'wide', partition, label: `wide-${round}`, records: 10 })
+    await transaction.end(round % 2 === 0 ? 'abort' : 'commit')
+    await driver.write({ topic: 'live-busy', label: `big-${round}`, records: 1_500, valueBytes: 1_000 })
+    for (let partition = 0; partition < WIDE; partition++)
+      await untilCommitted(running, archive, 'wide', partition, end)
+  }
+  running.child.kill('SIGTERM')
+  assertExit(await running.ended, 130)
+  const objects = (await readHistory(archive)).flatMap(({ segments }) => segments)
+  const bundles = objects.filter(({ parts }) => parts.length > 1)
+  const parts = bundles.reduce((sum, entry) => sum + entry.parts.length, 0)
+  assert.ok(bundles.every(({ key }) => key.startsWith('bundled/bundles/')))
+  assert.ok(
+    parts >= WIDE * ROUNDS && bundles.length <= 5 * ROUNDS,
+    `${parts} parts in ${bundles.length} bundles`,
+  )
+  const alone = objects.filter(({ key }) => key.includes('/live-busy/partition=0/'))
+  assert.ok(
+    alone.some(({ bytes }) => bytes > 100_000),
+    'what is big has segments of its own',
+  )
+  await expectSameAsSource(archive, 'bundled', topics)
 }
 
 async function staysQuiet(): Promise<void> {
@@ -149,11 +190,15 @@ async function leavesToTheNext(): Promise<void> {
 }
 
 /** A run to the end, which must be one log with the continuous ones, and a restored copy. */
-async function expectSameAsSource(archive: Archive, suffix: string): Promise<void> {
-  const report = backupDocumentOf(await expectExit(0, backupArgs(cluster, archive, KEPT)))
+async function expectSameAsSource(
+  archive: Archive,
+  suffix: string,
+  topics: readonly string[] = KEPT,
+): Promise<void> {
+  const report = backupDocumentOf(await expectExit(0, backupArgs(cluster, archive, topics)))
   assert.equal(report.outcome, 'complete')
   await expectComplete(archive)
-  const names = renamed(KEPT, suffix)
+  const names = renamed(topics, suffix)
   await expectExit(0, restoreArgs(cluster, archive, names))
   await expectCopiesEqual(cluster, [names])
 }

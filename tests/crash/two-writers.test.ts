@@ -34,7 +34,7 @@ const STAGGER_MAX_MS = 300
 const BUSY: BackupTuning = {
   ...{ segmentMaxBytes: 1_048_576, segmentMaxIntervalMs: 0, checkpointIntervalMs: 20 },
   ...{ fetchMaxBytes: 262_144, fetchMaxWaitMs: 500, connectionsPerBroker: 1, rackId: '' },
-  ...{ transactionWaitMs: 0, deletionWarningMs: 0, isCompressing: true },
+  ...{ transactionWaitMs: 0, deletionWarningMs: 0, isCompressing: true, isCheckpointingOnStop: true },
 }
 
 let cluster: KafkaCluster

@@ -5,6 +5,7 @@ import type { BackupState } from '../format/backup-state.ts'
 import type { RunOutcome } from '../format/commit.ts'
 import type { FrameTransform } from '../format/frame-transform.ts'
 import { renderManifest } from '../format/manifest.ts'
+import type { SegmentRecord } from '../format/segment-record.ts'
 import type { OpenBrokerLink } from '../kafka/broker-connections.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import type { ClusterSecurity } from '../kafka/security.ts'
@@ -22,6 +23,7 @@ import type { StorageBackend } from '../storage/storage-backend.ts'
 import { type BackupPlan, beginningOf } from './backup-plan.ts'
 import { type BackupReport, BackupTally } from './backup-report.ts'
 import { FRAME_MIN_BYTES } from './batch-intake.ts'
+import { BundleWriter } from './bundle-writer.ts'
 import { type ContinuousReadingOptions, readContinuously } from './continuous-reading.ts'
 import { DigestThread } from './digest-thread.ts'
 import type { TopicSelection } from './discover-partitions.ts'
@@ -111,6 +113,7 @@ class BackupRun {
   readonly #runId: string
   readonly #writerId: string
   readonly #commits: RunCommits
+  readonly #bundles: BundleWriter
   readonly #writerContext: WriterContext
   readonly #writers: PartitionWriter[] = []
   readonly #tally: BackupTally
@@ -135,6 +138,8 @@ class BackupRun {
       tally: this.#tally,
       writers: this.#writers,
     })
+    const addBundle = (bundle: SegmentRecord) => this.#commits.addBundle(bundle)
+    this.#bundles = new BundleWriter(this.#writerContext, options.state, addBundle)
   }
 
   async execute(): Promise<BackupReport> {
@@ -147,7 +152,7 @@ class BackupRun {
         await Promise.allSettled(this.#writers.map((writer) => writer.abort()))
         return this.#report(outcome)
       }
-      await settleAll(this.#writers.map((writer) => writer.checkpoint(true)))
+      await this.#flush(true)
       await this.#commits.commit(outcome)
     } catch (error) {
       await this.#salvage(error)
@@ -282,9 +287,15 @@ class BackupRun {
     return successor
   }
 
+  /** A run that ends makes an object of each partition once; one that goes on makes a few of all of them each time. */
+  #flush(isForced: boolean): Promise<void> {
+    if (this.#isContinuous) return this.#bundles.checkpoint(this.#writers, isForced)
+    return settleAll(this.#writers.map((writer) => writer.checkpoint(isForced)))
+  }
+
   /** Commits what is due; segments that are younger than their interval stay open. */
   async #checkpoint(): Promise<void> {
-    await settleAll(this.#writers.map((writer) => writer.checkpoint(false)))
+    await this.#flush(false)
     await this.#commits.commit('running')
     if (this.#isContinuous) this.#options.observe({ type: 'lag_measured', lag: this.#lag() })
     if (this.#options.clock.monotonicMs() - this.#manifestAtMs > MANIFEST_INTERVAL_MS)

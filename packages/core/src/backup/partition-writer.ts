@@ -12,6 +12,7 @@ import type { StorageBackend } from '../storage/storage-backend.ts'
 import type { PartitionPlan } from './backup-plan.ts'
 import { BatchIntake, type CutFrame, type MissingOffsets, NO_TARGET } from './batch-intake.ts'
 import type { DamagedBatch } from './damaged-batch.ts'
+import { type EncodedFrame, SmallPart } from './small-part.ts'
 import { type Sighting, Standing } from './standing.ts'
 
 /** What the writers of one run share. Sizes in bytes, times in milliseconds. */
@@ -39,11 +40,6 @@ export interface DurableWork {
   readonly gaps: readonly GapRecord[]
   readonly divergences: readonly DivergenceRecord[]
   readonly artifacts: readonly ArtifactRecord[]
-}
-
-interface EncodedFrame {
-  readonly chunks: readonly Uint8Array[]
-  readonly sha256: string
 }
 
 interface OpenSegment {
@@ -202,6 +198,42 @@ export class PartitionWriter {
     this.standing.seal(reachedAtMs)
   }
 
+  /**
+   * A checkpoint that returns what is too little for an object of its own, less than a frame; whoever gets it has to settle it. Resolves with
+   * null when there is nothing of that kind and what is due is durable.
+   */
+  async offerCheckpoint(isForced: boolean): Promise<SmallPart | null> {
+    const openedAtMs = this.#openedAtMs
+    const isDue =
+      openedAtMs !== null &&
+      (isForced || this.#context.clock.monotonicMs() - openedAtMs >= this.#context.segmentMaxIntervalMs)
+    const { reachedAtMs } = this.standing
+    const rest = isDue ? this.intake.flush() : undefined
+    if (!rest) {
+      await this.checkpoint(isForced)
+      return null
+    }
+    this.#openedAtMs = null
+    const encoding = this.#encode(rest)
+    encoding.catch(() => undefined)
+    const offered = Promise.withResolvers<SmallPart | null>()
+    const onDurable = () => this.standing.seal(reachedAtMs)
+    const step = this.#chain(async () => {
+      const encoded = await encoding
+      if (this.#open) {
+        await this.#writeFrame(rest, encoded)
+        await this.#closeSegment()
+        onDurable()
+        return offered.resolve(null)
+      }
+      const part = this.#smallPart(rest, encoded, onDurable)
+      offered.resolve(part)
+      await part.settled
+    })
+    step.catch(offered.reject)
+    return offered.promise
+  }
+
   /** What may be committed now; each piece is handed out once. */
   takeDurable(): DurableWork {
     this.standing.take()
@@ -231,17 +263,16 @@ export class PartitionWriter {
   }
 
   #enqueueFrame(frame: CutFrame): Promise<void> {
-    const { isCompressing } = this.#context
-    const mode = isCompressing && frame.isCompressible ? 'compressed' : 'stored'
-    const encoding = this.#encode(frame, mode)
+    const encoding = this.#encode(frame)
     // The chain reports it; until its turn comes it must not count as unhandled.
     encoding.catch(() => undefined)
     return this.#chain(async () => this.#writeFrame(frame, await encoding))
   }
 
   /** Encoding and digesting run ahead of the chain, side by side with other frames. */
-  async #encode(frame: CutFrame, mode: FrameMode): Promise<EncodedFrame> {
-    const { transform, digester } = this.#context
+  async #encode(frame: CutFrame): Promise<EncodedFrame> {
+    const { transform, digester, isCompressing } = this.#context
+    const mode: FrameMode = isCompressing && frame.isCompressible ? 'compressed' : 'stored'
     const chunks =
       mode === 'stored' ? await transform.encode(frame.chunks, mode) : await this.#compress(frame)
     return { chunks, sha256: await digester.digest(chunks) }
@@ -291,8 +322,7 @@ export class PartitionWriter {
   async #openSegment(beginOffset: bigint): Promise<OpenSegment> {
     const { storage, backupId, writer, transform, clock } = this.#context
     const { topic, topicId, partition } = this.plan
-    const sequence = this.#sequence++
-    const key = segmentKey(backupId, { topic, partition, sequence, writer, extension: transform.extension })
+    const { key, sequence } = this.#takePlace()
     const upload = await SegmentUpload.begin(storage, key, {
       backupId,
       writer,
@@ -303,6 +333,28 @@ export class PartitionWriter {
     })
     this.#open = { upload, beginOffset, holes: [], endOffset: beginOffset, lastBatch: null }
     return this.#open
+  }
+
+  #takePlace(): { readonly key: string; readonly sequence: number } {
+    const { backupId, writer, transform } = this.#context
+    const { topic, partition } = this.plan
+    const sequence = this.#sequence++
+    const { extension } = transform
+    return { key: segmentKey(backupId, { topic, partition, sequence, writer, extension }), sequence }
+  }
+
+  #smallPart(frame: CutFrame, encoded: EncodedFrame, onDurable: () => void): SmallPart {
+    const { topic, topicId, partition, lineage } = this.plan
+    const { beginOffset, holes, lastBatch } = frame
+    return new SmallPart({
+      identity: { topic, topicId, partition },
+      extent: { beginOffset, holes, lineage, lastBatch },
+      frame,
+      encoded,
+      aborted: this.intake.abortedWithin(beginOffset, frame.statistics.lastOffset + 1n, 0),
+      takePlace: () => this.#takePlace(),
+      onDurable,
+    })
   }
 
   async #closeSegment(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Observer } from '../events/run-event.ts'
 import type { BackupState } from '../format/backup-state.ts'
 import type { Commit, RunOutcome, TopicRecord } from '../format/commit.ts'
+import type { SegmentRecord } from '../format/segment-record.ts'
 import { partitionName, type TopicDescription } from '../kafka/cluster.ts'
 import { appendCommit, type CommitDraft } from '../repository/commit-log.ts'
 import { assertCreatesOnce } from '../repository/exclusive-creation.ts'
@@ -41,6 +42,7 @@ export class RunCommits {
   readonly #beganAtMs: number
   readonly #changedTopics: TopicRecord[] = []
   readonly #begins: Commit['begins'][number][] = []
+  readonly #bundles: SegmentRecord[] = []
   #committing: Promise<void> = Promise.resolve()
   #hasCommitted = false
 
@@ -56,6 +58,11 @@ export class RunCommits {
     const joining = plan.partitions.filter(({ isNew }) => isNew)
     const begins = joining.map(({ topic, partition, beginOffset: offset }) => ({ topic, partition, offset }))
     this.#begins.push(...begins)
+  }
+
+  /** A durable object with parts of several writers: belongs into the next commit. */
+  addBundle(bundle: SegmentRecord): void {
+    this.#bundles.push(bundle)
   }
 
   /** The same for a topic that has another id now. */
@@ -88,7 +95,7 @@ export class RunCommits {
     const { state, storage, clock, isContinuous } = this.#options
     const writers = [...this.#options.writers]
     const work = writers.map((writer) => writer.takeDurable())
-    const segments = work.flatMap((entry) => entry.segments)
+    const segments = [...work.flatMap((entry) => entry.segments), ...this.#bundles.splice(0)]
     const gaps = work.flatMap((entry) => entry.gaps)
     const divergences = work.flatMap((entry) => entry.divergences)
     const artifacts = work.flatMap((entry) => entry.artifacts)

@@ -22,6 +22,8 @@ export const LIMITS = {
   frameMaxRawBytes: 260 * 1024 * 1024,
   /** Largest header document of a segment. */
   segmentHeaderMaxBytes: 1024 * 1024,
+  /** Partitions in one bundle; their names have to fit into its header document. */
+  bundleMaxParts: 1000,
   /** Largest index of a segment: about 100,000 frames. */
   segmentIndexMaxBytes: 64 * 1024 * 1024,
   /** Largest entry of a restore's ledger: some two million runs of the offset map. */
