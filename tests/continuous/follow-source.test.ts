@@ -32,7 +32,9 @@ const SHUTDOWN_TIMEOUT_SECS = '60'
 const AT_ONCE_MS = 2_000
 const QUIET_MS = 5_000
 const WIDE = 30
-const ROUNDS = 4
+const ROUNDS = Number(process.env.ROUNDS ?? 6)
+const WARM_ROUNDS = 2
+const GROWTH_MAX_BYTES = 64 * 1024 * 1024
 
 let cluster: KafkaCluster
 let driver: SourceDriver
@@ -67,6 +69,15 @@ async function followAndStop(): Promise<void> {
   await driver.growTopic('live-calm', 3)
   await driver.createTopic('live-late', { replicas: 1 })
   await driver.createTopic('other', { replicas: 1 })
+  await until('that they joined is committed, although nothing was written to them', async () => {
+    const begins = (await readHistory(archive)).flatMap((commit) => commit.begins)
+    return (
+      failed(running) ||
+      ['live-late/0', 'live-calm/2'].every((name) =>
+        begins.some((entry) => `${entry.topic}/${entry.partition}` === name),
+      )
+    )
+  })
   let end = 100n
   for (let round = 0; round < 10; round++) {
     end = await driver.write({ topic: 'live-busy', label: `busy-${round}`, records: 50 })
@@ -109,7 +120,9 @@ async function sharesObjects(): Promise<void> {
   const running = start(archive, topics, ['--segment-max-interval-ms', '2000'])
   await until('it commits', async () => failed(running) || (await lag(archive)).records > 0)
   let end = 0n
+  let warmBytes = 0
   for (let round = 0; round < ROUNDS; round++) {
+    if (round === WARM_ROUNDS) warmBytes = await residentBytes(running)
     const transaction = await driver.beginTransaction('wide', 60_000)
     for (let partition = 0; partition < WIDE; partition++)
       end = await transaction.write({ topic: 'wide', partition, label: `wide-${round}`, records: 10 })
@@ -118,6 +131,8 @@ async function sharesObjects(): Promise<void> {
     for (let partition = 0; partition < WIDE; partition++)
       await untilCommitted(running, archive, 'wide', partition, end)
   }
+  const grownBytes = (await residentBytes(running)) - warmBytes
+  assert.ok(grownBytes < GROWTH_MAX_BYTES, `it grew by ${grownBytes} bytes`)
   running.child.kill('SIGTERM')
   assertExit(await running.ended, 130)
   const objects = (await readHistory(archive)).flatMap(({ segments }) => segments)
@@ -230,6 +245,11 @@ async function untilCommitted(
 function failed({ child, output }: RunningProgram): false {
   assert.equal(child.exitCode, null, `the backup has ended: ${output().stderr}`)
   return false
+}
+
+async function residentBytes({ child }: RunningProgram): Promise<number> {
+  const status = await readFile(`/proc/${child.pid}/status`, 'utf8')
+  return Number(/^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1]) * 1024
 }
 
 interface Figures {

@@ -17,6 +17,7 @@ export interface HistoryCommit extends CommitDocument {
     readonly bytes: number
     readonly parts: readonly PartDocument[]
   }[]
+  readonly begins: readonly { readonly topic: string; readonly partition: number }[]
   readonly divergences?: readonly unknown[]
 }
 

@@ -1,8 +1,23 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { groupsOf } from '../../src/backup/bundle-writer.ts'
+import { setTimeout } from 'node:timers/promises'
+import type { PartitionPlan } from '../../src/backup/backup-plan.ts'
+import { BundleWriter, groupsOf } from '../../src/backup/bundle-writer.ts'
+import { PartitionWriter, type WriterContext } from '../../src/backup/partition-writer.ts'
 import { SmallPart } from '../../src/backup/small-part.ts'
+import { BackupState } from '../../src/format/backup-state.ts'
+import { inlineDigester } from '../../src/format/frame-digest.ts'
+import type { SegmentRecord } from '../../src/format/segment-record.ts'
+import { zstdTransform } from '../../src/format/zstd-transform.ts'
+import { buildBatch } from '../../src/protocol/record-batch-builder.ts'
+import { Budget } from '../../src/runtime/budget.ts'
+import { systemClock } from '../../src/runtime/clock.ts'
 import { LIMITS } from '../../src/runtime/limits.ts'
+import { MemoryBackend } from '../../src/storage/memory/backend.ts'
+import type { StorageBackend } from '../../src/storage/storage-backend.ts'
+import { record } from '../protocol/samples.ts'
+import { altered } from '../verify/altered-backend.ts'
+import { answerOf } from './new-intake.ts'
 
 /** A part of which only the size counts. */
 function partOf(bytes: number): SmallPart {
@@ -38,3 +53,73 @@ test('a part holds its partition until it is durable or lost', async () => {
   lost.fail(new Error('the store is full'))
   await assert.rejects(lost.settled, /the store is full/)
 })
+
+// A commit that named what follows a part without the part would not continue its partition.
+test('what follows a part becomes durable after the bundle that holds it', async () => {
+  const inner = new MemoryBackend('test')
+  const opening = Promise.withResolvers<void>()
+  const storage = altered(inner, {
+    openWrite: async (key, options) => {
+      if (key.includes('/bundles/')) await opening.promise
+      return inner.openWrite(key, options)
+    },
+  })
+  const context = contextOf(storage)
+  const writers = [0, 1].map((partition) => new PartitionWriter(context, planOf(partition)))
+  const durable: SegmentRecord[] = []
+  const bundles = new BundleWriter(context, new BackupState('b'), (bundle) => durable.push(bundle))
+  for (const writer of writers) await take(writer, 0n, 10)
+  const flushing = bundles.checkpoint(writers, true)
+  // Enough for a segment of its own, which is closed at once.
+  const following = take(writers[0]!, 1n, 3_000)
+  await setTimeout(20)
+  assert.deepEqual(writers[0]!.takeDurable().segments, [], 'nothing that follows is durable before')
+  opening.resolve()
+  await flushing
+  await following
+  await bundles.checkpoint(writers, true)
+  const own = writers.flatMap((writer) => writer.takeDurable().segments)
+  const ranges = (records: readonly SegmentRecord[]) =>
+    records.map(({ key, parts }) => [
+      key.split('/')[1],
+      parts.map((part) => `${part.partition}: ${part.beginOffset}-${part.nextOffset}`),
+    ])
+  assert.deepEqual(ranges(durable), [['bundles', ['0: 0-1', '1: 0-1']]])
+  assert.deepEqual(ranges(own), [['topics', ['0: 1-2']]])
+})
+
+test('a checkpoint whose bundle cannot be written fails, and nothing waits for it any more', async () => {
+  const storage = altered(new MemoryBackend('test'), {
+    openWrite: () => Promise.reject(new Error('the store is full')),
+  })
+  const context = contextOf(storage)
+  const writers = [0, 1].map((partition) => new PartitionWriter(context, planOf(partition)))
+  for (const writer of writers) await take(writer, 0n, 10)
+  const bundles = new BundleWriter(context, new BackupState('b'), () => assert.fail('nothing is durable'))
+  await assert.rejects(bundles.checkpoint(writers, true), /the store is full/)
+  await Promise.all(writers.map((writer) => writer.abort()))
+  await assert.rejects(writers[0]!.checkpoint(true), /the store is full/)
+})
+
+/** One batch of one record, as a leader sends it. */
+async function take(writer: PartitionWriter, baseOffset: bigint, valueBytes: number): Promise<void> {
+  const bytes = buildBatch({ baseOffset, records: [record({ value: Buffer.alloc(valueBytes) })] })
+  await writer.enqueue(writer.intake.accept(answerOf(bytes, 0, bytes.length, [])))
+}
+
+function contextOf(storage: StorageBackend): WriterContext {
+  return {
+    ...{ storage, backupId: 'b', writer: '00000001', clock: systemClock, transform: zstdTransform(1) },
+    ...{ isCompressing: false, compressionSlots: new Budget(1), digester: inlineDigester },
+    ...{ frameMinBytes: 2_000, segmentMaxBytes: 2_000, segmentMaxIntervalMs: 0, isEndless: true },
+    ...{ onSegmentClosed: () => undefined, onFrameWritten: () => undefined },
+  }
+}
+
+function planOf(partition: number): PartitionPlan {
+  return {
+    ...{ topic: 't', topicId: null, partition, beginOffset: 0n, targetOffset: 0n, isNew: true },
+    ...{ isCompacted: false, nextSequence: 1, lineage: 1, divergence: null, marginOffsets: 0n },
+    ...{ anchor: null, epochs: { starts: [], nextOffset: 0n }, gap: null },
+  }
+}

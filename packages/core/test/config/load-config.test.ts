@@ -77,6 +77,20 @@ describe('precedence', () => {
     assert.match(error.message, /^--compression-level must be one value, not a list$/)
   })
 
+  it('refuses a run that goes on and ends', async () => {
+    const text = 'backup: { continuous: true, stop_at_current_offsets: true }'
+    const error = await failure({ text, flags: ENOUGH.backup }, 'KB_CONFIG_INVALID')
+    assert.match(
+      error.message,
+      /backup\.stop_at_current_offsets cannot be true together with backup\.continuous/,
+    )
+    const { config } = await load({
+      text: text.replace('offsets: true', 'offsets: false'),
+      flags: ENOUGH.backup,
+    })
+    assert.equal(config.backup.isContinuous, true)
+  })
+
   it('treats a flag that is not in the table as a defect of the program', async () => {
     await assert.rejects(load({ flags: { 'backup.nothing': '1' } }), (error) =>
       isKafkaBackupError(error, 'KB_INTERNAL'),

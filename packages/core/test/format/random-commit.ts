@@ -152,6 +152,7 @@ export function randomCommit(random: Prng): RunCommit {
       outcome: random.pick(OUTCOMES),
       isolation: random.pick(['read_committed', 'read_uncommitted']),
       unread: Array.from({ length: random.below(3) }, () => randomUnread(random)),
+      ...(segments.length === 2 ? { isContinuous: true as const } : {}),
     },
     source: {
       clusterId: randomHex(random, 8),
