@@ -5,7 +5,8 @@ import { formatDuration, formatTime, plural } from './units.ts'
 export function lagText(lag: RunLag): string {
   const { offsets, most, recoveryAgeMs } = lag
   const worst = most && most.offsets < offsets ? `, ${most.topic}/${most.partition} by ${most.offsets}` : ''
-  const behind = offsets === 0 ? 'up to date' : `${plural(offsets, 'offset')} behind${worst}`
+  // Of a leader that does not answer, this is what it said last: the recovery point tells that.
+  const behind = `${plural(offsets, 'offset')} behind${worst}`
   const age =
     recoveryAgeMs === null ? 'no recovery point yet' : `recovery point ${ageText(recoveryAgeMs)} old`
   return `${behind}   ${age}`
