@@ -26,6 +26,7 @@ const ELECTIONS = {
 }
 
 const RUN = 'backup/backup-run.ts'
+const COMMITS = 'backup/run-commits.ts'
 const INTAKE = 'backup/batch-intake.ts'
 const WRITER = 'backup/partition-writer.ts'
 const PREPARE = 'backup/prepare-backup.ts'
@@ -97,15 +98,15 @@ const OF_WRITING: readonly PlantedDefect[] = [
   },
   {
     name: 'a commit follows one that failed',
-    file: RUN,
+    file: COMMITS,
     from: "outcome === 'failed' ? this.#committing.catch(() => undefined) : this.#committing",
     to: 'this.#committing.catch(() => undefined)',
     caughtAs: ['broken'],
   },
   {
     name: 'a second writer is noticed by the partitions of one commit only',
-    file: RUN,
-    from: 'appendCommit(storage, state, draft, signal, this.#writing())',
+    file: COMMITS,
+    from: 'appendCommit(storage, state, draft, signal, writtenBy(writers))',
     to: 'appendCommit(storage, state, draft, signal)',
     caughtAs: ['broken'],
   },
@@ -164,8 +165,8 @@ const OF_READING: readonly PlantedDefect[] = [
   },
   {
     name: 'a partition begins with the topic that took the place of its own',
-    file: RUN,
-    from: '{ isNeeded: this.#isFirstCommit }',
+    file: COMMITS,
+    from: '{ isNeeded: !this.#hasCommitted || this.#begins.length > 0 }',
     to: '{}',
     caughtAs: ['phantom', 'altered'],
   },

@@ -28,10 +28,10 @@ export async function withLease<T>(
     prepared,
     prepare,
   }: { readonly prepared: PreparedBackup; readonly prepare: () => Promise<PreparedBackup> },
-  run: (prepared: PreparedBackup) => Promise<T>,
+  run: (prepared: PreparedBackup, lease: Lease) => Promise<T>,
 ): Promise<T> {
   await using lease = await beforeWriting(() => leaseFor(context, storage, prepared.plan))
-  return await run(lease.hasWaited ? await beforeWriting(prepare) : prepared)
+  return await run(lease.hasWaited ? await beforeWriting(prepare) : prepared, lease)
 }
 
 /** A run whose user wants no lease has one that is nowhere. */

@@ -8,7 +8,9 @@ import {
   combineObservers,
   isPartitionChosen,
   KafkaBackupError,
+  type Lease,
   matchTopics,
+  type Observer,
   type OffsetStateKeeper,
   openBackup,
   openCluster,
@@ -89,7 +91,7 @@ async function backUp(context: CommandContext, metrics: MetricsFile | undefined)
         exitCode: 0,
       }
     }
-    const run = withLease(context, storage, { prepared, prepare: again }, ({ plan, state }) => {
+    const run = withLease(context, storage, { prepared, prepare: again }, ({ plan, state }, lease) => {
       if (storage.capabilities.isVolatile) context.say(`Warning: ${VOLATILE_WARNING}`)
       context.say(backupHeadline(plan, storage.location, config.backup.isContinuous))
       offsetState.begin({ storage, state, clusterId: plan.clusterId })
@@ -107,7 +109,7 @@ async function backUp(context: CommandContext, metrics: MetricsFile | undefined)
         ...(config.backup.isContinuous ? { continuous: continuousOf(config) } : {}),
         clock: context.clock,
         random: context.random,
-        observe,
+        observe: combineObservers([observe, coveringWhatJoins(lease)]),
         signal: context.signal,
       })
     })
@@ -116,6 +118,12 @@ async function backUp(context: CommandContext, metrics: MetricsFile | undefined)
   } finally {
     await cluster.close()
     await storage.close()
+  }
+}
+
+function coveringWhatJoins(lease: Lease): Observer {
+  return (event) => {
+    if (event.type === 'partition_joined') lease.cover([event])
   }
 }
 

@@ -1,6 +1,7 @@
 import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { Observer } from '../events/run-event.ts'
 import { decodeLease, encodeLease, type LeaseRecord, leasedRanges, shareAPartition } from '../format/lease.ts'
+import type { TopicPartition } from '../kafka/cluster.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { withinGrace } from '../runtime/grace.ts'
 import { LIMITS } from '../runtime/limits.ts'
@@ -13,7 +14,7 @@ import { leaseKey, leasePrefix, parseKey } from './key-layout.ts'
 export interface LeaseRequest {
   readonly storage: StorageBackend
   readonly backupId: string
-  readonly partitions: Iterable<{ readonly topic: string; readonly partition: number }>
+  readonly partitions: Iterable<TopicPartition>
   readonly program: string
   readonly identity: ProcessIdentity
   readonly clock: Clock
@@ -26,12 +27,18 @@ export interface LeaseRequest {
 export interface Lease extends AsyncDisposable {
   /** Whether another run was watched first: what was known of the backup may be out of date. */
   readonly hasWaited: boolean
+  /** The run has begun to read these too; said with the next renewal. Who reads them already is not looked for. */
+  cover(partitions: Iterable<TopicPartition>): void
   /** Takes it back. Never fails: a lease that nobody could take back is not renewed any more, which says the same. */
   [Symbol.asyncDispose](): Promise<void>
 }
 
 /** Of a run that does not announce itself. */
-export const NO_LEASE: Lease = { hasWaited: false, [Symbol.asyncDispose]: async () => undefined }
+export const NO_LEASE: Lease = {
+  hasWaited: false,
+  cover: () => undefined,
+  [Symbol.asyncDispose]: async () => undefined,
+}
 
 /**
  * Says in the repository that a run is at work, again and again until it is released, and refuses when another run says so
@@ -62,11 +69,13 @@ class HeldLease implements Lease {
   hasWaited = false
   readonly #request: LeaseRequest
   readonly #key: ObjectKey
+  readonly #covered: TopicPartition[]
   readonly #released = new AbortController()
   #renewing: Promise<void> = Promise.resolve()
 
   constructor(request: LeaseRequest) {
     this.#request = request
+    this.#covered = [...request.partitions]
     this.record = {
       backupId: request.backupId,
       lease: request.random.hex(4),
@@ -74,7 +83,7 @@ class HeldLease implements Lease {
       host: request.identity.host,
       processId: request.identity.processId,
       beganAtMs: BigInt(request.clock.nowMs()),
-      partitions: leasedRanges(request.partitions),
+      partitions: leasedRanges(this.#covered),
       renewals: 0,
       isReleased: false,
     }
@@ -88,6 +97,11 @@ class HeldLease implements Lease {
   /** Tells it from one that is announced only, also where the store's times have seconds. */
   confirm(): Promise<void> {
     return this.#write({ renewals: 1 }, this.#request.signal)
+  }
+
+  cover(partitions: Iterable<TopicPartition>): void {
+    this.#covered.push(...partitions)
+    this.record = { ...this.record, partitions: leasedRanges(this.#covered) }
   }
 
   keep(): void {

@@ -115,6 +115,19 @@ describe('a lease', () => {
   )
 
   test(
+    'partitions that a run reads later are covered from the next renewal on',
+    staged(async (stage) => {
+      const joined = { topic: 'payments', partition: 0 }
+      const first = await stage.acquire(1)
+      first.cover([joined])
+      await stage.clock.sleep(LIMITS.leaseRenewalMs + 1)
+      await assert.rejects(stage.acquire(2, { partitions: [joined] }), { code: 'KB_LEASE_HELD' })
+      await assert.rejects(stage.acquire(3), { code: 'KB_LEASE_HELD' })
+      await release(first)
+    }),
+  )
+
+  test(
     'a lease of a killed run is taken over when it was watched for long enough',
     staged(async (stage, storage) => {
       await plantLease(storage, 'host-9', 9)
