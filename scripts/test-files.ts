@@ -30,6 +30,7 @@ export const PROOF_FOLDERS = [
   'tests/stores/faults',
   'tests/stores/outage',
   'tests/simulation/',
+  'tests/continuous/',
 ] as const
 
 /** They wait for the end of an outage, or for somebody to give up. */
