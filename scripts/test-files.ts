@@ -23,6 +23,8 @@ export const PROOF_FOLDERS = [
   'tests/lineage/',
   'tests/prune/',
   'tests/leaders/',
+  'tests/crash/backup-kill',
+  'tests/crash/suspended-writer',
   'tests/crash/restore-kill-',
   'tests/round-trip/keep-offsets-',
   'tests/round-trip/verify-',

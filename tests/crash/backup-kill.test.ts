@@ -19,7 +19,7 @@ import { expectCopiesEqual } from '../harness/same-content.ts'
 import { type KillAim, type KillPhase, killRun } from './kill-moment.ts'
 import { CRASH_TOPICS, MANY_COMMITS, startFilledCluster } from './source-data.ts'
 
-const KILLS = Number(process.env.KILLS ?? 20)
+const KILLS = Number(process.env.KILLS ?? 60)
 const SEED = Number(process.env.SEED ?? 4)
 const READ_BYTES_PER_SEC = 4_000_000
 // A lineage is one backup id: killed runs until it is done or had this many, the last killed at its end, then a whole run.
