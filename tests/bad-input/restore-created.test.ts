@@ -20,12 +20,20 @@ before(async () => {
   cluster = await startKafkaCluster()
   archive = { folder: join(cluster.folder, 'archive'), backupId: 'daily' }
   const config = { 'retention.ms': '-1' }
-  await createTopics(cluster, { orders: { partitions: 1, config }, keyless: { partitions: 1, config } })
+  await createTopics(cluster, {
+    orders: { partitions: 1, config },
+    keyless: { partitions: 1, config },
+    grown: { partitions: 1, config },
+  })
   await fillTopics(cluster, [
     { topic: 'orders', records: RECORDS, beginTimestampMs: YEAR_2020_MS },
     { topic: 'keyless', records: RECORDS, nullKeyEvery: 50 },
+    { topic: 'grown', records: RECORDS, beginTimestampMs: YEAR_2020_MS, compression: 'lz4' },
   ])
-  await expectExit(0, backupArgs(cluster, archive, ['orders', 'keyless']))
+  await fillTopics(cluster, [
+    { topic: 'grown', records: RECORDS, beginTimestampMs: Date.now() - RECORDS, compression: 'lz4' },
+  ])
+  await expectExit(0, backupArgs(cluster, archive, ['orders', 'keyless', 'grown']))
 })
 
 after(() => cluster?.close())
@@ -35,6 +43,8 @@ const CREATED: readonly (readonly [source: string, name: string, value: string, 
   ['orders', 'message.timestamp.type', 'LogAppendTime', 'would overwrite every timestamp'],
   ['orders', 'retention.ms', '604800000', 'retention.ms=604800000 and would delete restored records'],
   ['orders', 'retention.bytes', '1000', 'retention.bytes=1000 and would delete restored records'],
+  // Only the archive knows that some are old.
+  ['grown', 'retention.ms', '604800000', 'retention.ms=604800000 and would delete restored records'],
   ['orders', 'message.timestamp.before.max.ms', '3600000', 'would refuse records that are older'],
   ['keyless', 'cleanup.policy', 'compact', 'takes no record without a key'],
 ]
