@@ -17,7 +17,8 @@ let cluster: KafkaCluster
 let archive: Archive
 
 before(async () => {
-  cluster = await startKafkaCluster()
+  // Less than a restore asks for.
+  cluster = await startKafkaCluster({ properties: { 'transaction.max.timeout.ms': '20000' } })
   archive = { folder: join(cluster.folder, 'archive'), backupId: 'daily' }
   const config = { 'retention.ms': '-1' }
   await createTopics(cluster, {

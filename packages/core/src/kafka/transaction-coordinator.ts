@@ -23,13 +23,16 @@ export interface CoordinatorOptions {
   readonly security?: ClusterSecurity
   readonly clock: Clock
   readonly transactionalId: string
-  /** The coordinator aborts what is open for longer. Milliseconds. */
+  /** The coordinator aborts what is open for longer. Less where its `transaction.max.timeout.ms` wants so. Milliseconds. */
   readonly transactionTimeoutMs: number
+  /** With less than that nothing is begun; absent: with less than what is asked for. Milliseconds. */
+  readonly transactionTimeoutMinMs?: number
 }
 
 const TRANSACTIONAL_ID = 1
 const NO_IDENTITY: ProducerIdentity = { producerId: -1n, producerEpoch: -1 }
 const FIRST_WITH_IDENTITY = 3
+const INVALID_TRANSACTION_TIMEOUT = 50
 const AUTHORIZATION_FAILED = 53
 /** A coordinator may move, load its log, or be ending the transaction before: all of that passes. */
 const RETRY: RetryPolicy = { firstDelayMs: 20, maxDelayMs: 500, giveUpAfterMs: 60_000 }
@@ -40,24 +43,36 @@ const RETRY: RetryPolicy = { firstDelayMs: 20, maxDelayMs: 500, giveUpAfterMs: 6
  */
 export class TransactionCoordinator {
   readonly #options: CoordinatorOptions
+  #timeoutMs: number
   #link: Promise<BrokerLink> | undefined
 
   constructor(options: CoordinatorOptions) {
     this.#options = options
+    this.#timeoutMs = options.transactionTimeoutMs
   }
 
   /**
    * Takes over: aborts what was open and fences every older incarnation; their requests get KB_PRODUCER_FENCED. With `own`,
    * raises the epoch only if this incarnation is still in charge. Resolves when the markers of the old transaction are written.
-   * @throws KB_PRODUCER_FENCED, KB_CLUSTER_PERMISSION, KB_BROKER_UNSUPPORTED when `own` is given and the broker is older than 2.5
+   * @throws KB_PRODUCER_FENCED, KB_CLUSTER_PERMISSION, KB_BROKER_UNSUPPORTED when `own` is given and the broker is older than 2.5, or
+   * when brokers allow transactions only that are too short
    */
   async init(own: ProducerIdentity | null, signal: AbortSignal): Promise<ProducerIdentity> {
-    const { transactionalId, transactionTimeoutMs } = this.#options
+    const { transactionalId, transactionTimeoutMs, transactionTimeoutMinMs } = this.#options
+    const leastMs = transactionTimeoutMinMs ?? transactionTimeoutMs
     return this.#ask('InitProducerId', signal, async (link) => {
       if (own !== null) assertTakesIdentity(link)
       const { producerId, producerEpoch } = own ?? NO_IDENTITY
-      const question = [transactionalId, transactionTimeoutMs, producerId, producerEpoch] as const
-      const answer = await askBroker(link, INIT_TRANSACTIONS, [...question])
+      const ask = () => {
+        const question = [transactionalId, this.#timeoutMs, producerId, producerEpoch] as const
+        return askBroker(link, INIT_TRANSACTIONS, [...question])
+      }
+      let answer = await ask()
+      while (answer.errorCode === INVALID_TRANSACTION_TIMEOUT) {
+        if (this.#timeoutMs / 2 < leastMs) throw tooShort(link, leastMs)
+        this.#timeoutMs /= 2
+        answer = await ask()
+      }
       assertDone(answer.errorCode, 'InitProducerId')
       return { producerId: answer.producerId, producerEpoch: answer.producerEpoch }
     })
@@ -155,7 +170,7 @@ const OPERATION_NOT_ATTEMPTED = 55
 
 /** Whether this account may use the transactional id on this cluster; asks only who coordinates it, and changes nothing. */
 export async function mayUseTransactions(
-  options: Omit<CoordinatorOptions, 'transactionTimeoutMs'>,
+  options: Omit<CoordinatorOptions, 'transactionTimeoutMs' | 'transactionTimeoutMinMs'>,
   signal: AbortSignal,
 ): Promise<boolean> {
   const { transactionalId, clock } = options
@@ -204,6 +219,17 @@ async function askForCoordinator(link: BrokerLink, transactionalId: string) {
 
 function assertDone(errorCode: number, doing: string): void {
   if (errorCode !== 0) throw brokerError(errorCode, doing)
+}
+
+function tooShort({ connection }: BrokerLink, neededMs: number): KafkaBackupError {
+  return new KafkaBackupError(
+    'KB_BROKER_UNSUPPORTED',
+    `broker ${connection.broker} allows no transaction of ${neededMs} ms`,
+    {
+      context: { broker: connection.broker },
+      hint: `Raise transaction.max.timeout.ms of the brokers to ${neededMs} or more, or restore with --mode idempotent.`,
+    },
+  )
 }
 
 /** Older brokers would take the request for one without an identity, and fence whoever is in charge. */

@@ -13,6 +13,8 @@ import { type Identities, isTransactional } from './take-over.ts'
 
 /** The coordinator aborts what is open for longer; a transaction is committed every ten seconds. */
 const TRANSACTION_TIMEOUT_MS = 60_000
+/** Where brokers allow less: time for one, and for its end. */
+const TRANSACTION_TIMEOUT_MIN_MS = 15_000
 /** InitProducerId answers with transient errors for the first moments of a cluster. */
 const TRANSIENT_RETRY = { firstDelayMs: 100, maxDelayMs: 1_000, giveUpAfterMs: 30_000 }
 
@@ -59,6 +61,7 @@ function coordinatorOf(options: IdentityOptions, { opened, restoreId }: LedgerSt
     ...options,
     transactionalId: transactionalIdOf(opened.backupId, restoreId),
     transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
+    transactionTimeoutMinMs: TRANSACTION_TIMEOUT_MIN_MS,
   })
 }
 
