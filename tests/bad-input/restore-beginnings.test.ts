@@ -110,20 +110,26 @@ test('says what a finished restore does not contain, and writes no record a seco
   const args = restoreArgs(cluster, archive, names)
   const until = [...args, '--to', 'now']
   const first = (await expectExit(0, until)).json<Summary>()
-  await fillTopics(cluster, [{ topic: 'orders', records: 100, seed: 9 }])
+  // Newer than the moment that --to now was.
+  await fillTopics(cluster, [{ topic: 'orders', records: 100, seed: 8 }])
+  await expectExit(0, backupArgs(cluster, archive, ['orders']))
+  const outside = (await expectExit(0, [...until, '--resume'])).json<Summary>()
+  assert.deepEqual(outside.newer_commit, { commit: '2', adds: false })
+  const late = { beginTimestampMs: Date.now() - 3_600_000 }
+  await fillTopics(cluster, [{ topic: 'orders', records: 100, seed: 9, ...late }])
   await expectExit(0, backupArgs(cluster, archive, ['orders']))
   for (const asked of [['--resume'], ['--resume', '--dry-run']]) {
     const again = (await expectExit(0, [...until, ...asked])).json<Summary>()
     assert.deepEqual([again.already_finished, again.restore_id], [true, first.restore_id])
-    assert.deepEqual(again.newer_commit, { commit: '2', adds: true })
+    assert.deepEqual(again.newer_commit, { commit: '3', adds: true })
     assert.deepEqual(again.kept_times, { from: null, to: 'now' })
   }
   const { stdout } = await expectExit(0, [...until, '--resume', '--output-format', 'table'])
   assert.match(
     stdout,
-    /had finished already[\s\S]* commit 2 now, this restore is of commit 1 and does not contain/,
+    /had finished already[\s\S]* commit 3 now, this restore is of commit 1 and does not contain/,
   )
-  assert.match(stdout, /to restore commit 2: into other topics with --topic-mapping/)
+  assert.match(stdout, /to restore commit 3: into other topics with --topic-mapping/)
   assert.match(stdout, /--to now is 20\S+, as when this restore was begun/)
   const append = ['--existing-topics', 'append']
   const twice = `${first.restore_id} (commit 1), which finished at`

@@ -15,7 +15,7 @@ function newerLines(
 ): string[] {
   if (!newer) return []
   const now = `the backup has commit ${newer.commit} now, this restore is of commit ${commit}`
-  if (!newer.isMore) return [`${now}: nothing was added to what was asked for`]
+  if (!newer.isMore) return [`${now}: nothing was added to what this restore takes`]
   const replacing = isKeepingOffsets
     ? 'or delete the topics first'
     : 'or into these without --resume and with --existing-topics purge, which deletes them first'

@@ -14,7 +14,7 @@ import { planRestore, type RestorePlan, type RestoreSelection } from './restore-
 import { preflightRestore, type TargetOptions, type TargetPlan } from './restore-preflight.ts'
 import { type RestoreRequest, requestDocument, requestSha256 } from './restore-request.ts'
 import { type SinceBegun, sinceBegun } from './since-begun.ts'
-import type { TimeWindow } from './time-window.ts'
+import { boundedWindow, type TimeWindow } from './time-window.ts'
 
 /** What a restore is prepared from. */
 export interface BeginRestoreOptions {
@@ -65,7 +65,7 @@ export async function beginRestore(options: BeginRestoreOptions): Promise<Prepar
   const isLeft = last !== undefined && last.state.finished === null && !last.state.isAbandoned
   const isKnown = options.isResuming && last !== undefined && !last.state.isAbandoned
   const known = isKnown && (await isStillThere(cluster, last.state)) ? last : undefined
-  const window = known ? windowBefore(known.state) : resolveWindow(request, clock.nowMs())
+  const window = known ? boundedWindow(known.state.opened) : resolveWindow(request, clock.nowMs())
   const asOfCommit = known?.state.opened.commit ?? request.asOfCommit ?? undefined
   const state = await openExistingBackup(storage, backupId, { signal, asOfCommit })
   const asked = planRestore(state, options.select(state, window))
@@ -74,8 +74,7 @@ export async function beginRestore(options: BeginRestoreOptions): Promise<Prepar
   const { transforms } = options.target
   const plan = await beginAtFirstRecords({ storage, transforms, signal }, asked)
   if (known) assertSamePlan(known.state, plan)
-  const now = { storage, select: options.select, nowMs: clock.nowMs(), signal }
-  const since = known ? await sinceBegun(known.state, request, now) : null
+  const since = known ? await sinceBegun(known.state, request, options) : null
   // It is reported, not repeated: what became of its target since is no reason against that.
   if (known?.state.finished) {
     return { plan, target: untouched(known.state), known, since, openLedger: async () => known }
@@ -121,7 +120,7 @@ export async function planOfLedger(
 ): Promise<RestorePlan> {
   const { backupId, commit } = ledger.opened
   const state = await openExistingBackup(storage, backupId, { signal, asOfCommit: commit })
-  const plan = planRestore(state, select(state, windowBefore(ledger)))
+  const plan = planRestore(state, select(state, boundedWindow(ledger.opened)))
   assertSamePlan(ledger, plan)
   await assertPlanHeld(storage, state, plan, signal)
   return plan
@@ -166,10 +165,6 @@ async function isStillThere(cluster: Cluster, { begun }: LedgerState): Promise<b
     const found = survey.topics.find((topic) => topic.name === name)
     return found !== undefined && found.topicId === topicId
   })
-}
-
-function windowBefore({ opened: { fromMs, toMs } }: LedgerState): TimeWindow | null {
-  return fromMs === null && toMs === null ? null : { fromMs, toMs }
 }
 
 function assertSamePlan({ opened, restoreId }: LedgerState, plan: RestorePlan): void {

@@ -4,6 +4,11 @@ export interface TimeWindow {
   readonly toMs: bigint | null
 }
 
+/** A window without bounds is none: it would leave out records without a timestamp. */
+export function boundedWindow({ fromMs, toMs }: TimeWindow): TimeWindow | null {
+  return fromMs === null && toMs === null ? null : { fromMs, toMs }
+}
+
 /** How the records between two timestamps lie to a window. `partly` also stands for: not known. */
 export type WindowCoverage = 'inside' | 'outside' | 'partly'
 
