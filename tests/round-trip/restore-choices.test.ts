@@ -158,6 +158,46 @@ test('a group that has read all goes on at the end of the copy, one that has rea
   assert.match(stdout, /^source_topic,.*,lowest_safe_offset,at_end\norders,0,999999,shared-out,0,,\d+,true\n/)
 })
 
+test('an offset map names its restore, and what it knows nothing of is refused', async () => {
+  const first = (await expectExit(0, restoreTo('first'))).json<{ restore_id: string }>().restore_id
+  const newest = (await expectExit(0, restoreTo('newest', '--partitions', '0-1'))).json<{
+    restore_id: string
+  }>().restore_id
+  const said = async (...flags: readonly string[]) =>
+    (await expectExit(0, [...offsetMap('table'), ...flags])).stdout
+  for (const question of [[], ['--source', 'orders/0:0'], ['--target', 'newest/0:0']])
+    assert.match(
+      await said(...question),
+      new RegExp(`^Restore ${newest} \\(complete\\), the newest of backup daily, begun 20`),
+    )
+  assert.match(
+    await said('--restore', first, '--source', 'orders/2:0'),
+    new RegExp(
+      `^Restore ${first} \\(complete\\) of backup daily, begun 20\\S+\\norders/2 offset 0: first/2 `,
+    ),
+  )
+  const answer = await expectExit(0, [...offsetMap('json'), '--source', 'orders/0:0'])
+  const { restore_id: id, state } = answer.json<{ restore_id: string; state: string }>()
+  assert.deepEqual([id, state], [newest, 'complete'])
+  const refused: readonly (readonly [readonly string[], RegExp])[] = [
+    [
+      ['--source', 'newest/0:0'],
+      /takes nothing from topic "newest"[\s\S]*takes: orders\. It is the newest one; --list/,
+    ],
+    [['--target', 'orders/0:0'], /writes nothing to topic "orders"[\s\S]*writes to: newest\./],
+    [['--source', 'orders/2:0'], /takes nothing from partition 2 of topic orders[\s\S]*takes: 0, 1\./],
+    [['--target', 'newest/7:0'], /writes nothing to partition 7 of topic newest[\s\S]*writes to: 0, 1\./],
+    [
+      ['--restore', first, '--target', 'newest/0:0'],
+      /writes nothing to topic "newest"[\s\S]*writes to: first\.$/m,
+    ],
+    [['--source', 'orders/0:0', '--target', 'newest/0:0'], /--source and --target are two questions/],
+    [['--list', '--source', 'orders/0:0'], /--list shows all restores, and takes no --source/],
+  ]
+  for (const [flags, text] of refused)
+    assert.match((await expectExit(2, [...offsetMap('table'), ...flags])).stderr, text)
+})
+
 interface OffsetAnswer {
   readonly target: unknown
   readonly source: unknown

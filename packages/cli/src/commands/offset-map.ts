@@ -18,6 +18,7 @@ import { openStorage } from '../open-storage.ts'
 import { sourceAnswer, targetAnswer } from '../render/offset-answer-text.ts'
 import { mapCsv, mapDocument, mapText, restoresDocument, restoresText } from '../render/offset-map-text.ts'
 import { restoreSelectorOf } from '../restore-selector.ts'
+import { assertSource, assertTarget, type Place } from '../restored-places.ts'
 
 /** Runs that are printed at once; a map with more is asked offset by offset. */
 const SHOWN_RUNS_MAX = 1_000_000
@@ -46,9 +47,11 @@ export const offsetMapCommand: Command = {
     '    --source orders/3:1200',
   ],
   async run(context) {
+    const asked = questionOf(context.options)
+    const backupId = requireBackupId(context.loaded.config)
     const storage = openStorage(context)
     try {
-      return await show(context, storage, requireBackupId(context.loaded.config))
+      return await show(context, storage, backupId, asked)
     } finally {
       await storage.close()
     }
@@ -59,9 +62,10 @@ async function show(
   { options, signal }: CommandContext,
   storage: StorageBackend,
   backupId: string,
+  asked: Question,
 ): Promise<CommandResult> {
   const byAge = await readLedgers(storage, backupId, signal)
-  if (options.list === true) {
+  if (asked.of === 'list') {
     return { document: restoresDocument(backupId, byAge), text: restoresText(byAge), exitCode: 0 }
   }
   const wanted = options.restore as string | undefined
@@ -71,19 +75,22 @@ async function show(
     throw new KafkaBackupError('KB_RESTORE_NOT_FOUND', `backup ${backupId} ${what}`)
   }
   const runs = () => mappedRuns(storage, backupId, ledger.restoreId, signal)
-  if (options.source !== undefined) {
-    const { place, offset } = placeOf('--source', String(options.source))
+  const shown = { ledger, isNewest: ledger === byAge.at(-1) }
+  if (asked.of === 'source') {
+    const { place, offset } = asked
+    assertSource(shown, place)
     const found = await findTarget(runs(), place, offset, writtenEnds(ledger))
     const isUnmapped = found.lowestSafe.length === 0
     const lowestSafe = isUnmapped ? await endsBehind(storage, ledger, place, signal) : found.lowestSafe
-    return answered(sourceAnswer(ledger, place, offset, { ...found, lowestSafe }), options)
+    return answered(sourceAnswer(shown, place, offset, { ...found, lowestSafe }), options)
   }
-  if (options.target !== undefined) {
-    const { place, offset } = placeOf('--target', String(options.target))
-    return answered(targetAnswer(ledger, place, offset, await findSource(runs(), place, offset)), options)
+  if (asked.of === 'target') {
+    const { place, offset } = asked
+    assertTarget(shown, place)
+    return answered(targetAnswer(shown, place, offset, await findSource(runs(), place, offset)), options)
   }
   const all = await gather(runs())
-  const text = options.csv === true ? mapCsv(all) : mapText(ledger, all)
+  const text = options.csv === true ? mapCsv(all) : mapText(shown, all)
   return { document: mapDocument(ledger, all), text, exitCode: 0 }
 }
 
@@ -127,6 +134,30 @@ async function gather(runs: AsyncIterable<MappedRun>): Promise<MappedRun[]> {
     all.push(run)
   }
   return all
+}
+
+type Question =
+  | { readonly of: 'list' | 'map' }
+  | { readonly of: 'source' | 'target'; readonly place: Place; readonly offset: bigint }
+
+/** One question at a time: what is not answered is not passed over in silence. @throws KB_USAGE */
+function questionOf({ list, source, target, restore, csv }: CommandContext['options']): Question {
+  if (source !== undefined && target !== undefined) {
+    throw new KafkaBackupError('KB_USAGE', '--source and --target are two questions: ask one at a time', {
+      hint: '--source tells where an offset went, --target where one came from.',
+    })
+  }
+  if (list === true) {
+    const others = { '--restore': restore, '--source': source, '--target': target, '--csv': csv }
+    const [other] = Object.entries(others).find(([, value]) => value !== undefined && value !== false) ?? []
+    if (other === undefined) return { of: 'list' }
+    throw new KafkaBackupError('KB_USAGE', `--list shows all restores, and takes no ${other}`, {
+      hint: 'Take a restore from the list, and name it with --restore, without --list.',
+    })
+  }
+  if (source !== undefined) return { of: 'source', ...placeOf('--source', String(source)) }
+  if (target !== undefined) return { of: 'target', ...placeOf('--target', String(target)) }
+  return { of: 'map' }
 }
 
 function placeOf(flag: string, text: string) {

@@ -1,4 +1,6 @@
-import type { LedgerState, OffsetAnswer, SourceAnswer } from '@kafka-backup/core'
+import type { OffsetAnswer, SourceAnswer } from '@kafka-backup/core'
+import type { ShownRestore } from '../restored-places.ts'
+import { shownRestoreText, stateOf } from './offset-map-text.ts'
 
 interface Place {
   readonly topic: string
@@ -18,16 +20,21 @@ interface Safe extends Place {
 }
 
 /** Where one offset of the source went. */
-export function sourceAnswer(ledger: LedgerState, place: Place, offset: bigint, answer: OffsetAnswer): Shown {
+export function sourceAnswer(shown: ShownRestore, place: Place, offset: bigint, answer: OffsetAnswer): Shown {
   const { exact, lowestSafe } = answer
   const where = exact ? `${nameOf(exact)} offset ${exact.offset}` : 'no record of this offset was restored'
   return {
-    text: [`${nameOf(place)} offset ${offset}: ${where}`, ...lowestSafe.map(safeLine)].join('\n'),
+    text: [
+      shownRestoreText(shown),
+      `${nameOf(place)} offset ${offset}: ${where}`,
+      ...lowestSafe.map(safeLine),
+    ].join('\n'),
     csv: csvOf(['source', 'target'], place, offset, answer),
     document: {
       kind: 'offset_answer',
       version: 1,
-      restore_id: ledger.restoreId,
+      restore_id: shown.ledger.restoreId,
+      state: stateOf(shown.ledger),
       source: { ...place, offset },
       target: exact,
       lowest_safe: lowestSafe.map(safeDocument),
@@ -36,16 +43,21 @@ export function sourceAnswer(ledger: LedgerState, place: Place, offset: bigint, 
 }
 
 /** Where one record of the target came from. */
-export function targetAnswer(ledger: LedgerState, place: Place, offset: bigint, answer: SourceAnswer): Shown {
+export function targetAnswer(shown: ShownRestore, place: Place, offset: bigint, answer: SourceAnswer): Shown {
   const { exact, lowestSafe } = answer
   const where = exact ? `${nameOf(exact)} offset ${exact.offset}` : 'no record of this restore is there'
   return {
-    text: [`${nameOf(place)} offset ${offset}: ${where}`, ...lowestSafe.map(safeLine)].join('\n'),
+    text: [
+      shownRestoreText(shown),
+      `${nameOf(place)} offset ${offset}: ${where}`,
+      ...lowestSafe.map(safeLine),
+    ].join('\n'),
     csv: csvOf(['target', 'source'], place, offset, answer),
     document: {
       kind: 'offset_answer',
       version: 1,
-      restore_id: ledger.restoreId,
+      restore_id: shown.ledger.restoreId,
+      state: stateOf(shown.ledger),
       target: { ...place, offset },
       source: exact && {
         topic: exact.topic,

@@ -1,4 +1,5 @@
 import type { LedgerState, MappedRun } from '@kafka-backup/core'
+import type { ShownRestore } from '../restored-places.ts'
 import { renderTable } from './table.ts'
 import { formatTime, plural } from './units.ts'
 
@@ -38,7 +39,7 @@ export function restoresDocument(backupId: string, ledgers: readonly LedgerState
   }
 }
 
-function stateOf({ finished, isAbandoned }: LedgerState): string {
+export function stateOf({ finished, isAbandoned }: LedgerState): string {
   if (isAbandoned) return 'abandoned'
   return finished ? finished.outcome : 'unfinished'
 }
@@ -47,8 +48,15 @@ function recordsOf({ progress }: LedgerState): number {
   return [...progress.values()].reduce((sum, { position }) => sum + Number(position), 0)
 }
 
+/** Which restore an answer is about; whoever names none gets the newest. */
+export function shownRestoreText({ ledger, isNewest }: ShownRestore): string {
+  const { restoreId, opened, openedAtMs } = ledger
+  const newest = isNewest ? `, the newest of backup ${opened.backupId}` : ` of backup ${opened.backupId}`
+  return `Restore ${restoreId} (${stateOf(ledger)})${newest}, begun ${formatTime(openedAtMs)}`
+}
+
 /** Every run in a line. */
-export function mapText(ledger: LedgerState, runs: readonly MappedRun[]): string {
+export function mapText(shown: ShownRestore, runs: readonly MappedRun[]): string {
   const rows = runs.map((run) => [
     nameOf(run.source),
     rangeOf(run.sourceOffset, run.records),
@@ -56,8 +64,8 @@ export function mapText(ledger: LedgerState, runs: readonly MappedRun[]): string
     rangeOf(run.targetOffset, run.records),
   ])
   const columns = ['source', 'offsets', 'target', 'offsets'].map((title) => ({ title }))
-  const head = `Restore ${ledger.restoreId} (${stateOf(ledger)}): ${plural(runs.length, 'run')} of offsets`
-  return `${head}\n${renderTable(columns, rows)}`
+  const head = `${plural(runs.length, 'run')} of offsets`
+  return `${shownRestoreText(shown)}\n${head}\n${renderTable(columns, rows)}`
 }
 
 /** For programs that read lines. Offsets are inclusive. */
