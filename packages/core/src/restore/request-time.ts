@@ -1,5 +1,5 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
-import type { TimeWindow } from './time-window.ts'
+import { boundedWindow, type TimeWindow } from './time-window.ts'
 
 /** A time as somebody asked for it: itself, or so long before now. */
 export type RequestTime = { readonly atMs: bigint } | { readonly beforeNowMs: bigint }
@@ -35,14 +35,32 @@ export function isRelativeTime(text: string): boolean {
   return time !== undefined && 'beforeNowMs' in time
 }
 
-/** Both ends at the same now. @throws KB_USAGE for a text that is no time */
+/** Both ends at the same now. @throws KB_USAGE for a text that is no time, and for an end before the begin */
 export function resolveWindow(
   asked: { readonly from: string | null; readonly to: string | null },
   nowMs: number,
 ): TimeWindow | null {
-  if (asked.from === null && asked.to === null) return null
   const now = BigInt(Math.trunc(nowMs))
-  return { fromMs: resolveTime(asked.from, now), toMs: resolveTime(asked.to, now) }
+  const window = { fromMs: resolveTime(asked.from, now), toMs: resolveTime(asked.to, now) }
+  const { fromMs, toMs } = window
+  if (fromMs === null || toMs === null || fromMs <= toMs) return boundedWindow(window)
+  const isRelative = [asked.from, asked.to].some((text) => text !== null && isRelativeTime(text))
+  throw new KafkaBackupError(
+    'KB_USAGE',
+    `the time window ends before it begins: ${meant('--from', asked.from, fromMs)}, and ${meant('--to', asked.to, toMs)}`,
+    {
+      hint: isRelative
+        ? 'Relative times are before now: --from -2h --to -1h is the hour that ended an hour ago.'
+        : 'Exchange the two times.',
+    },
+  )
+}
+
+/** `--from -2h is 2025-06-01T10:00:00.000Z` */
+function meant(flag: string, text: string | null, timeMs: bigint): string {
+  const date = new Date(Number(timeMs))
+  // Milliseconds can be written that no calendar shows.
+  return `${flag} ${text} is ${Number.isNaN(date.getTime()) ? `${timeMs} ms` : date.toISOString()}`
 }
 
 /** The moment that a text means. @throws KB_USAGE for a text that is no time */

@@ -8,7 +8,7 @@ import { planDigest } from './plan-identity.ts'
 import type { PrunedExtent } from './pruned-extent.ts'
 import { type ClippedPart, type OffsetRange, planSources } from './restore-sources.ts'
 import { planTargets, type Repartition } from './restore-targets.ts'
-import type { TimeWindow } from './time-window.ts'
+import { boundedWindow, type TimeWindow } from './time-window.ts'
 
 export type { PrunedExtent } from './pruned-extent.ts'
 export type { ClippedPart, OffsetRange } from './restore-sources.ts'
@@ -131,7 +131,7 @@ const NO_HEADERS: HeaderPlan = { isStripping: false, isAdding: false, sourceClus
  */
 export function planRestore(state: BackupState, selection: RestoreSelection): RestorePlan {
   const topics = chooseTopics(state, selection)
-  const window = windowOf(selection)
+  const window = selection.window ? boundedWindow(selection.window) : null
   const { sources, gaps, pruned } = planSources(state, topics, { ...selection, window })
   const targets = planTargets(topics, sources, selection)
   const sum = (pick: (entry: PartitionRestorePlan) => number) =>
@@ -158,18 +158,6 @@ export function planRestore(state: BackupState, selection: RestoreSelection): Re
     gaps,
     pruned,
   }
-}
-
-/** A window without bounds is none: it would leave out records without a timestamp. */
-function windowOf({ window = null }: RestoreSelection): TimeWindow | null {
-  if (window === null || (window.fromMs === null && window.toMs === null)) return null
-  if (window.fromMs !== null && window.toMs !== null && window.fromMs > window.toMs) {
-    throw new KafkaBackupError(
-      'KB_USAGE',
-      `the time window begins at ${window.fromMs} and ends before that, at ${window.toMs} (milliseconds)`,
-    )
-  }
-  return window
 }
 
 function chooseTopics(state: BackupState, selection: RestoreSelection): TopicRecord[] {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { isKafkaBackupError } from '../../src/errors/kafka-backup-error.ts'
 import { requestTimeComplaint, resolveWindow } from '../../src/restore/request-time.ts'
 import { coverageOf, isInWindow } from '../../src/restore/time-window.ts'
 import { expectCode } from '../protocol/samples.ts'
@@ -53,6 +54,31 @@ test('what is no time is refused', () => {
     assert.match(requestTimeComplaint(text) ?? '', /must be a time such as/, text)
     expectCode('KB_USAGE', () => fromOf(text))
   }
+})
+
+test('a window that ends before it begins is refused with what was written, and what it came to', () => {
+  const said = (from: string, to: string) => {
+    try {
+      resolveWindow({ from, to }, NOW_MS)
+    } catch (error) {
+      assert.ok(isKafkaBackupError(error, 'KB_USAGE'))
+      return `${error.message}. ${error.hint}`
+    }
+    return assert.fail('was not refused')
+  }
+  assert.match(
+    said('-30m', '-2h'),
+    /--from -30m is 2025-06-01T11:30:00.000Z, and --to -2h is 2025-06-01T10:00:00.000Z\. Relative times are before now/,
+  )
+  const east = said('2025-06-01T12:00:00.001Z', '2025-06-01T14:00:00+02:00')
+  assert.match(
+    east,
+    /and --to 2025-06-01T14:00:00\+02:00 is 2025-06-01T12:00:00\.000Z\. Exchange the two times/,
+  )
+  assert.match(said('999999999999999999', '-2h'), /--from 999999999999999999 is 999999999999999999 ms, and/)
+  const moment = { fromMs: BigInt(NOW_MS), toMs: BigInt(NOW_MS) }
+  assert.deepEqual(resolveWindow({ from: 'now', to: String(NOW_MS) }, NOW_MS), moment)
+  assert.equal(resolveWindow({ from: null, to: null }, NOW_MS), null)
 })
 
 test('both ends are in the window, and a record without a timestamp is in none', () => {
