@@ -119,7 +119,7 @@ async function preflightOnce(
         ...(plan.isKeepingOffsets ? movedWarnings(plan) : []),
       ],
       limits,
-      ages: undecidedAges(present, facts, held, options),
+      ages: undecidedAges(present, created, facts, held, options),
       compacted: compactedTopics(settings),
     },
   }

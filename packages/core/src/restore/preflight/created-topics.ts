@@ -81,11 +81,12 @@ export function refuseCreated(
   nowMs: number,
 ): Refusal[] {
   const retention = retentionTrouble(plan, topic, settings, { nowMs, isHolding: false, overrides: new Map() })
-  return [...refuseTimes(topic, settings, nowMs), ...retention.refusals].map(({ message, ...refusal }) => ({
-    ...refusal,
-    message: `would be created so that it ${message}`,
-    remedy: REMEDY,
-  }))
+  return [...refuseTimes(topic, settings, nowMs), ...retention.refusals].map(asCreated)
+}
+
+/** The refusal of an existing topic, for one that would be created with such settings. */
+export function asCreated(refusal: Refusal): Refusal {
+  return { ...refusal, message: `would be created so that it ${refusal.message}`, remedy: REMEDY }
 }
 
 /**

@@ -6,7 +6,7 @@ import { refuseAccess, refuseShape } from './target-access.ts'
 import type { TargetOptions } from './target-plan.ts'
 import { refuseTimes, retentionTrouble, TARGET_SETTINGS } from './target-settings.ts'
 
-type JudgedBy = Pick<TargetOptions, 'nowMs' | 'isHoldingRetention' | 'existingTopics' | 'isResuming'>
+type JudgedBy = Pick<TargetOptions, 'nowMs' | 'isHoldingRetention' | 'existingTopics'>
 
 const BROKERS_OWN = new Set([
   '__consumer_offsets',
@@ -62,8 +62,8 @@ export function judgeTopic(
         cappingBrokers: facts.cappingBrokers,
       }),
       ...refuseTimes(topic, own, options.nowMs),
-      // What an unfinished restore began is held already.
-      ...(options.isResuming ? [] : retention.refusals),
+      // Also of a restore that is gone on with: what it holds is -1 now, everything else was judged by settings that may have changed.
+      ...retention.refusals,
       ...refuseAccess(topic, facts.operations.get(targetTopic), needed),
     ],
     held: retention.held,

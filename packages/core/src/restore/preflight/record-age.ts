@@ -3,6 +3,7 @@ import { BatchCursor } from '../../protocol/record-batch.ts'
 import { type BatchSourceOptions, readSourcePieces } from '../batch-source.ts'
 import type { SourcePiece } from '../frame-pieces.ts'
 import type { RestorePlan, TopicRestorePlan } from '../restore-plan.ts'
+import { asCreated, type CreatedTopic } from './created-topics.ts'
 import type { TargetFacts } from './existing-topics.ts'
 import type { Refusal } from './refusal.ts'
 import type { TargetOptions } from './target-plan.ts'
@@ -16,23 +17,41 @@ export interface UndecidedAge {
   readonly oldestMs: bigint
   readonly values: ReadonlyMap<string, string>
   readonly overrides: ReadonlyMap<string, string>
+  /** The restore creates it: no retention is held, and the remedy is another. */
+  readonly isCreated: boolean
 }
 
-/** Topics whose retention may be in the way. */
+/** Topics whose retention may be in the way: those that exist, and those that would be created. */
 export function undecidedAges(
   present: readonly TopicRestorePlan[],
-  { values: settings, overrides: given }: TargetFacts,
+  created: readonly CreatedTopic[],
+  { values: settings, overrides: given }: Pick<TargetFacts, 'values' | 'overrides'>,
   held: readonly HeldSetting[],
-  { isResuming, nowMs }: Pick<TargetOptions, 'isResuming' | 'nowMs'>,
+  {
+    isResuming,
+    isHoldingRetention,
+    nowMs,
+  }: Pick<TargetOptions, 'isResuming' | 'isHoldingRetention' | 'nowMs'>,
 ): UndecidedAge[] {
-  return present.flatMap((topic) => {
+  const isHeld = ({ targetTopic }: TopicRestorePlan) =>
+    // What an unfinished restore holds is held already.
+    (isResuming && isHoldingRetention) ||
+    held.some((own) => own.topic === targetTopic && own.name === 'retention.ms')
+  const standing = present.flatMap((topic) => {
     const values = settings.get(topic.targetTopic) ?? new Map<string, string>()
     const oldestMs = undecidedAgeMs(topic, values, nowMs)
-    const isHeld = held.some((own) => own.topic === topic.targetTopic && own.name === 'retention.ms')
-    if (oldestMs === null || isResuming || isHeld) return []
-    return [{ topic, oldestMs, values, overrides: given.get(topic.targetTopic) ?? new Map() }]
+    if (oldestMs === null || isHeld(topic)) return []
+    const overrides = given.get(topic.targetTopic) ?? new Map<string, string>()
+    return [{ topic, oldestMs, values, overrides, isCreated: false }]
   })
+  const planned = created.flatMap(({ topic, settings: values }) => {
+    const oldestMs = undecidedAgeMs(topic, values, nowMs)
+    return oldestMs === null ? [] : [{ topic, oldestMs, values, overrides: NONE, isCreated: true }]
+  })
+  return [...standing, ...planned]
 }
+
+const NONE: ReadonlyMap<string, string> = new Map()
 
 /** Reads the archive where that is needed. */
 export async function judgeAges(
@@ -42,9 +61,10 @@ export async function judgeAges(
 ): Promise<{ readonly refusals: Refusal[]; readonly held: HeldSetting[] }> {
   const source = { storage, backupId: plan.backupId, transforms, signal }
   const troubles: ReturnType<typeof ageTrouble>[] = []
-  for (const { topic, oldestMs, values, overrides } of ages) {
-    if (await holdsOlder(source, plan, topic, oldestMs))
-      troubles.push(ageTrouble(topic, values, { isHolding, overrides }))
+  for (const { topic, oldestMs, values, overrides, isCreated } of ages) {
+    if (!(await holdsOlder(source, plan, topic, oldestMs))) continue
+    const { refusals, held } = ageTrouble(topic, values, { isHolding: isHolding && !isCreated, overrides })
+    troubles.push({ refusals: isCreated ? refusals.map(asCreated) : refusals, held })
   }
   return {
     refusals: troubles.flatMap(({ refusals }) => refusals),
