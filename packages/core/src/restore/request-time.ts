@@ -6,6 +6,7 @@ export type RequestTime = { readonly atMs: bigint } | { readonly beforeNowMs: bi
 
 const ISO =
   /^([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,3}))?)?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})?$/
+const TOO_FINE = /[0-9]\.[0-9]{4,}(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})?$/
 const RELATIVE = /^-([0-9]{1,9})(ms|s|m|h|d|w)$/
 const EPOCH_MS = /^[0-9]{1,18}$/
 /** What one of each unit of a duration has, as users write them. */
@@ -21,6 +22,8 @@ export const TIME_UNITS_MS: Readonly<Record<string, bigint>> = {
 /** Says what a text must be to be a time, or nothing. */
 export function requestTimeComplaint(text: string): string | undefined {
   if (readTime(text) !== undefined) return
+  if (TOO_FINE.test(text))
+    return 'must have at most three digits behind the point of the second: Kafka keeps milliseconds'
   const [, year] = ISO.exec(text) ?? []
   const zone = ISO.exec(text)?.[8]
   if (year !== undefined && zone === undefined) {
