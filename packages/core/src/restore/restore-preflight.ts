@@ -7,6 +7,7 @@ import { retry } from '../runtime/retry.ts'
 import { refuseCreated, refuseCreation, tryCreation } from './preflight/created-topics.ts'
 import { factsOf, judgeTopic, refuseMissing, refuseOwn, warningsOf } from './preflight/existing-topics.ts'
 import { assertMayKeepOffsets, judgeOffsetRoom, movedWarnings } from './preflight/offset-room.ts'
+import { judgeBytes, type UndecidedBytes, undecidedBytes } from './preflight/partition-bytes.ts'
 import { judgeAges, type UndecidedAge, undecidedAges } from './preflight/record-age.ts'
 import { inspectRecords } from './preflight/record-inspection.ts'
 import { type Refusal, throwRefusals } from './preflight/refusal.ts'
@@ -53,9 +54,13 @@ export async function preflightRestore(
   if (refusals.length === 0) refusals.push(...(await inspectArchive(plan, options, target)))
   const aged =
     refusals.length === 0 ? await judgeAges(plan, options, target.ages) : { refusals: [], held: [] }
-  refusals.push(...aged.refusals)
+  const sized =
+    refusals.length === 0
+      ? await judgeBytes(plan, options, target.sizes, target.heldSettings)
+      : { refusals: [], held: [] }
+  refusals.push(...aged.refusals, ...sized.refusals)
   throwRefusals(refusals, target.clusterId, existing)
-  return { ...target, heldSettings: [...target.heldSettings, ...aged.held], mode, modeReason }
+  return { ...target, heldSettings: [...target.heldSettings, ...aged.held, ...sized.held], mode, modeReason }
 }
 
 interface Findings {
@@ -64,6 +69,7 @@ interface Findings {
     readonly compacted: ReadonlySet<string>
     readonly limits: ReadonlyMap<string, TopicLimits>
     readonly ages: readonly UndecidedAge[]
+    readonly sizes: readonly UndecidedBytes[]
   }
 }
 
@@ -120,6 +126,7 @@ async function preflightOnce(
       ],
       limits,
       ages: undecidedAges(present, created, facts, held, options),
+      sizes: undecidedBytes(present, created, facts, offsets, options),
       compacted: compactedTopics(settings),
     },
   }

@@ -86,6 +86,16 @@ export function ageTrouble(
   return { refusals: [unsuitable(topic, tooOldMessage(values), HOLD_RETENTION)], held: [] }
 }
 
+/** The same for a topic that may delete by size. */
+export function bytesTrouble(
+  topic: TopicRestorePlan,
+  message: string,
+  options: { readonly isHolding: boolean; readonly overrides: Values },
+): { readonly refusals: Refusal[]; readonly held: HeldSetting[] } {
+  if (options.isHolding) return { refusals: [], held: [holdOf(topic, 'retention.bytes', options.overrides)] }
+  return { refusals: [unsuitable(topic, message, HOLD_RETENTION)], held: [] }
+}
+
 function holdOf(topic: TopicRestorePlan, name: string, overrides: Values): HeldSetting {
   return { topic: topic.targetTopic, name, held: '-1', original: overrides.get(name) ?? null }
 }
