@@ -33,6 +33,15 @@ describe('records that a topic does not take', () => {
       ])
     })
 
+  test('a record that fits only without the headers that it gets is refused', async () => {
+    const heavy = record({ value: WEIGHT })
+    // More than the header of a batch, which the choice of frames allows for.
+    const roomBytes = buildBatch({ baseOffset: 0n, records: [heavy] }).length + 80
+    assert.deepEqual(await (await inspectionOf([heavy]))(roomBytes, false), [])
+    const refusals = await (await inspectionOf([heavy], true))(roomBytes, false)
+    assert.match(refusals.join(), /does not fit alone, it takes [0-9]+ bytes with the headers that it gets/)
+  })
+
   test('a record without a key is refused where the target is compacted', async () => {
     const inspect = await inspectionOf([
       record({ key: Buffer.from('a') }),
@@ -47,7 +56,7 @@ describe('records that a topic does not take', () => {
 })
 
 /** Looks at these records, which are one batch of the archive. */
-async function inspectionOf(records: readonly RecordInput[]) {
+async function inspectionOf(records: readonly RecordInput[], isAdding = false) {
   const storage = new MemoryBackend('inspection')
   const streams = [{ topic: 'orders', topicId: null, partition: 0 }]
   const extents = [{ beginOffset: 0n, holes: [] }]
@@ -57,7 +66,8 @@ async function inspectionOf(records: readonly RecordInput[]) {
   const topics = [{ name: 'orders', topicId: null, partitions: 1 }]
   const begins = [{ topic: 'orders', partition: 0, offset: 0n }]
   await appendCommit(storage, state, draft('run-1', 'complete', { topics, begins, segments }))
-  const plan = planRestore(state, { topics: undefined, topicMapping: new Map([['orders', 'copy']]) })
+  const headers = { isStripping: false, isAdding, sourceCluster: null }
+  const plan = planRestore(state, { topics: undefined, topicMapping: new Map([['orders', 'copy']]), headers })
   const { signal } = new AbortController()
   const source = { storage, backupId: BACKUP, transforms: TRANSFORMS, signal }
   return async (maxMessageBytes: number, needsKeys: boolean): Promise<string[]> => {

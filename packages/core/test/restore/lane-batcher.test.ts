@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { KafkaRecord } from '../../src/protocol/record.ts'
+import { BatchCursor } from '../../src/protocol/record-batch.ts'
+import { buildBatch } from '../../src/protocol/record-batch-builder.ts'
+import { decodeStored } from '../../src/restore/frame-pieces.ts'
+import { LaneBatcher } from '../../src/restore/lane-batcher.ts'
+import { record } from '../protocol/samples.ts'
+
+test('sources whose offsets follow each other in one batch stay apart in the offset map', () => {
+  const limit = { maxBytes: 1_048_588, codec: null }
+  const batcher = new LaneBatcher({ limit, isKeepingOffsets: false, nameOf: String })
+  const batches = [
+    ...batcher.addGroup(0, recordsFrom(0n), 'none'),
+    ...batcher.addGroup(1, recordsFrom(2n), 'none'),
+    ...batcher.flush(),
+  ]
+  assert.deepEqual(
+    batches.map(({ runs }) => runs),
+    [
+      [
+        { source: 0, firstOffset: 0n, records: 2 },
+        { source: 1, firstOffset: 2n, records: 2 },
+      ],
+    ],
+  )
+})
+
+/** Two. */
+function recordsFrom(baseOffset: bigint): readonly KafkaRecord[] {
+  const bytes = buildBatch({ baseOffset, records: [record(), record()] })
+  assert.ok(new BatchCursor(bytes).next())
+  return decodeStored({ kind: 'batch', bytes, firstOffset: baseOffset, records: 2 }).records
+}
