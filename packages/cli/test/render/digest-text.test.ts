@@ -256,7 +256,10 @@ test('a restore that was begun before says what it does not contain, and which t
     text,
     /--to -2h is 2026-01-01T00:00:00\.000Z, as when this restore was begun; it does not move on/,
   )
-  assert.match(restorePlanText(known(false), PACE, []), /commit 9: nothing was added to what this restore takes/)
+  assert.match(
+    restorePlanText(known(false), PACE, []),
+    /commit 9: nothing was added to what this restore takes/,
+  )
   const { newer_commit: newer, kept_times: kept } = restorePlanDocument(known(true), PACE, [])
   assert.deepEqual([newer, kept], [{ commit: 12n, adds: true }, keptTimes])
 })
