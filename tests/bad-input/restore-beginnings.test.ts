@@ -72,6 +72,10 @@ test('knows its own unfinished restore, and goes on with it only by the same req
       /give the choice that it was begun with, and --resume.* --yes/,
     ],
   })
+  // Of a window without a record nothing would stand there twice.
+  const empty = [...args, '--existing-topics', 'append', '--to', '2000-01-01T00:00:00Z', '--dry-run']
+  const { records, warnings } = (await expectExit(0, empty)).json<{ records: number; warnings: string[] }>()
+  assert.deepEqual([records, warnings], [0, []])
   await refused([...args, '--resume', '--partitions', '0', '--from', '-7d'], {
     exitCode: 5,
     code: 'KB_TARGET_NOT_EMPTY',

@@ -26,7 +26,14 @@ export interface BeginRestoreOptions {
   readonly select: (state: BackupState, window: TimeWindow | null) => RestoreSelection
   readonly target: Omit<
     TargetOptions,
-    'unfinished' | 'earlierRestores' | 'request' | 'isResuming' | 'storage' | 'nowMs' | 'signal'
+    | 'unfinished'
+    | 'earlierRestores'
+    | 'newestState'
+    | 'request'
+    | 'isResuming'
+    | 'storage'
+    | 'nowMs'
+    | 'signal'
   >
   /** Makes every request of a restore that is abandoned fail; where it used no transactions there is nothing to do. */
   readonly fence: (ledger: LedgerState) => Promise<void>
@@ -83,6 +90,7 @@ export async function beginRestore(options: BeginRestoreOptions): Promise<Prepar
     ...options.target,
     unfinished: known?.state ?? (isLeft ? last.state : undefined),
     earlierRestores: () => readLedgers(storage, backupId, signal),
+    newestState: () => openExistingBackup(storage, backupId, { signal }),
     request,
     isResuming: known !== undefined,
     storage,

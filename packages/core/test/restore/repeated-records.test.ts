@@ -8,7 +8,7 @@ import { judgeRepetitions } from '../../src/restore/preflight/repeated-records.t
 import { planRestore, type RestoreSelection } from '../../src/restore/restore-plan.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { MemoryBackend } from '../../src/storage/memory/backend.ts'
-import { commit, part, segment } from '../format/fold-samples.ts'
+import { commit, divergence, part, segment } from '../format/fold-samples.ts'
 
 const SOURCE = { topic: 'orders', partition: 0 }
 const PLACE = { topic: 'copy', partition: 0 }
@@ -46,6 +46,9 @@ async function judge(scene: {
   readonly contents?: readonly LedgerContent[]
   readonly topicId?: string
   readonly startOffset?: bigint
+  /** What is restored, and the same backup with all of its commits. */
+  readonly state?: BackupState
+  readonly newestState?: BackupState
   readonly mayRepeat?: boolean
 }) {
   const storage = new MemoryBackend('test', { store: new Map() })
@@ -83,11 +86,12 @@ async function judge(scene: {
     ends: new Map([['copy/0', 110n]]),
   }
   const { refusals, warnings } = await judgeRepetitions(
-    planOf(scene.selection ?? {}),
+    planOf(scene.selection ?? {}, scene.state),
     { description, offsets },
     {
       storage,
       earlierRestores: async () => [ledger.state],
+      newestState: async () => scene.newestState ?? stateOf(1),
       mayRepeat: scene.mayRepeat ?? false,
       signal: new AbortController().signal,
     },
@@ -95,7 +99,12 @@ async function judge(scene: {
   return { refused: refusals.map(({ code, message }) => `${code} ${message}`).join(), warnings }
 }
 
-function planOf(selection: Partial<RestoreSelection>) {
+function planOf(selection: Partial<RestoreSelection>, state = stateOf(1)) {
+  return planRestore(state, { topics: undefined, topicMapping: new Map([['orders', 'copy']]), ...selection })
+}
+
+/** A commit for each history. The source was truncated at 8, later at 4; each time the backup read from there on. */
+function stateOf(histories: number): BackupState {
   const state = new BackupState('b')
   const times = { minTimestampMs: 100n, maxTimestampMs: 199n }
   const topics = [{ name: 'orders', topicId: null, partitions: 1 }]
@@ -104,7 +113,15 @@ function planOf(selection: Partial<RestoreSelection>) {
     segment(part(10n, 19n, { ...SOURCE, ...times })),
   ]
   state.apply(commit(1n, { topics, begins: [{ ...SOURCE, offset: 0n }], segments }), '1')
-  return planRestore(state, { topics: undefined, topicMapping: new Map([['orders', 'copy']]), ...selection })
+  const cuts = [
+    { lineage: 2, beginOffset: 6n, commonEndOffset: 8n, previousEndOffset: 20n },
+    { lineage: 3, beginOffset: 4n, commonEndOffset: 4n, previousEndOffset: 20n },
+  ]
+  for (const [at, cut] of cuts.slice(0, histories - 1).entries()) {
+    const own = segment(part(cut.beginOffset, 19n, { ...SOURCE, ...times, lineage: cut.lineage }))
+    state.apply(commit(BigInt(at + 2), { divergences: [divergence(cut)], segments: [own] }), `${at + 2}`)
+  }
+  return state
 }
 
 const range = (firstOffset: bigint, lastOffset: bigint | null) => ({
@@ -147,4 +164,39 @@ test('what an unfinished restore wrote counts though its ledger is behind', asyn
     /holds records of restore \S+ .*, which was not finished/,
   )
   assert.equal((await judge({ contents: [{ type: 'abandoned' }] })).refused, '')
+})
+
+test('a restore of a commit before the log was truncated knows what it shares with what came after', async () => {
+  const of = (lineage: number) => ({ opened: { sources: [{ ...SOURCE, lineage }] } })
+  const newestState = stateOf(3)
+  // By the lineage that is restored, and the one that was: records that would stand there twice, of the ten that are there.
+  const shared: readonly (readonly [number, number, string])[] = [
+    [1, 1, '10'],
+    [1, 2, '8'],
+    [1, 3, '4'],
+    [2, 1, '8'],
+    [2, 3, '4'],
+    [3, 1, '4'],
+    [3, 2, '4'],
+  ]
+  for (const [own, earlier, records] of shared) {
+    const { refused } = await judge({ state: stateOf(own), newestState, ...of(earlier) })
+    assert.match(refused, new RegExp(`holds ${records} records of restore`), `${own} after ${earlier}`)
+  }
+  const behind = { state: stateOf(1), newestState, selection: range(8n, null) }
+  assert.equal((await judge({ ...behind, ...of(2) })).refused, '')
+})
+
+test('what an unfinished restore may have written is bounded by what it and the new one take', async () => {
+  const unfinished = { contents: [] }
+  const refused = async (scene: Parameters<typeof judge>[0]) =>
+    (await judge({ ...unfinished, ...scene })).refused
+  const late = { window: { fromMs: 200n, toMs: null } }
+  assert.equal(await refused({ selection: late }), '', 'no record of the new one')
+  assert.equal(await refused({ opened: { fromMs: 200n } }), '', 'no record of the earlier one')
+  assert.match(await refused({ opened: { fromMs: 199n } }), /holds records of restore/)
+  const newestState = stateOf(2)
+  const ofSecond = { opened: { sources: [{ ...SOURCE, lineage: 2 }] }, newestState }
+  assert.match(await refused({ ...ofSecond, selection: range(7n, null) }), /holds records of restore/)
+  assert.equal(await refused({ ...ofSecond, selection: range(8n, null) }), '')
 })

@@ -1,9 +1,11 @@
+import type { BackupState } from '../../format/backup-state.ts'
 import type { LedgerSource, OffsetRun, TargetPlace } from '../../format/restore-ledger.ts'
 import { type ClusterDescription, partitionName } from '../../kafka/cluster.ts'
 import { type LedgerState, readOffsetMap } from '../../repository/restore-ledger.ts'
 import type { StorageBackend } from '../../storage/storage-backend.ts'
 import type { PartitionRestorePlan, RestorePlan } from '../restore-plan.ts'
-import type { TimeWindow } from '../time-window.ts'
+import { boundedWindow, coverageOf, type TimeWindow } from '../time-window.ts'
+import { commonEndOf } from './common-end.ts'
 import { type Refusal, unsuitable } from './refusal.ts'
 import type { TargetOffsets } from './target-content.ts'
 
@@ -17,6 +19,7 @@ interface AppendPlace {
 interface AppendOptions {
   readonly storage: StorageBackend
   readonly earlierRestores: () => Promise<LedgerState[]>
+  readonly newestState: () => Promise<BackupState>
   readonly mayRepeat: boolean
   readonly signal: AbortSignal
 }
@@ -55,14 +58,21 @@ export async function judgeRepetitions(
 async function findRepetitions(
   plan: RestorePlan,
   place: AppendPlace,
-  { earlierRestores, storage, signal }: AppendOptions,
+  { earlierRestores, newestState, storage, signal }: AppendOptions,
 ): Promise<Repetition[]> {
   const found: Repetition[] = []
+  let newest: Promise<BackupState> | undefined
   for (const ledger of await earlierRestores()) {
     const isHere = ledger.begun !== null && ledger.opened.clusterId === place.description.clusterId
     if (!isHere || isApart(ledger, plan.window)) continue
+    const sources = ledger.opened.sources.map((source) => taken(plan, source))
+    const isOfOthers = sources.some((own) => own !== undefined && !own.isSameHistory)
+    // An earlier commit does not know the histories that came after it.
+    if (isOfOthers) newest ??= newestState()
+    const state = await newest
+    const wanted = sources.map((own) => own && wantedOf(own, state))
     const runs = readOffsetMap(storage, ledger.opened.backupId, ledger.restoreId, signal)
-    found.push(...(await repetitionsOf(plan, ledger, place, runs)))
+    found.push(...(await repetitionsOf(wanted, ledger, place, runs)))
   }
   return found
 }
@@ -94,19 +104,18 @@ function repetitionText({ ledger, records }: Repetition): string {
 }
 
 async function repetitionsOf(
-  plan: RestorePlan,
+  sources: readonly (Wanted | undefined)[],
   ledger: LedgerState,
   { description, offsets }: AppendPlace,
   runs: ReturnType<typeof readOffsetMap>,
 ): Promise<Repetition[]> {
   const topics = new Set(stillThere(ledger, description))
-  const sources = ledger.opened.sources.map((source) => wantedOf(plan, source))
   if (topics.size === 0) return []
   const counts = new Map<string, number>()
   const count = (topic: string, records: number) => counts.set(topic, (counts.get(topic) ?? 0) + records)
   const isUnfinished = !ledger.finished && !ledger.isAbandoned
   for (const topic of isUnfinished ? grownTopics(ledger, topics, offsets) : [])
-    if (sources.some((wanted) => wanted?.targetTopic === topic)) count(topic, 0)
+    if (sources.some((wanted) => wanted?.targetTopic === topic && mayHave(ledger, wanted))) count(topic, 0)
   for await (const { place, run } of runs) {
     const wanted = sources[run.source]
     if (wanted?.targetTopic !== place.topic || !topics.has(place.topic)) continue
@@ -144,13 +153,33 @@ interface Wanted extends Pick<PartitionRestorePlan, 'targetTopic' | 'parts'> {
   readonly commonEnd: bigint | null
 }
 
-function wantedOf({ partitions }: RestorePlan, source: LedgerSource): Wanted | undefined {
-  const found = partitions.find(
+interface Taken {
+  readonly source: LedgerSource
+  readonly own: PartitionRestorePlan
+  readonly isSameHistory: boolean
+}
+
+function taken({ partitions }: RestorePlan, source: LedgerSource): Taken | undefined {
+  const own = partitions.find(
     (entry) => entry.sourceTopic === source.topic && entry.partition === source.partition,
   )
-  if (!found) return
-  const { targetTopic, parts, lineage, inheritedEndOffset } = found
-  return { targetTopic, parts, commonEnd: lineage === source.lineage ? null : (inheritedEndOffset ?? 0n) }
+  return own && { source, own, isSameHistory: own.lineage === source.lineage }
+}
+
+function wantedOf({ source, own, isSameHistory }: Taken, state: BackupState | undefined): Wanted {
+  const { targetTopic, parts, lineage } = own
+  if (isSameHistory) return { targetTopic, parts, commonEnd: null }
+  const histories = state?.histories(source.topic, source.partition) ?? []
+  return { targetTopic, parts, commonEnd: commonEndOf(histories, lineage, source.lineage) }
+}
+
+/** Whether the plan takes anything that a restore may have written whose ledger is behind: of its histories, and in its window. */
+function mayHave({ opened }: LedgerState, wanted: Wanted): boolean {
+  const window = boundedWindow(opened)
+  const parts = wanted.parts.filter(({ part }) => coverageOf(window, part) !== 'outside')
+  return parts.some(
+    (clip) => repeatedOf({ ...wanted, parts: [clip] }, { first: 0n, end: clip.part.nextOffset }) > 0,
+  )
 }
 
 /** What of a run has not been deleted since, as offsets of the source. */

@@ -1,3 +1,4 @@
+import type { BackupState } from '../../format/backup-state.ts'
 import type { HeldSetting, RestoreMode } from '../../format/restore-ledger.ts'
 import type { NewTopic } from '../../kafka/cluster.ts'
 import type { Codec } from '../../protocol/codec.ts'
@@ -50,6 +51,8 @@ export interface TargetOptions {
   readonly unfinished: LedgerState | undefined
   /** Restores of this backup that were begun before; read only when a topic is in the way, or added to. @throws KB_LEDGER_CORRUPT */
   readonly earlierRestores: () => Promise<LedgerState[]>
+  /** The backup with all of its commits, also where an earlier one is restored; read only to compare histories. */
+  readonly newestState: () => Promise<BackupState>
   readonly request: RestoreRequest
   /** It is gone on with: what it wrote is expected. */
   readonly isResuming: boolean
