@@ -128,13 +128,13 @@ function choiceOfRecordSettings(): readonly Setting[] {
     effective(
       'restore.time_window_start',
       STRING,
-      'Restore records from this time on, inclusive: `2025-06-01T12:00:00Z`, milliseconds since 1970, `-2h`, `now`.',
+      'Restore records from this time on, inclusive: `2025-06-01T12:00:00Z` (with its zone), milliseconds since 1970, `now`, or so long before now: `-2h`, `-30m`, `-7d`.',
       { flag: 'from', check: requestTimeComplaint },
     ),
     effective(
       'restore.time_window_end',
       STRING,
-      'Restore records up to this time, inclusive; written as the start is.',
+      'Restore records up to this time, inclusive; written in the same ways.',
       { flag: 'to', check: requestTimeComplaint },
     ),
     effective(
@@ -253,7 +253,7 @@ function paceSettings(): readonly Setting[] {
     effective(
       'restore.resume',
       BOOLEAN,
-      'Go on with the unfinished restore of the same plan; begin it where there is none.',
+      'Go on with the unfinished restore of the same request; begin it where there is none. One that has finished is reported, not repeated.',
       { default: false },
     ),
     effective(
