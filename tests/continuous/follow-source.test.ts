@@ -104,6 +104,7 @@ async function followAndStop(): Promise<void> {
     [report.outcome, report.gaps, report.divergences, report.unread],
     ['interrupted', [], [], []],
   )
+  await expectComplete(archive)
   assert.match(ended.stderr, /^Joined: live-late\/0 is read from offset 0 on$/m)
   const commits = await readHistory(archive)
   assert.equal(commits.at(-1)?.run.outcome, 'interrupted')

@@ -29,7 +29,7 @@ export {
 export type { BackupState, RunSummary } from './format/backup-state.ts'
 export type { DivergenceRecord } from './format/divergence.ts'
 export type { FrameTransform } from './format/frame-transform.ts'
-export type { UnreadRecord } from './format/run-record.ts'
+export { hasEverything, type UnreadRecord } from './format/run-record.ts'
 export { openCluster } from './kafka/client-cluster.ts'
 export type { Cluster } from './kafka/cluster.ts'
 export type { ClusterSecurity } from './kafka/security.ts'

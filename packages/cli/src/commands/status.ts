@@ -2,6 +2,7 @@ import {
   type BackupDigest,
   type BackupLag,
   digestBackup,
+  hasEverything,
   isKafkaBackupError,
   isLogPutBack,
   type JobView,
@@ -13,7 +14,6 @@ import {
   offsetStatePath,
   openCluster,
   openExistingBackup,
-  type RunSummary,
   readCopiedState,
   readLocalState,
   requireBackupId,
@@ -89,11 +89,6 @@ function isFine(status: BackupStatus): boolean {
   if (state === 'complete' || (state === 'running' && status.job !== null)) return true
   const lastRun = status.digest?.lastRun
   return state === 'interrupted' && lastRun != null && hasEverything(lastRun)
-}
-
-/** A continuous run ends when it is stopped: it has everything up to its recovery point, if it got all that it wanted. */
-function hasEverything({ isContinuous, targetAtMs, unread }: RunSummary): boolean {
-  return isContinuous === true && targetAtMs > 0n && unread.length === 0
 }
 
 async function readLocal(

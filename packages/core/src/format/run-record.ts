@@ -49,6 +49,15 @@ export interface RunRecord {
   readonly isContinuous?: true
 }
 
+/**
+ * True when a run got all that it wanted. A continuous one is stopped sooner or later: it has everything up to its recovery point, if it has
+ * one and nothing is unread.
+ */
+export function hasEverything({ outcome, isContinuous, targetAtMs, unread }: RunRecord): boolean {
+  if (outcome === 'complete') return true
+  return isContinuous === true && outcome === 'interrupted' && targetAtMs > 0n && unread.length === 0
+}
+
 const unreadSchema = z
   .object({
     topic: topicName,

@@ -126,7 +126,7 @@ async function preflightOnce(
       ],
       limits,
       ages: undecidedAges(present, created, facts, held, options),
-      sizes: undecidedBytes(present, created, facts, offsets, options),
+      sizes: undecidedBytes(present, created, facts, offsets, { ...options, isResuming: isOwn }),
       compacted: compactedTopics(settings),
     },
   }

@@ -1,4 +1,5 @@
-import type { ArtifactRecord, Commit, DivergenceRecord, GapRecord, RunOutcome } from '../format/commit.ts'
+import type { ArtifactRecord, Commit, DivergenceRecord, GapRecord } from '../format/commit.ts'
+import type { RunRecord } from '../format/run-record.ts'
 import type { SegmentRecord } from '../format/segment-record.ts'
 
 /** An artifact and the commit that names it. */
@@ -16,12 +17,12 @@ export class NamedContent {
   /** Keys of what was pruned, and of orphans that were declared removed: their objects may be there or not. */
   readonly pruned = new Set<string>()
   commits = 0
-  /** Of the last run; null before the first. */
-  lastOutcome: RunOutcome | null = null
+  /** As its last commit tells of it; null before the first. */
+  lastRun: RunRecord | null = null
 
   add(commit: Commit): void {
     this.commits++
-    this.lastOutcome = commit.run?.outcome ?? this.lastOutcome
+    this.lastRun = commit.run ?? this.lastRun
     this.segments.push(...commit.segments)
     this.gaps.push(...commit.gaps)
     this.divergences.push(...commit.divergences)

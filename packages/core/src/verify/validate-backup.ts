@@ -1,4 +1,5 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import { hasEverything } from '../format/run-record.ts'
 import { assertBackupId, commitKey } from '../repository/key-layout.ts'
 import { openUndamaged, pruneOf } from '../repository/prune-of.ts'
 import type { TransformsById } from '../repository/segment-reader.ts'
@@ -210,8 +211,8 @@ class Validation {
 
   #verdict(findings: readonly Finding[]): ValidationVerdict {
     if (findings.some((finding) => finding.severity !== 'note')) return 'damaged'
-    const { gaps, lastOutcome } = this.#named
-    return gaps.length > 0 || lastOutcome !== 'complete' ? 'incomplete' : 'complete'
+    const { gaps, lastRun } = this.#named
+    return gaps.length === 0 && lastRun !== null && hasEverything(lastRun) ? 'complete' : 'incomplete'
   }
 
   #allPartitions(walk: LogWalk): AffectedPartition[] {
