@@ -110,7 +110,7 @@ const badFiles: readonly BadFile[] = [
   },
   {
     name: 'several mistakes at once',
-    lines: ['  compresion_level: 3', '  compression_level: 0', '  continuous: true'],
+    lines: ['  compresion_level: 3', '  compression_level: 0', '  topic_refresh_interval_secs: 0'],
     code: 'KB_CONFIG_UNKNOWN_KEY',
     says: ['backup.yaml:10:', 'backup.yaml:11: backup.compression_level must be', 'backup.yaml:12:'],
   },
