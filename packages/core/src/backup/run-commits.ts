@@ -99,19 +99,19 @@ export class RunCommits {
     const gaps = work.flatMap((entry) => entry.gaps)
     const divergences = work.flatMap((entry) => entry.divergences)
     const artifacts = work.flatMap((entry) => entry.artifacts)
-    const topics = [...this.#changedTopics]
-    const begins = [...this.#begins]
     // A partition that joins a continuous run may wait for its first record for ever; that it joined counts.
-    const news = segments.length + gaps.length + divergences.length + (isContinuous ? begins.length : 0)
+    const joined = isContinuous ? this.#begins.length : 0
+    const news = segments.length + gaps.length + divergences.length + joined
     if (outcome === 'running' && news === 0 && !isNeeded) return settle(writers)
     const beganMs = clock.monotonicMs()
+    // What a failed commit said is said by no later one: it would lack what became durable with it.
+    const topics = this.#changedTopics.splice(0)
+    const begins = this.#begins.splice(0)
     const said = { topics, begins, segments, gaps, divergences, artifacts }
     const draft: CommitDraft = { ...this.#identity(outcome, writers), ...said }
     const commit = await appendCommit(storage, state, draft, signal, writtenBy(writers))
     settle(writers)
     this.#hasCommitted = true
-    this.#changedTopics.splice(0, topics.length)
-    this.#begins.splice(0, begins.length)
     // A backup that had no commit before this one could not be asked with before the run.
     if (commit.number === 1n) await assertCreatesOnce(storage, state, clock)
     this.#tell(commit, clock.monotonicMs() - beganMs)
