@@ -99,8 +99,9 @@ async function preflightOnce(
   const settings = new Map([...facts.values, ...newSettings])
   const limits = limitsOf(plan, settings)
   const partitions = partitionsOf(description)
-  if (options.existingTopics === 'purge')
-    refusals.push(...refusePurges(present, filledTopics(present, partitions, offsets), facts.values))
+  const filled = filledTopics(present, partitions, offsets)
+  if (options.existingTopics === 'purge') refusals.push(...refusePurges(present, filled, facts.values))
+  const isAppending = options.existingTopics === 'append'
   const isOwn = options.isResuming && options.unfinished?.begun != null
   const content = isOwn ? NOTHING : await judgeHeld(plan, present, description, offsets, options)
   refusals.unshift(...content.refusals)
@@ -126,7 +127,8 @@ async function preflightOnce(
       ],
       limits,
       ages: undecidedAges(present, created, facts, held, options),
-      sizes: undecidedBytes(present, created, facts, offsets, { ...options, isResuming: isOwn }),
+      // What a restore that is gone on with found there was judged when it began.
+      sizes: undecidedBytes(present, created, facts, isAppending && !isOwn ? filled : []),
       compacted: compactedTopics(settings),
     },
   }

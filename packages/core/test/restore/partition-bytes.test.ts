@@ -4,6 +4,7 @@ import { BackupState } from '../../src/format/backup-state.ts'
 import { buildBatch } from '../../src/protocol/record-batch-builder.ts'
 import { appendCommit } from '../../src/repository/commit-log.ts'
 import { judgeBytes, undecidedBytes } from '../../src/restore/preflight/partition-bytes.ts'
+import { filledTopics } from '../../src/restore/preflight/target-content.ts'
 import { planRestore } from '../../src/restore/restore-plan.ts'
 import { MemoryBackend } from '../../src/storage/memory/backend.ts'
 import { record } from '../protocol/samples.ts'
@@ -53,8 +54,8 @@ async function archiveOf(codec: 'none' | 'gzip', isAdding = false) {
     ])
     const facts = { values: new Map([['copy', settings]]), overrides: new Map() }
     const offsets = { starts: new Map([['copy/0', 0n]]), ends: new Map([['copy/0', end]]) }
-    const how = { existingTopics: 'append', isResuming: false } as const
-    const found = undecidedBytes(plan.topics, [], facts, offsets, how)
+    const filled = filledTopics(plan.topics, [{ topic: 'copy', partition: 0 }], offsets)
+    const found = undecidedBytes(plan.topics, [], facts, filled)
     const { signal } = new AbortController()
     const read = { storage, transforms: TRANSFORMS, signal, isHoldingRetention: false }
     const { refusals } = await judgeBytes(plan, read, found, [])

@@ -10,7 +10,6 @@ import type { RestorePlan, TopicRestorePlan } from '../restore-plan.ts'
 import { asCreated, type CreatedTopic } from './created-topics.ts'
 import type { TargetFacts } from './existing-topics.ts'
 import type { Refusal } from './refusal.ts'
-import type { TargetOffsets } from './target-content.ts'
 import type { TargetOptions } from './target-plan.ts'
 import { bytesTrouble } from './target-settings.ts'
 
@@ -33,23 +32,15 @@ const HEADER_OVERHEAD_BYTES = 10
 /** The marker of a transaction takes a batch of its own. */
 const MARKER_BYTES = 78
 
-/** Topics of the target whose `retention.bytes` may be in the way. */
+/** Topics of the target whose `retention.bytes` may be in the way. `filled`: names of those that hold records which are not of this restore. */
 export function undecidedBytes(
   present: readonly TopicRestorePlan[],
   created: readonly CreatedTopic[],
   { values: settings, overrides: given }: Pick<TargetFacts, 'values' | 'overrides'>,
-  { starts, ends }: TargetOffsets,
-  { existingTopics, isResuming }: Pick<TargetOptions, 'existingTopics' | 'isResuming'>,
+  filled: readonly string[],
 ): UndecidedBytes[] {
-  const isFilled = ({ targetTopic }: TopicRestorePlan) =>
-    // What a restore that is gone on with found there was judged when it began.
-    existingTopics === 'append' &&
-    !isResuming &&
-    [...ends].some(
-      ([name, end]) => name.slice(0, name.lastIndexOf('/')) === targetTopic && end > (starts.get(name) ?? 0n),
-    )
   const standing = present.map((topic) => ({
-    ...{ topic, isCreated: false, isFilled: isFilled(topic) },
+    ...{ topic, isCreated: false, isFilled: filled.includes(topic.targetTopic) },
     values: settings.get(topic.targetTopic) ?? new Map<string, string>(),
     overrides: given.get(topic.targetTopic) ?? new Map<string, string>(),
   }))
