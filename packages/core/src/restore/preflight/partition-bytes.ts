@@ -9,19 +9,14 @@ import { contentBytes } from '../record-copy.ts'
 import type { RestorePlan, TopicRestorePlan } from '../restore-plan.ts'
 import { asCreated, type CreatedTopic } from './created-topics.ts'
 import type { TargetFacts } from './existing-topics.ts'
+import { type JudgedTopic, judgedTopics } from './judged-topics.ts'
 import type { Refusal } from './refusal.ts'
 import type { TargetOptions } from './target-plan.ts'
 import { bytesTrouble } from './target-settings.ts'
 
-type Values = ReadonlyMap<string, string>
-
 /** A topic that deletes by size: whether it would delete restored records is not known from the commits. */
-export interface UndecidedBytes {
-  readonly topic: TopicRestorePlan
+export interface UndecidedBytes extends JudgedTopic {
   readonly retentionBytes: number
-  readonly values: Values
-  readonly overrides: Values
-  readonly isCreated: boolean
   /** It holds records that stay, of a size that nobody told. */
   readonly isFilled: boolean
 }
@@ -36,21 +31,15 @@ const MARKER_BYTES = 78
 export function undecidedBytes(
   present: readonly TopicRestorePlan[],
   created: readonly CreatedTopic[],
-  { values: settings, overrides: given }: Pick<TargetFacts, 'values' | 'overrides'>,
+  facts: Pick<TargetFacts, 'values' | 'overrides'>,
   filled: readonly string[],
 ): UndecidedBytes[] {
-  const standing = present.map((topic) => ({
-    ...{ topic, isCreated: false, isFilled: filled.includes(topic.targetTopic) },
-    values: settings.get(topic.targetTopic) ?? new Map<string, string>(),
-    overrides: given.get(topic.targetTopic) ?? new Map<string, string>(),
-  }))
-  const planned = created.map(({ topic, settings: values }) => ({
-    ...{ topic, values, isCreated: true, isFilled: false, overrides: new Map<string, string>() },
-  }))
-  return [...standing, ...planned].flatMap((entry) => {
-    const retentionBytes = Number(entry.values.get('retention.bytes') ?? '-1')
-    const isDeleting = (entry.values.get('cleanup.policy') ?? 'delete').includes('delete')
-    return retentionBytes < 0 || !isDeleting ? [] : [{ ...entry, retentionBytes }]
+  return judgedTopics(present, created, facts).flatMap((judged) => {
+    const { topic, values } = judged
+    const retentionBytes = Number(values.get('retention.bytes') ?? '-1')
+    const isDeleting = (values.get('cleanup.policy') ?? 'delete').includes('delete')
+    const isFilled = filled.includes(topic.targetTopic)
+    return retentionBytes < 0 || !isDeleting ? [] : [{ ...judged, retentionBytes, isFilled }]
   })
 }
 

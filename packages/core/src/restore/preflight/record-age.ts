@@ -5,6 +5,7 @@ import type { SourcePiece } from '../frame-pieces.ts'
 import type { RestorePlan, TopicRestorePlan } from '../restore-plan.ts'
 import { asCreated, type CreatedTopic } from './created-topics.ts'
 import type { TargetFacts } from './existing-topics.ts'
+import { type JudgedTopic, judgedTopics } from './judged-topics.ts'
 import type { Refusal } from './refusal.ts'
 import type { TargetOptions } from './target-plan.ts'
 import { ageTrouble, undecidedAgeMs } from './target-settings.ts'
@@ -12,20 +13,15 @@ import { ageTrouble, undecidedAgeMs } from './target-settings.ts'
 type ReadBy = Pick<TargetOptions, 'storage' | 'transforms' | 'signal' | 'isHoldingRetention'>
 
 /** A topic that may hold records which are too old for it: only the archive tells. */
-export interface UndecidedAge {
-  readonly topic: TopicRestorePlan
+export interface UndecidedAge extends JudgedTopic {
   readonly oldestMs: bigint
-  readonly values: ReadonlyMap<string, string>
-  readonly overrides: ReadonlyMap<string, string>
-  /** The restore creates it: no retention is held, and the remedy is another. */
-  readonly isCreated: boolean
 }
 
 /** Topics whose retention may be in the way: those that exist, and those that would be created. */
 export function undecidedAges(
   present: readonly TopicRestorePlan[],
   created: readonly CreatedTopic[],
-  { values: settings, overrides: given }: Pick<TargetFacts, 'values' | 'overrides'>,
+  facts: Pick<TargetFacts, 'values' | 'overrides'>,
   held: readonly HeldSetting[],
   {
     isResuming,
@@ -33,25 +29,16 @@ export function undecidedAges(
     nowMs,
   }: Pick<TargetOptions, 'isResuming' | 'isHoldingRetention' | 'nowMs'>,
 ): UndecidedAge[] {
-  const isHeld = ({ targetTopic }: TopicRestorePlan) =>
+  const isHeld = ({ topic, isCreated }: JudgedTopic) =>
     // What an unfinished restore holds is held already.
-    (isResuming && isHoldingRetention) ||
-    held.some((own) => own.topic === targetTopic && own.name === 'retention.ms')
-  const standing = present.flatMap((topic) => {
-    const values = settings.get(topic.targetTopic) ?? new Map<string, string>()
-    const oldestMs = undecidedAgeMs(topic, values, nowMs)
-    if (oldestMs === null || isHeld(topic)) return []
-    const overrides = given.get(topic.targetTopic) ?? new Map<string, string>()
-    return [{ topic, oldestMs, values, overrides, isCreated: false }]
+    !isCreated &&
+    ((isResuming && isHoldingRetention) ||
+      held.some((own) => own.topic === topic.targetTopic && own.name === 'retention.ms'))
+  return judgedTopics(present, created, facts).flatMap((judged) => {
+    const oldestMs = undecidedAgeMs(judged.topic, judged.values, nowMs)
+    return oldestMs === null || isHeld(judged) ? [] : [{ ...judged, oldestMs }]
   })
-  const planned = created.flatMap(({ topic, settings: values }) => {
-    const oldestMs = undecidedAgeMs(topic, values, nowMs)
-    return oldestMs === null ? [] : [{ topic, oldestMs, values, overrides: NONE, isCreated: true }]
-  })
-  return [...standing, ...planned]
 }
-
-const NONE: ReadonlyMap<string, string> = new Map()
 
 /** Reads the archive where that is needed. */
 export async function judgeAges(
