@@ -19,7 +19,7 @@ const signal = AbortSignal.timeout(600_000)
 for (const version of KAFKA_VERSIONS) for (const brokers of [1, 3] as const) await measure(version, brokers)
 
 async function measure(version: KafkaVersion, brokers: 1 | 3): Promise<void> {
-  await using cluster = await startKafkaCluster({ version, brokers })
+  await using cluster = await startKafkaCluster({ version, brokers, compiler: 'best' })
   const client = openCluster({ bootstrapServers: cluster.bootstrapServers, clientId: 'bench' })
   const archive: Archive = { folder: join(cluster.folder, 'repository'), backupId: 'daily' }
   const place = { partitions: 1, replicationFactor: brokers, configs: new Map([['retention.ms', '-1']]) }

@@ -33,7 +33,7 @@ try {
 
 async function measureRow(row: (typeof ROWS)[number]): Promise<void> {
   // A broker of its own for each row: page cache and disk of one row must not bear on the next.
-  await using cluster = await startKafkaCluster({ heapMb: 1024 })
+  await using cluster = await startKafkaCluster({ heapMb: 1024, compiler: 'best' })
   const records = Math.round((MEGABYTES * 1e6) / row.bytesPerRecord / (row.bytesPerRecord < 500 ? 2 : 1))
   const payload = join(folder, 'payload')
   await writePayloadFile(payload, { records: 20_000, bytesPerRecord: row.bytesPerRecord, seed: 7 })

@@ -41,7 +41,7 @@ process.env.TMPDIR = folder
 try {
   await using server = await startS3Server()
   await expectSameDisk(server)
-  await using cluster = await startKafkaCluster({ heapMb: 1024 })
+  await using cluster = await startKafkaCluster({ heapMb: 1024, compiler: 'best' })
   await server.createBucket(BUCKET)
   process.env.AWS_ACCESS_KEY_ID = server.accessKey
   process.env.AWS_SECRET_ACCESS_KEY = server.secretKey

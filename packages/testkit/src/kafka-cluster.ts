@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Broker, type BrokerSetup } from './broker-process.ts'
+import { Broker, type BrokerCompiler, type BrokerSetup } from './broker-process.ts'
 import { findFreePorts } from './free-port.ts'
 import { ensureKafka, type KafkaDistribution, type KafkaVersion, LATEST_KAFKA } from './kafka-distribution.ts'
 import { KafkaTools } from './kafka-tools.ts'
@@ -29,6 +29,8 @@ export interface KafkaClusterOptions {
   readonly users?: readonly ClusterUser[]
   /** Heap of each broker in MiB. */
   readonly heapMb?: number
+  /** `quick` (the default) starts brokers with half the work, `best` lets them reach their full speed: for benches. */
+  readonly compiler?: BrokerCompiler
   /** Patience for each start of a broker. */
   readonly readyTimeoutMs?: number
 }
@@ -163,6 +165,7 @@ async function planBrokers(
     propertiesFile: join(folder, `broker-${index + 1}`, 'server.properties'),
     outputFile: join(folder, `broker-${index + 1}`, 'output.log'),
     heapMb: options.heapMb ?? DEFAULT_HEAP_MB[count],
+    compiler: options.compiler ?? 'quick',
     readyTimeoutMs: options.readyTimeoutMs ?? READY_TIMEOUT_MS,
   }))
 }
