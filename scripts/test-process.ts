@@ -45,8 +45,13 @@ export async function runTestFile(
   const args = [`--test-reporter=${REPORTER}`, `--test-reporter-destination=${eventsPath}`, file]
   // Set by an outer `node --test`; with it the file would report to that one.
   const { NODE_TEST_CONTEXT: _, ...outer } = process.env
-  // The program keeps state of its runs there; nobody wants that of tests at home.
-  const env = { ...outer, XDG_STATE_HOME: join(dirname(eventsPath), 'state') }
+  const env = {
+    ...outer,
+    // The program keeps state of its runs there; nobody wants that of tests at home.
+    XDG_STATE_HOME: join(dirname(eventsPath), 'state'),
+    // The tests start the program hundreds of times: with the code compiled before it starts with 0.6 s of CPU, not 1.1 s.
+    NODE_COMPILE_CACHE: join(dirname(eventsPath), 'compiled'),
+  }
   const child = spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
   running.add(child)
   let output = ''
