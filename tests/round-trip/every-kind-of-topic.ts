@@ -92,9 +92,11 @@ export const KINDS: readonly TopicKind[] = [
 export const EAGER_CLEANER = { 'log.cleaner.backoff.ms': '200' } as const
 
 const SHORTENED_BEFORE = 123
-const CLEANED_WITHIN_MS = 120_000
-// The cleaner was once seen to leave a log alone until something was added.
-const NUDGED_AFTER_MS = 30_000
+const CLEANED_WITHIN_MS = 240_000
+// The cleaner of 4.2.1 was seen to leave a log alone for two minutes. What is added has later times than all before it,
+// so that a new segment begins and the cleaner finds more to do.
+const NUDGED_EVERY_MS = 15_000
+const NUDGED_LATER_MS = 24 * 3_600_000
 const POLL_MS = 300
 
 /** Creates and fills all topics; when it resolves, the cleaner has cleaned and records were deleted. */
@@ -117,23 +119,28 @@ export async function fillAgain(cluster: KafkaCluster, round: number): Promise<v
 /** Waits until the log has holes, and no new ones for a while. */
 async function untilCleaned(cluster: KafkaCluster, topic: string): Promise<void> {
   const beganMs = performance.now()
-  let isNudged = false
+  let nudges = 0
   let before = await countHoles(cluster, topic)
   while (performance.now() - beganMs < CLEANED_WITHIN_MS) {
     await delay(3 * POLL_MS)
-    if (!isNudged && performance.now() - beganMs > NUDGED_AFTER_MS) {
-      isNudged = true
-      await fillAgain(cluster, 1)
-    }
+    if (performance.now() - beganMs > (nudges + 1) * NUDGED_EVERY_MS) await nudge(cluster, topic, ++nudges)
     const holes = await countHoles(cluster, topic)
     if (holes > 0n && holes === before) return
     before = holes
   }
   const log = await cluster.broker(1).readOutput()
   const said = log.split('\n').filter((line) => /cleaner/i.test(line))
+  const found = `${before} holes after ${nudges} nudges`
   throw new Error(
-    `the cleaner left ${topic} as it was for ${CLEANED_WITHIN_MS} ms:\n${said.slice(-20).join('\n')}`,
+    `the cleaner left ${topic} as it was for ${CLEANED_WITHIN_MS} ms (${found}):\n${said.slice(-20).join('\n')}`,
   )
+}
+
+async function nudge(cluster: KafkaCluster, topic: string, round: number): Promise<void> {
+  const job = KINDS.find((kind) => kind.topic === topic)?.job
+  if (!job) throw new Error(`nothing is known to add to ${topic}`)
+  const beginTimestampMs = LONG_AGO_MS + round * NUDGED_LATER_MS
+  await fillTopics(cluster, [{ ...job, topic, seed: 1, beginTimestampMs }])
 }
 
 /** Offsets between the first and the last of a log that no record has. */
