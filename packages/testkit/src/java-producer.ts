@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { fileURLToPath } from 'node:url'
 import type { KafkaCluster } from './kafka-cluster.ts'
 import { runTool } from './tool-run.ts'
 
@@ -59,7 +58,7 @@ export interface FillResult {
   readonly elapsedMs: number
 }
 
-const SOURCE_PATH = fileURLToPath(new URL('../kafka/FillTopics.java', import.meta.url))
+const PROGRAM = 'FillTopics'
 const TIMEOUT_MS = 15 * 60_000
 const NO_COMPILER = /jdk\.compiler/
 
@@ -69,7 +68,7 @@ export async function fillTopics(
   jobs: readonly FillJob[],
   options: { readonly timeoutMs?: number } = {},
 ): Promise<FillResult[]> {
-  const run = await runTool(cluster, SOURCE_PATH, [cluster.bootstrap], {
+  const run = await runTool(cluster, PROGRAM, [cluster.bootstrap], {
     input: jobs.map(formatJob).join(''),
     timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
     profile: 'long',

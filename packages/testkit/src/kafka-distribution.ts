@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process'
 import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { ensureOwnPrograms } from './own-programs.ts'
 import { ensureCached } from './test-cache.ts'
 
 /** Versions of Apache Kafka that the tests start, newest first. */
@@ -14,7 +15,7 @@ export type KafkaVersion = (typeof KAFKA_VERSIONS)[number]
 /** The version to test with when one is enough. */
 export const LATEST_KAFKA: KafkaVersion = KAFKA_VERSIONS[0]
 
-/** The jars of one version of Kafka, ready for `java -cp`. */
+/** The jars of one version of Kafka and the testkit's own programs, ready for `java -cp`. */
 export interface KafkaDistribution {
   readonly version: KafkaVersion
   readonly classpath: string
@@ -33,7 +34,8 @@ const run = promisify(execFile)
 export async function ensureKafka(version: KafkaVersion): Promise<KafkaDistribution> {
   await checkJava()
   const folder = await ensureCached(`kafka-${version}`, (partial) => copyJars(version, partial))
-  return { version, classpath: join(folder, '*') }
+  const programs = await ensureOwnPrograms(version, folder)
+  return { version, classpath: `${programs}${delimiter}${join(folder, '*')}` }
 }
 
 async function copyJars(version: KafkaVersion, folder: string): Promise<void> {

@@ -3,7 +3,6 @@ import { createReadStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import type { KafkaCluster } from './kafka-cluster.ts'
 import { runTool } from './tool-run.ts'
 
@@ -28,7 +27,7 @@ export interface RecordContent {
   readonly headers: readonly { readonly nameBytes: Uint8Array; readonly value: Uint8Array | null }[]
 }
 
-const SOURCE_PATH = fileURLToPath(new URL('../kafka/ReadRecords.java', import.meta.url))
+const PROGRAM = 'ReadRecords'
 const TIMEOUT_MS = 10 * 60_000
 const LONG_BYTES = 64
 const CONTENT_FIELD = 5
@@ -47,7 +46,7 @@ export async function* readRecords(
   const file = join(cluster.folder, `records-${randomUUID()}`)
   try {
     const args = [cluster.bootstrap, isolation, file, ...topics]
-    const run = await runTool(cluster, SOURCE_PATH, args, { timeoutMs: TIMEOUT_MS, profile: 'long' })
+    const run = await runTool(cluster, PROGRAM, args, { timeoutMs: TIMEOUT_MS, profile: 'long' })
     if (run.exitCode !== 0) {
       throw new Error(`reading ${topics.join(', ')} failed:\n${run.stdout}${run.stderr}`)
     }

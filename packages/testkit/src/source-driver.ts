@@ -1,5 +1,4 @@
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { JavaProcess } from './java-process.ts'
 import type { KafkaCluster } from './kafka-cluster.ts'
 
@@ -31,7 +30,7 @@ export interface DrivenTransaction {
   forsake(): Promise<void>
 }
 
-const SOURCE_PATH = fileURLToPath(new URL('../kafka/DriveSource.java', import.meta.url))
+const PROGRAM = 'DriveSource'
 const SHOWN_STDERR_CHARS = 4_000
 
 /** Does to a cluster what happens to one in real life, in one JVM that stays: orders run one after the other. */
@@ -46,7 +45,7 @@ export class SourceDriver implements AsyncDisposable {
       args: [
         ...['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:+PerfDisableSharedMem'],
         '-Dorg.slf4j.simpleLogger.defaultLogLevel=error',
-        ...['-cp', cluster.classpath, SOURCE_PATH, cluster.bootstrap],
+        ...['-cp', cluster.classpath, PROGRAM, cluster.bootstrap],
       ],
       output: 'pipe',
     })

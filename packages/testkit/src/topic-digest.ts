@@ -1,6 +1,5 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { KafkaCluster } from './kafka-cluster.ts'
 import { runTool } from './tool-run.ts'
 
@@ -16,7 +15,7 @@ export interface PartitionContent {
   readonly digestFile: string
 }
 
-const SOURCE_PATH = fileURLToPath(new URL('../kafka/DigestTopics.java', import.meta.url))
+const PROGRAM = 'DigestTopics'
 const TIMEOUT_MS = 10 * 60_000
 const RECORD_DIGEST_BYTES = 8
 
@@ -27,7 +26,7 @@ export async function digestTopics(
   folder: string,
 ): Promise<PartitionContent[]> {
   await mkdir(folder, { recursive: true })
-  const run = await runTool(cluster, SOURCE_PATH, [cluster.bootstrap, folder, ...topics], {
+  const run = await runTool(cluster, PROGRAM, [cluster.bootstrap, folder, ...topics], {
     timeoutMs: TIMEOUT_MS,
     profile: 'long',
   })

@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url'
 import type { KafkaCluster } from './kafka-cluster.ts'
 import { runTool } from './tool-run.ts'
 
@@ -42,7 +41,7 @@ export interface WorkloadRecord {
   readonly counter: number
 }
 
-const SOURCE_PATH = fileURLToPath(new URL('../kafka/TransactionWorkload.java', import.meta.url))
+const PROGRAM = 'TransactionWorkload'
 const TIMEOUT_MS = 60 * 60_000
 
 /** Runs the workload to its end; transactions that hang may still be open then. */
@@ -52,7 +51,7 @@ export async function runTransactions(
 ): Promise<TransactionEntry[]> {
   const topics = Object.entries(workload.topics).map(([topic, partitions]) => `${topic}:${partitions}`)
   const settings = Object.entries({ ...workload, topics: topics.join(',') })
-  const run = await runTool(cluster, SOURCE_PATH, [cluster.bootstrap], {
+  const run = await runTool(cluster, PROGRAM, [cluster.bootstrap], {
     input: `${settings.map(([name, value]) => `${name}=${value}`).join('\t')}\n`,
     timeoutMs: TIMEOUT_MS,
     profile: 'long',
