@@ -71,7 +71,7 @@ export async function fillTopics(
   const run = await runTool(cluster, PROGRAM, [cluster.bootstrap], {
     input: jobs.map(formatJob).join(''),
     timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
-    profile: 'long',
+    profile: 'roomy',
   })
   if (run.exitCode !== 0) {
     const hint = NO_COMPILER.test(run.stderr)

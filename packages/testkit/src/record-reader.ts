@@ -46,7 +46,7 @@ export async function* readRecords(
   const file = join(cluster.folder, `records-${randomUUID()}`)
   try {
     const args = [cluster.bootstrap, isolation, file, ...topics]
-    const run = await runTool(cluster, PROGRAM, args, { timeoutMs: TIMEOUT_MS, profile: 'long' })
+    const run = await runTool(cluster, PROGRAM, args, { timeoutMs: TIMEOUT_MS, profile: 'roomy' })
     if (run.exitCode !== 0) {
       throw new Error(`reading ${topics.join(', ')} failed:\n${run.stdout}${run.stderr}`)
     }

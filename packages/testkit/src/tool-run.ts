@@ -7,8 +7,8 @@ export interface ToolRunOptions {
   /** Text for stdin, which is closed in any case. */
   readonly input?: string
   readonly timeoutMs?: number
-  /** `short` starts fast, `long` has the better compiler and more heap. */
-  readonly profile?: 'short' | 'long'
+  /** `short` starts fast, `roomy` has more heap, `long` the better compiler too, which pays for work of many seconds. */
+  readonly profile?: 'short' | 'roomy' | 'long'
 }
 
 /** What the tool said. Several of Kafka's tools exit with 0 in spite of an error. */
@@ -21,6 +21,7 @@ export interface ToolRun {
 const TIMEOUT_MS = 120_000
 const PROFILES = {
   short: ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'],
+  roomy: ['-Xmx768m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'],
   long: ['-Xmx768m', '-XX:+UseSerialGC'],
 } as const
 

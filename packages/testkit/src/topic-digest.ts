@@ -28,7 +28,7 @@ export async function digestTopics(
   await mkdir(folder, { recursive: true })
   const run = await runTool(cluster, PROGRAM, [cluster.bootstrap, folder, ...topics], {
     timeoutMs: TIMEOUT_MS,
-    profile: 'long',
+    profile: 'roomy',
   })
   if (run.exitCode !== 0) throw new Error(`reading ${topics.join(', ')} failed:\n${run.stdout}${run.stderr}`)
   const lines = run.stdout

@@ -54,7 +54,7 @@ export async function runTransactions(
   const run = await runTool(cluster, PROGRAM, [cluster.bootstrap], {
     input: `${settings.map(([name, value]) => `${name}=${value}`).join('\t')}\n`,
     timeoutMs: TIMEOUT_MS,
-    profile: 'long',
+    profile: 'roomy',
   })
   if (run.exitCode !== 0) throw new Error(`TransactionWorkload exited with ${run.exitCode}:\n${run.stderr}`)
   return run.stdout
