@@ -19,6 +19,8 @@ export interface FileRun {
   /** For the events of the tests; one file name for each test file. */
   readonly eventsPath: string
   readonly timeoutMs: number
+  /** Variables for the test file, on top of those of this process. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 const REPORTER = pathToFileURL(join(import.meta.dirname, 'test-events.cjs')).href
@@ -39,7 +41,7 @@ export function signalRunning(signal: NodeJS.Signals): void {
  */
 export async function runTestFile(
   file: string,
-  { root, eventsPath, timeoutMs }: FileRun,
+  { root, eventsPath, timeoutMs, env: own = {} }: FileRun,
 ): Promise<FileResult> {
   const beganMs = performance.now()
   const args = [`--test-reporter=${REPORTER}`, `--test-reporter-destination=${eventsPath}`, file]
@@ -47,6 +49,7 @@ export async function runTestFile(
   const { NODE_TEST_CONTEXT: _, ...outer } = process.env
   const env = {
     ...outer,
+    ...own,
     // The program keeps state of its runs there; nobody wants that of tests at home.
     XDG_STATE_HOME: join(dirname(eventsPath), 'state'),
     // The tests start the program hundreds of times: with the code compiled before it starts with 0.6 s of CPU, not 1.1 s.
