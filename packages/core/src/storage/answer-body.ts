@@ -25,3 +25,8 @@ export function md5Of(bytes: Uint8Array): Buffer {
 export function isPage(contentType: string | undefined): boolean {
   return contentType !== undefined && /^\s*text\/html\b/i.test(contentType)
 }
+
+/** True for a status that says of itself that the failure passes, whoever answers so. */
+export function isPassingStatus(status: number): boolean {
+  return status >= 500 || status === 429 || status === 408
+}

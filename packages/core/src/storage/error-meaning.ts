@@ -48,7 +48,9 @@ export const NETWORK_MEANINGS: Readonly<Record<string, Meaning>> = {
 
 /** What a login page, a proxy or a server of another kind answers, which knows nothing of objects. */
 export const STRANGER_REASON = 'the store says that it did, and its answer is of something else'
-/** For {@link STRANGER_REASON}. */
+/** What a server on the way answers instead of the store: neither a success nor a refusal of anything. */
+export const IMPOSTOR_REASON = 'what answered is not the store'
+/** For {@link STRANGER_REASON} and {@link IMPOSTOR_REASON}. */
 export const STRANGER_HINT =
   'Something else may answer in place of the store: check the endpoint, the proxy, and whether this network wants a login first.'
 

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expectBytes, expectCode, patternBytes } from '../../../testkit/src/conformance/storage-subject.ts'
 import type { StorageBackend } from '../../src/storage/storage-backend.ts'
-import { describeForeignAnswers, KEY } from './foreign-answers-suite.ts'
+import { describeForeignAnswers, describeForeignRefusals, KEY } from './foreign-answers-suite.ts'
 import type { Fate, LossyProxy } from './lossy-proxy.ts'
 
 /** An empty place, reached through a proxy that loses answers, and past it. */
@@ -86,6 +86,7 @@ export function describeLostAnswers(wire: LossyWire, open: () => Promise<LossyPl
   describeLostReads(running)
   describeStoppedReads(running)
   describeForeignAnswers(wire, running)
+  describeForeignRefusals(wire, running)
   return running
 }
 

@@ -49,6 +49,21 @@ describe('S3 when answers are lost', { skip: missingS3Server() }, () => {
     assert.equal((await place.current.direct.stat(KEY))?.bytes, 9 * MIB)
   })
 
+  it('believes a store that gives its requests no numbers by the documents of its refusals', async () => {
+    const { proxy, backend, direct } = place.current
+    await direct.put(KEY, Buffer.from('there'))
+    const before = proxy.seen.length
+    // Of the headers of the answer only the tag stays.
+    proxy.decide = () => ({ rewrite: (body) => body })
+    assert.equal(await backend.stat('absent'), undefined)
+    await expectCode(backend.read('absent', 100), 'KB_OBJECT_NOT_FOUND')
+    const methods = proxy.seen.slice(before).map((line) => line.split(' ')[0])
+    assert.deepEqual(methods, ['HEAD', 'GET', 'GET'])
+    proxy.decide = () => 'pass'
+    assert.equal(await backend.stat('absent'), undefined)
+    assert.equal(proxy.seen.length, before + 4, 'a store that numbers them is asked once')
+  })
+
   it('does not take an object with its token and another length for its own', async () => {
     let token = ''
     place.current.proxy.prepare = async ({ headers }) => {

@@ -1,6 +1,8 @@
 import { isKafkaBackupError, KafkaBackupError } from '../../errors/kafka-backup-error.ts'
+import { isPage, isPassingStatus } from '../answer-body.ts'
 import {
   denied,
+  IMPOSTOR_REASON,
   impossible,
   type Meaning,
   misplaced,
@@ -112,6 +114,10 @@ interface Answer {
   readonly status: number | undefined
   /** Of a refusal by the service that issues tokens. */
   readonly number?: string | undefined
+  /** It has nothing that only the store would send. */
+  readonly isUnproven?: boolean
+  /** It is a page for people. */
+  readonly isPage?: boolean
 }
 
 /**
@@ -123,6 +129,7 @@ export function translateAzureError(error: unknown, attempt: AzureAttempt): unkn
   if (answer === undefined) return error
   const { action, subject } = attempt
   const { name, status } = answer
+  if (isOfImpostor(answer)) return foreignAnswer(attempt, status)
   const isNamelessAbsence = name === NAMELESS && status === 404
   const isOfObject = action !== 'list' && action !== 'inspect'
   if (isOfObject && (NOT_FOUND.includes(name) || isNamelessAbsence)) return objectNotFound(subject)
@@ -147,9 +154,13 @@ export function brokenBody(attempt: AzureAttempt): KafkaBackupError {
   return new KafkaBackupError('KB_STORAGE_UNAVAILABLE', message, { context: { key: attempt.subject } })
 }
 
-/** KB_STORAGE_UNAVAILABLE: a success without what every success has, such as an error document with status 200. */
-export function foreignAnswer(attempt: AzureAttempt): KafkaBackupError {
-  const message = `cannot ${verbOf(attempt.action)} ${placeOf(attempt)}: ${STRANGER_REASON}`
+/**
+ * KB_STORAGE_UNAVAILABLE: a success without what every success has, such as an error document with status 200, or a refusal
+ * that comes from something else.
+ */
+export function foreignAnswer(attempt: AzureAttempt, status = 200): KafkaBackupError {
+  const reason = status < 300 ? STRANGER_REASON : `${IMPOSTOR_REASON} (HTTP ${status})`
+  const message = `cannot ${verbOf(attempt.action)} ${placeOf(attempt)}: ${reason}`
   return new KafkaBackupError('KB_STORAGE_UNAVAILABLE', message, {
     context: { key: attempt.subject },
     hint: STRANGER_HINT,
@@ -173,9 +184,16 @@ function placeOf({ subject, container }: AzureAttempt): string {
   return subject === '' ? `container ${container}` : `${subject} in container ${container}`
 }
 
+/** A redirection, a page for people, or an answer that would decide something without what Azure says beside it. */
+function isOfImpostor({ name, status = 0, isUnproven, isPage }: Answer): boolean {
+  if (!isUnproven || status < 300 || isPassingStatus(status)) return false
+  const isNameless = name === NAMELESS || name === 'PARSE_ERROR'
+  const isDecisive = status < 400 || status === 404 || status === 412
+  return isPage === true || (isNameless && isDecisive)
+}
+
 function meaningOfStatus(status: number | undefined): Meaning {
-  const isPassing = status !== undefined && (status >= 500 || status === 429 || status === 408)
-  if (isPassing) return passing('the store has a problem')
+  if (status !== undefined && isPassingStatus(status)) return passing('the store has a problem')
   if (status !== undefined && status < 300) return { ...passing(STRANGER_REASON), hint: STRANGER_HINT }
   if (status === 401 || status === 403) return denied('access is denied', RIGHTS_HINT)
   return impossible('the store refuses the request', 'Look the answer up in the documentation of Azure.')
@@ -194,6 +212,11 @@ function answerOf(error: unknown): Answer | undefined {
   }
   const status = typeof statusCode === 'number' ? statusCode : undefined
   const header = response?.headers?.get('x-ms-error-code')
+  const proof = {
+    // Azure gives every request a number.
+    isUnproven: header === undefined && response?.headers?.get('x-ms-request-id') === undefined,
+    isPage: isPage(response?.headers?.get('content-type')),
+  }
   const names = [header, details?.errorCode, code, name].filter(
     (text): text is string => typeof text === 'string' && NAME.test(text),
   )
@@ -204,9 +227,10 @@ function answerOf(error: unknown): Answer | undefined {
     }
   }
   const known = names.find((text) => MEANINGS.has(text) || NOT_FOUND.includes(text) || TAKEN.includes(text))
-  if (known !== undefined) return { name: known, status }
+  if (known !== undefined) return { name: known, status, ...proof }
   if (status !== undefined || name === 'RestError') {
-    return { name: names.find((text) => text !== 'Error' && text !== 'RestError') ?? NAMELESS, status }
+    const given = names.find((text) => text !== 'Error' && text !== 'RestError')
+    return { name: given ?? NAMELESS, status, ...proof }
   }
   // Errors of sockets and of TLS have a code in capitals; what else is thrown here is a defect of ours.
   const socket = names.find((text) => /^[A-Z][A-Z0-9_]+$/.test(text) && !text.startsWith('ERR_'))

@@ -1,6 +1,8 @@
 import { isKafkaBackupError, KafkaBackupError } from '../../errors/kafka-backup-error.ts'
+import { isPassingStatus } from '../answer-body.ts'
 import {
   denied,
+  IMPOSTOR_REASON,
   impossible,
   type Meaning,
   misplaced,
@@ -50,6 +52,7 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map(
   }),
 )
 
+const PAGE = /^\s*<(?:!doctype|html|head|body)\b/i
 const NAME = /^[A-Za-z][A-Za-z0-9_.]{0,63}$/
 // How Google says that the body is not what its checksum says; there is no reason of its own for it.
 const DAMAGED = /doesn't match calculated|does not match calculated/i
@@ -60,7 +63,8 @@ const TAKEN = /storage\.objects\.delete/
 /** An answer that is a failure, as ours. Its text is looked at and not kept: it can repeat what was sent. */
 export function refusalOf(status: number, text: string, attempt: GcsAttempt): KafkaBackupError {
   const { action, subject } = attempt
-  const { reason, message } = readRefusal(text)
+  const { reason, message, code } = readRefusal(text)
+  if (isOfImpostor(status, text, code)) return foreignAnswer(attempt, status)
   if (status === 404 && isOfObject(attempt) && !BUCKET_ABSENT.test(message)) return objectNotFound(subject)
   if (action === 'create' && (status === 412 || (status === 403 && TAKEN.test(message)))) {
     return objectExists(subject)
@@ -97,9 +101,14 @@ export function brokenBody(attempt: GcsAttempt): KafkaBackupError {
   return failure(attempt, passing('the connection broke in the middle of the object'))
 }
 
-/** KB_STORAGE_UNAVAILABLE: a success without what every success has, such as an error document with status 200. */
-export function foreignAnswer(attempt: GcsAttempt): KafkaBackupError {
-  return failure(attempt, { ...passing(STRANGER_REASON), hint: STRANGER_HINT })
+/**
+ * KB_STORAGE_UNAVAILABLE: a success without what every success has, such as an error document with status 200, or a refusal
+ * that comes from something else.
+ */
+export function foreignAnswer(attempt: GcsAttempt, status = 200): KafkaBackupError {
+  const isSuccess = status < 300
+  const meaning = { ...passing(isSuccess ? STRANGER_REASON : IMPOSTOR_REASON), hint: STRANGER_HINT }
+  return failure(attempt, meaning, isSuccess ? undefined : `HTTP ${status}`)
 }
 
 /** KB_STORAGE_UNSUPPORTED: the upload cannot be gone on with, since the store has forgotten it. */
@@ -111,6 +120,16 @@ export function lostSession(attempt: GcsAttempt): KafkaBackupError {
 export function strangeStore(attempt: GcsAttempt, reason: string): KafkaBackupError {
   const hint = 'The store does not behave like Google Cloud Storage; report this with its name and version.'
   return failure(attempt, impossible(reason, hint))
+}
+
+/**
+ * A redirection, a page for people, or an answer that would decide something without the document of Google about it. The type of
+ * an answer tells nothing here: Google labels the plain text with which it refuses a download as a page.
+ */
+function isOfImpostor(status: number, text: string, code: unknown): boolean {
+  if (isPassingStatus(status)) return false
+  const isDecisive = status < 400 || status === 404 || status === 412
+  return (isDecisive && code !== status) || PAGE.test(text)
 }
 
 function isOfObject({ action }: GcsAttempt): boolean {
@@ -127,8 +146,8 @@ function placeOf({ subject, bucket }: GcsAttempt): string {
 
 function meaningOf(status: number, reason: string | undefined, message: string): Meaning {
   if (status === 400 && DAMAGED.test(message)) return passing('the bytes were damaged on the way')
-  const isPassing = status >= 500 || status === 429 || status === 408
-  if (isPassing) return passing(status === 429 ? 'the store asks to slow down' : 'the store has a problem')
+  if (isPassingStatus(status))
+    return passing(status === 429 ? 'the store asks to slow down' : 'the store has a problem')
   const known = reason === undefined ? undefined : MEANINGS.get(reason)
   if (known) return known
   if (status === 401) return denied('the store refuses the credentials', KEY_HINT)
@@ -143,7 +162,12 @@ function brokenMeaning(code: string): Meaning | undefined {
 }
 
 /** Reason and text of Google's document; other text, such as that of a download, is the message. */
-function readRefusal(text: string): { readonly reason: string | undefined; readonly message: string } {
+function readRefusal(text: string): {
+  readonly reason: string | undefined
+  readonly message: string
+  /** The status once more. */
+  readonly code?: unknown
+} {
   try {
     const { error } = JSON.parse(text) as { readonly error?: Record<string, unknown> }
     const [first] = (error?.errors ?? []) as readonly { readonly reason?: unknown }[]
@@ -151,6 +175,7 @@ function readRefusal(text: string): { readonly reason: string | undefined; reado
     return {
       reason: typeof reason === 'string' && NAME.test(reason) ? reason : undefined,
       message: typeof error?.message === 'string' ? error.message : '',
+      code: error?.code,
     }
   } catch {
     return { reason: undefined, message: text }

@@ -1,7 +1,7 @@
 import { isKafkaBackupError } from '../../errors/kafka-backup-error.ts'
 import { crc32c } from '../../protocol/crc32c.ts'
 import { md5Of, readBody } from '../answer-body.ts'
-import { objectExists, objectTooLarge } from '../object-errors.ts'
+import { objectExists, objectNotFound, objectTooLarge } from '../object-errors.ts'
 import type { Comparison, ExclusiveCreate } from '../settled-create.ts'
 import type { ObjectEntry, ObjectKey } from '../storage-backend.ts'
 import type { GcsAnswer, GcsConnection } from './connection.ts'
@@ -21,6 +21,8 @@ export interface GcsObject {
 
 /** Names of {@link GcsObject}, for requests. */
 export const OBJECT_FIELDS = 'name,size,timeCreated,crc32c,generation,metadata'
+
+const NOT_FOUND = 404
 
 /** Single requests about objects of one place, by our keys. */
 export class GcsObjects {
@@ -80,8 +82,12 @@ export class GcsObjects {
     const path = this.objectPath(key, { alt: 'media' })
     // Without this the store would unpack what somebody has marked as packed, and send more bytes than it has.
     const headers = { 'accept-encoding': 'gzip', ...(range === undefined ? {} : { range }) }
-    const call = { method: 'GET' as const, path, headers, expected: [200, 206] }
+    const call = { method: 'GET' as const, path, headers, expected: [200, 206, NOT_FOUND] }
     return this.connection.request({ action: 'read', subject: key }, signal, call, async (answer) => {
+      if (answer.status === NOT_FOUND) {
+        answer.body.destroy()
+        return this.#refusePresence(key, signal)
+      }
       const { etag, 'x-goog-generation': generation, 'content-length': length } = answer.headers
       if (etag === undefined && generation === undefined) {
         answer.body.destroy()
@@ -95,6 +101,15 @@ export class GcsObjects {
       }
       return take(answer, Number(length))
     })
+  }
+
+  /**
+   * After a download that is refused with plain text, which anything on the way could have written: of the object itself there is a
+   * document. @throws KB_OBJECT_NOT_FOUND, KB_STORAGE_UNAVAILABLE
+   */
+  async #refusePresence(key: ObjectKey, signal: AbortSignal | undefined): Promise<never> {
+    if (await this.head(key, signal)) throw foreignAnswer(this.attempt('read', key), NOT_FOUND)
+    throw objectNotFound(key)
   }
 
   /** All bytes of an answer. @throws KB_STORAGE_UNAVAILABLE when it breaks off */

@@ -1,5 +1,5 @@
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
-import { isPage } from '../answer-body.ts'
+import { isPage, isPassingStatus } from '../answer-body.ts'
 import type { StorageCredentials } from '../storage-credentials.ts'
 import type { OnStorageRequest, StorageRequestKind } from '../storage-request.ts'
 import { isExpired, PageInstead, type S3Attempt, translateS3Error } from './errors.ts'
@@ -163,16 +163,16 @@ export class S3Connection {
   }
 }
 
-/** A login page, or a page of a proxy, that says 200; no store labels an object of ours or a document so. */
+/** A login page, or a page of a proxy, whatever it says; no store labels an object of ours or a document so. */
 function refusePage(response: unknown): void {
   const { statusCode, headers, body } = response as {
     readonly statusCode: number
     readonly headers: Readonly<Record<string, string>>
     readonly body?: { destroy?(): void }
   }
-  if (statusCode >= 300 || !isPage(headers['content-type'])) return
+  if (isPassingStatus(statusCode) || !isPage(headers['content-type'])) return
   body?.destroy?.()
-  throw new PageInstead()
+  throw new PageInstead(statusCode)
 }
 
 const nothing = (): void => {}

@@ -1,7 +1,9 @@
 import { isKafkaBackupError, KafkaBackupError } from '../../errors/kafka-backup-error.ts'
+import { isPassingStatus } from '../answer-body.ts'
 import {
   denied,
   FOREIGN_HINT,
+  IMPOSTOR_REASON,
   impossible,
   type Meaning,
   misplaced,
@@ -14,7 +16,14 @@ import {
 import { objectExists, objectNotFound } from '../object-errors.ts'
 
 /** The answer to a request is a page for people. */
-export class PageInstead extends Error {}
+export class PageInstead extends Error {
+  readonly status: number
+
+  constructor(status: number) {
+    super('a page instead of an answer')
+    this.status = status
+  }
+}
 
 /** What was tried, for the sentence "cannot write orders/x: access is denied (AccessDenied)". */
 export interface S3Attempt {
@@ -103,6 +112,8 @@ const NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/
 interface Answer {
   readonly name: string
   readonly status: number | undefined
+  /** The store gave the request a number, or its document names a reason. The SDK names 404 by itself. */
+  readonly isOfStore: boolean
 }
 
 /**
@@ -110,10 +121,11 @@ interface Answer {
  * object of the SDK is kept, also not as a cause: they can repeat headers, signed text and answers of the server.
  */
 export function translateS3Error(error: unknown, attempt: S3Attempt): unknown {
-  if (error instanceof PageInstead) return foreignAnswer(attempt)
+  if (error instanceof PageInstead) return foreignAnswer(attempt, error.status)
   const answer = answerOf(error)
   if (answer === undefined) return error
   const { action, subject, bucket } = attempt
+  if (isOfImpostor(answer, attempt.isHead)) return foreignAnswer(attempt, answer.status)
   if (NOT_FOUND_NAMES.includes(answer.name) && action !== 'list') return objectNotFound(subject)
   if (answer.status === 412) return objectExists(subject)
   const meaning = MEANINGS[answer.name] ?? meaningOfStatus(answer, attempt.isHead)
@@ -132,10 +144,14 @@ export function brokenBody({ subject, bucket }: S3Attempt): KafkaBackupError {
   return new KafkaBackupError('KB_STORAGE_UNAVAILABLE', message, { context: { key: subject } })
 }
 
-/** KB_STORAGE_UNAVAILABLE: a success without what every success has, such as an error document with status 200. */
-export function foreignAnswer({ action, subject, bucket }: S3Attempt): KafkaBackupError {
+/**
+ * KB_STORAGE_UNAVAILABLE: a success without what every success has, such as an error document with status 200, or a refusal
+ * that comes from something else.
+ */
+export function foreignAnswer({ action, subject, bucket }: S3Attempt, status = 200): KafkaBackupError {
   const place = subject === '' ? `bucket ${bucket}` : `${subject} in bucket ${bucket}`
-  return new KafkaBackupError('KB_STORAGE_UNAVAILABLE', `cannot ${action} ${place}: ${STRANGER_REASON}`, {
+  const reason = status < 300 ? STRANGER_REASON : `${IMPOSTOR_REASON} (HTTP ${status})`
+  return new KafkaBackupError('KB_STORAGE_UNAVAILABLE', `cannot ${action} ${place}: ${reason}`, {
     context: { key: subject },
     hint: STRANGER_HINT,
   })
@@ -150,18 +166,34 @@ export function strangeStore({ action, subject, bucket }: S3Attempt, reason: str
   })
 }
 
+/** True for an answer to HEAD that says "absent" and has nothing that only a store would send. */
+export function isUnprovenAbsence(error: unknown): boolean {
+  const answer = answerOf(error)
+  return answer?.status === 404 && !answer.isOfStore
+}
+
 /** True when credentials that were fetched have run out; fetching them anew may help. */
 export function isExpired(error: unknown, isHead: boolean | undefined): boolean {
   const answer = answerOf(error)
   if (answer === undefined) return false
-  return EXPIRED_NAMES.includes(answer.name) || (isHead === true && isNamelessRefusal(answer))
+  return (
+    EXPIRED_NAMES.includes(answer.name) || (isHead === true && isNamelessRefusal(answer.name, answer.status))
+  )
+}
+
+/**
+ * A redirection, or an answer that would decide something, without what every store says beside it. HEAD has no document, so that
+ * its 404 is looked into by whoever asked.
+ */
+function isOfImpostor({ status = 0, isOfStore }: Answer, isHead: boolean | undefined): boolean {
+  if (isOfStore) return false
+  return (status >= 300 && status < 400) || status === 412 || (status === 404 && isHead !== true)
 }
 
 function meaningOfStatus({ name, status }: Answer, isHead: boolean | undefined): Meaning {
-  const isPassing = status !== undefined && (status >= 500 || status === 429 || status === 408)
-  if (isPassing) return passing('the store has a problem')
+  if (status !== undefined && isPassingStatus(status)) return passing('the store has a problem')
   if (status === 401 || status === 403) return denied('access is denied', RIGHTS_HINT)
-  if (isHead && isNamelessRefusal({ name, status }))
+  if (isHead && isNamelessRefusal(name, status))
     return denied('the store refuses the credentials', EXPIRED_HINT)
   if (status === 301 || status === 307) return misplaced('the bucket is in another region', REGION_HINT)
   if (name === 'RegionMissing') return misplaced('no region is known', REGION_HINT)
@@ -169,7 +201,7 @@ function meaningOfStatus({ name, status }: Answer, isHead: boolean | undefined):
 }
 
 /** What HEAD gets for credentials that have expired; our own requests give no other reason for it. Elsewhere it is a proxy's answer. */
-function isNamelessRefusal({ name, status }: Answer): boolean {
+function isNamelessRefusal(name: string, status: number | undefined): boolean {
   return name === NAMELESS && status === 400
 }
 
@@ -179,17 +211,20 @@ function answerOf(error: unknown): Answer | undefined {
   const { name, code, Code, $metadata } = error as Error & {
     readonly code?: unknown
     readonly Code?: unknown
-    readonly $metadata?: { readonly httpStatusCode?: number }
+    readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string }
   }
   const status = $metadata?.httpStatusCode
+  const isOfStore = $metadata?.requestId !== undefined || typeof Code === 'string'
   const names = [code, Code, name].filter(
     (text): text is string => typeof text === 'string' && NAME.test(text),
   )
   const known = names.find((text) => MEANINGS[text] !== undefined || NOT_FOUND_NAMES.includes(text))
-  if (known !== undefined) return { name: known, status }
-  if (error.message === 'Region is missing') return { name: 'RegionMissing', status }
-  if (status !== undefined) return { name: names.find((text) => text !== 'Error') ?? NAMELESS, status }
+  if (known !== undefined) return { name: known, status, isOfStore }
+  if (error.message === 'Region is missing') return { name: 'RegionMissing', status, isOfStore }
+  if (status !== undefined) {
+    return { name: names.find((text) => text !== 'Error') ?? NAMELESS, status, isOfStore }
+  }
   // Errors of sockets and of TLS have a code in capitals; what else is thrown here is a defect of ours.
   const socket = names.find((text) => /^[A-Z][A-Z0-9_]+$/.test(text) && !text.startsWith('ERR_'))
-  return socket === undefined ? undefined : { name: socket, status }
+  return socket === undefined ? undefined : { name: socket, status, isOfStore }
 }

@@ -5,7 +5,7 @@ import { objectExists, objectTooLarge } from '../object-errors.ts'
 import type { Comparison, ExclusiveCreate } from '../settled-create.ts'
 import type { ObjectEntry, ObjectKey } from '../storage-backend.ts'
 import type { S3Connection } from './connection.ts'
-import { brokenBody, foreignAnswer, strangeStore } from './errors.ts'
+import { brokenBody, foreignAnswer, isUnprovenAbsence, strangeStore } from './errors.ts'
 import type { S3Place } from './place.ts'
 
 /** A body to be stored under a key. */
@@ -49,7 +49,12 @@ export class S3Objects {
         { action: 'read', subject: key, isHead: true },
         signal,
         async ({ sdk, client, options }) => {
-          const answer = await client.send(new sdk.HeadObjectCommand(this.target(key)), options)
+          const command = new sdk.HeadObjectCommand(this.target(key))
+          const answer = await client.send(command, options).catch(async (error: unknown) => {
+            // Some stores number no requests, and neither does a proxy.
+            if (isUnprovenAbsence(error)) await this.#refusePresence(key, signal)
+            throw error
+          })
           if (!answer.ETag || answer.ContentLength === undefined) {
             throw foreignAnswer({ action: 'read', subject: key, bucket: this.place.bucket })
           }
@@ -60,6 +65,12 @@ export class S3Objects {
       if (isKafkaBackupError(error, 'KB_OBJECT_NOT_FOUND')) return undefined
       throw error
     }
+  }
+
+  /** After an absence that nothing proves: the refusal of GET has a document. @throws KB_OBJECT_NOT_FOUND, KB_STORAGE_UNAVAILABLE */
+  async #refusePresence(key: ObjectKey, signal: AbortSignal | undefined): Promise<never> {
+    await this.get(key, undefined, signal, async (answer) => discardBody(answer))
+    throw foreignAnswer({ action: 'read', subject: key, bucket: this.place.bucket }, 404)
   }
 
   /** Asks for an object, or for bytes of it, and lets `take` have the answer while it arrives. */
