@@ -11,7 +11,7 @@ import {
 } from '@kafka-backup/testkit'
 import { CRASH_TOPICS, MANY_COMMITS, startFilledCluster } from '../crash/source-data.ts'
 import { assertExit, expectExit } from '../harness/archive.ts'
-import { runProgram, startProgram } from '../harness/run-program.ts'
+import { type RunningProgram, runProgram, startProgram } from '../harness/run-program.ts'
 import { until } from '../harness/until.ts'
 
 const BUCKET = 'kafka-backups'
@@ -23,6 +23,9 @@ const PATIENCE_MS = 500_000
 const STOP_MAX_MS = 35_000
 /** Nothing is waited for; a busy machine takes a while to deliver a signal. */
 const STOP_AT_ONCE_MAX_MS = 8_000
+
+/** Two runs at a time are what is tried. */
+const NO_LEASE = ['--lease=false']
 
 type Behaviour = 'answers' | 'refuses' | 'is silent'
 
@@ -125,6 +128,27 @@ describe('the program when the store is away', { skip: missingS3Server(), concur
     await validate(id)
     const next = await expectExit(0, backup(server.endpoint, id), { env: env() })
     assert.equal(next.json<{ outcome: string }>().outcome, 'complete')
+    await validate(id)
+  })
+
+  test('tells of a conflict, although it was stopped before it met it', async () => {
+    const id = 'conflict'
+    const holder: { run?: RunningProgram } = {}
+    let isBeaten = false
+    const beforeRequest = async (method: string, path: string) => {
+      if (isBeaten || method !== 'PUT' || !path.includes('/commits/')) return
+      isBeaten = true
+      await expectExit(0, [...backup(server.endpoint, id), ...NO_LEASE], { env: env() })
+      holder.run?.child.kill('SIGINT')
+      await delay(1_000)
+    }
+    const options = { seed: 1, probability: 0, stallMs: 0, beforeRequest }
+    await using proxy = await openFaultProxy({ target: server.endpoint, ...options })
+    holder.run = startProgram([...backup(proxy.endpoint, id), ...NO_LEASE], { env: env() })
+    const end = await holder.run.ended
+    assertExit(end, 5)
+    assert.match(end.stdout, /KB_COMMIT_CONFLICT/)
+    assert.match(end.stderr, /Stopping/)
     await validate(id)
   })
 

@@ -1,5 +1,6 @@
 import {
   isKafkaBackupError,
+  isOfStop,
   KafkaBackupError,
   type LoadedConfig,
   loadConfig,
@@ -93,9 +94,9 @@ async function runCommand(registry: Registry, parsed: ParsedCommand): Promise<nu
   }
 }
 
-/** What fails because it was told to stop has been interrupted, whatever it says. */
+/** What fails because it was told to stop has been interrupted, whatever it says; anything else is told with its own code. */
 function failureOf(error: unknown, signal: AbortSignal): unknown {
-  return signal.aborted && !isKafkaBackupError(error, 'KB_INTERRUPTED') ? signal.reason : error
+  return isOfStop(error, signal) && !isKafkaBackupError(error, 'KB_INTERRUPTED') ? signal.reason : error
 }
 
 function loadSettings(parsed: ParsedCommand): Promise<LoadedConfig> {

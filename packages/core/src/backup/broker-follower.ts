@@ -3,6 +3,7 @@ import { openBrokerLink } from '../kafka/broker-connections.ts'
 import { type ClusterDescription, partitionName } from '../kafka/cluster.ts'
 import { backoffDelayMs } from '../runtime/retry.ts'
 import { settleAll } from '../runtime/settle-all.ts'
+import { isOfStop } from '../runtime/stopped.ts'
 import { describedPartition } from './described-partition.ts'
 import { FetchLoop, type LostPartition } from './fetch-loop.ts'
 import { backToLeader, goOnAfterLoss } from './lost-partition.ts'
@@ -89,7 +90,7 @@ export class BrokerFollower {
       })
       await loop.run()
     } catch (error) {
-      if (!signal.aborted) throw error
+      if (!isOfStop(error, signal)) throw error
     } finally {
       signal.removeEventListener('abort', close)
       close()

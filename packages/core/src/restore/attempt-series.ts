@@ -1,6 +1,7 @@
 import { type KafkaBackupError, toKafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { ProducerIdentity } from '../kafka/producer-id-api.ts'
 import { backoffDelayMs, type RetryPolicy } from '../runtime/retry.ts'
+import { isOfStop } from '../runtime/stopped.ts'
 import type { GapWriter } from './gap-writer.ts'
 import { gapWriterOf, producerIdentities } from './producer-identities.ts'
 import { type AttemptOptions, type LaneEnd, RestoreAttempt } from './restore-attempt.ts'
@@ -49,7 +50,7 @@ export async function writeAll(
         return { ends: await attempt.run(own), recoveries: failures }
       } catch (failure) {
         own = attempt.identity ?? own
-        signal.throwIfAborted()
+        if (isOfStop(failure, signal)) throw signal.reason
         const error = toKafkaBackupError(failure)
         own = await nextIdentity(options, error, own)
         if (clock.monotonicMs() - lastProgressMs > ATTEMPT_RETRY.giveUpAfterMs) throw error

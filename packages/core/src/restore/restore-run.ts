@@ -1,5 +1,6 @@
 import { KafkaBackupError, toKafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { RestoreMode, WritingPace } from '../format/restore-ledger.ts'
+import { isOfStop } from '../runtime/stopped.ts'
 import { type WriteOptions, writeAll } from './attempt-series.ts'
 import { beginTarget } from './begin-target.ts'
 import type { FillKind } from './offset-keeper.ts'
@@ -98,7 +99,7 @@ export async function runRestore(options: RestoreRunOptions): Promise<RestoreRep
       verified,
     }
   } catch (error) {
-    throw withResumeHint(options, options.signal.aborted ? options.signal.reason : error)
+    throw withResumeHint(options, isOfStop(error, options.signal) ? options.signal.reason : error)
   }
 }
 

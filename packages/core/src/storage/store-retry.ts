@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../runtime/clock.ts'
 import { type Random, systemRandom } from '../runtime/random.ts'
 import { RateLimiter } from '../runtime/rate-limiter.ts'
 import { backoffDelayMs, type RetryPolicy } from '../runtime/retry.ts'
+import { isOfStop } from '../runtime/stopped.ts'
 import type { PassingCall, RequestGate } from './request-gate.ts'
 import { StoreRestingError } from './store-breaker.ts'
 
@@ -77,7 +78,7 @@ export class StoreRetry implements RequestGate {
         this.#noteAnswer()
         return result
       } catch (error) {
-        signal?.throwIfAborted()
+        if (signal && isOfStop(error, signal)) throw signal.reason
         if (isKafkaBackupError(error) && !isUnavailable(error)) this.#noteAnswer()
         if (!mayRepeat(error)) throw error
         const isResting = error instanceof StoreRestingError

@@ -1,5 +1,6 @@
 import type { Agent } from 'node:http'
 import type { ContainerClient, RequestPolicyFactory } from '@azure/storage-blob'
+import { isOfStop } from '../../runtime/stopped.ts'
 import { md5Of } from '../answer-body.ts'
 import { guardedAgent } from '../guarded-agent.ts'
 import type { StorageCredentials } from '../storage-credentials.ts'
@@ -49,8 +50,10 @@ export class AzureConnection {
     try {
       return await step({ container: await this.#open(), options })
     } catch (error) {
-      signal?.throwIfAborted()
-      throw translateAzureError(error, { ...attempt, container: this.#place.container })
+      const failure = translateAzureError(error, { ...attempt, container: this.#place.container })
+      // A clear answer that came in spite of the stop is one.
+      if (signal && isOfStop(failure, signal)) throw signal.reason
+      throw failure
     }
   }
 

@@ -1,4 +1,5 @@
 import type { Agent, IncomingMessage } from 'node:http'
+import { isOfStop } from '../../runtime/stopped.ts'
 import { isPage } from '../answer-body.ts'
 import { guardedAgent } from '../guarded-agent.ts'
 import type { OnStorageRequest } from '../storage-request.ts'
@@ -72,8 +73,10 @@ export class GcsConnection {
       }
       return await take({ status, headers: body.headers, body })
     } catch (error) {
-      signal?.throwIfAborted()
-      throw translateGcsError(error, whole)
+      const failure = translateGcsError(error, whole)
+      // A clear answer that came in spite of the stop is one.
+      if (signal && isOfStop(failure, signal)) throw signal.reason
+      throw failure
     }
   }
 

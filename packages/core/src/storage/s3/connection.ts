@@ -1,4 +1,5 @@
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
+import { isOfStop } from '../../runtime/stopped.ts'
 import { isPage, isPassingStatus } from '../answer-body.ts'
 import type { StorageCredentials } from '../storage-credentials.ts'
 import type { OnStorageRequest, StorageRequestKind } from '../storage-request.ts'
@@ -74,8 +75,10 @@ export class S3Connection {
         return await step({ sdk, client: this.#open(sdk), options })
       }
     } catch (error) {
-      signal?.throwIfAborted()
-      throw translateS3Error(error, { ...attempt, bucket: this.#place.bucket })
+      const failure = translateS3Error(error, { ...attempt, bucket: this.#place.bucket })
+      // A clear answer that came in spite of the stop is one.
+      if (signal && isOfStop(failure, signal)) throw signal.reason
+      throw failure
     }
   }
 
