@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers'
 
 /**
  * What becomes of a request: `pass` it on; `lose` its answer after the server has carried it out; `drop` the connection
- * before the server hears of it; `damage` a byte of its body; `cut` the body of the answer in the middle, or `stall` there for good; `rewrite` that body; or answer with
+ * before the server hears of it; `damage` a byte of its body; `cut` the body of the answer in the middle, or `stall` there for good, or before its first byte (`withhold`); `rewrite` that body; or answer with
  * this status and body in place of the server, which hears nothing (`refuse`) or has carried it out (`garble`).
  */
 export type Fate =
@@ -14,6 +14,7 @@ export type Fate =
   | 'drop'
   | 'cut'
   | 'stall'
+  | 'withhold'
   | 'damage'
   | {
       readonly refuse: number
@@ -100,6 +101,7 @@ async function serve({
   }
   if (typeof fate === 'object') return answer(outgoing, fate.garble, fate.body)
   outgoing.writeHead(response.statusCode ?? 500, response.headers)
+  if (fate === 'withhold') return outgoing.flushHeaders()
   if (fate === 'stall') return void outgoing.write(content.subarray(0, content.length / 2))
   if (fate === 'cut') {
     outgoing.write(content.subarray(0, content.length / 2), () => outgoing.destroy())

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import diagnosticsChannel from 'node:diagnostics_channel'
 import { getEventListeners } from 'node:events'
 import { afterEach, beforeEach, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -31,6 +32,9 @@ export interface LossyWire {
 }
 
 export const MIB = 1024 * 1024
+/** More steps than any SDK takes from the headers to whoever asked. */
+const HOPS_MAX = 100
+const HEADERS_ARRIVED = 'http.client.response.finish'
 
 /** Loses the answer to the first request of a kind. */
 export function loseFirst(proxy: LossyProxy, isMeant: (method: string, path: string) => boolean): void {
@@ -228,6 +232,28 @@ function describeStoppedReads(place: CurrentPlace): void {
       abortion.abort(reason)
       const late = delay(15_000, 'late', { ref: false })
       assert.notEqual(await Promise.race([reading, late]), 'late')
+    }
+  })
+
+  it('stops at every moment between the headers of an answer and its body, and nothing fails unseen', async (t) => {
+    await place.current.direct.put(KEY, patternBytes(MIB, 22))
+    place.current.proxy.decide = (method) => (method === 'GET' ? 'withhold' : 'pass')
+    const reason = new Error('stopped by the test')
+    for (let hops = 0; hops < HOPS_MAX; hops++) {
+      const abortion = new AbortController()
+      // Each hop is one step of a promise later.
+      const hop = (left: number): void => {
+        if (left === 0) abortion.abort(reason)
+        else queueMicrotask(() => hop(left - 1))
+      }
+      const onHeaders = () => hop(hops)
+      diagnosticsChannel.subscribe(HEADERS_ARRIVED, onHeaders)
+      t.after(() => diagnosticsChannel.unsubscribe(HEADERS_ARRIVED, onHeaders))
+      const read = place.current.backend.read(KEY, MIB, { signal: abortion.signal })
+      await assert.rejects(read, (error) => error === reason)
+      diagnosticsChannel.unsubscribe(HEADERS_ARRIVED, onHeaders)
+      // What nobody listens to fails after the read has ended.
+      await delay(5)
     }
   })
 

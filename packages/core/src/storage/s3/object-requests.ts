@@ -90,15 +90,12 @@ export class S3Objects {
           discardBody(answer)
           throw foreignAnswer({ action: 'read', subject: key, bucket: this.place.bucket })
         }
-        // The signal of the SDK ends with the headers of the answer; the body may take much longer.
-        const stop = () => discardBody(answer)
-        signal?.addEventListener('abort', stop, { once: true })
-        try {
-          signal?.throwIfAborted()
-          return await take(answer)
-        } finally {
-          signal?.removeEventListener('abort', stop)
+        // The SDK breaks off what is read. What nobody has begun to read fails where nobody listens.
+        if (signal?.aborted) {
+          discardBody(answer)
+          throw signal.reason
         }
+        return take(answer)
       },
     )
   }
