@@ -1,4 +1,5 @@
 import { Secret } from '../runtime/secret.ts'
+import { readAccountHost } from '../storage/azure/account-host.ts'
 import { splitScheme } from '../storage/location-scheme.ts'
 import type { CredentialName } from '../storage/storage-credentials.ts'
 import { type Environment, readVariable } from './interpolation.ts'
@@ -22,6 +23,6 @@ export function azureKeyOf(
   if (!key || schemed?.scheme !== 'azure' || secrets.size > 0) return undefined
   if (/[?&](?:client_id|tenant_id|use_workload_identity=true)/.test(schemed.rest)) return undefined
   const account = azureAccountOf(env)
-  const host = /^\/\/([^/?#]*)/.exec(schemed.rest)?.[1]
-  return account === undefined || account === host ? new Secret(key) : undefined
+  const host = /^\/\/([^/?#]*)/.exec(schemed.rest)?.[1] ?? ''
+  return account === undefined || account === readAccountHost(host)?.account ? new Secret(key) : undefined
 }

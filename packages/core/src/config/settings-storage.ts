@@ -92,9 +92,14 @@ export const STORAGE_SETTINGS: readonly Setting[] = [
   ofStore('access_key', SECRET, 'Name of the access key. Without keys the standard chain of AWS finds them.'),
   ofStore('secret_key', SECRET, 'The secret that belongs to the access key.'),
   ofStore('session_token', SECRET, 'Token of temporary keys.'),
-  ofStore('account_name', STRING, 'Account of the store. Without it the variable `AZURE_STORAGE_ACCOUNT`.', {
-    check: placeNameRule,
-  }),
+  ofStore(
+    'account_name',
+    STRING,
+    'Account of the store, or the address of its blobs. Without it the variable `AZURE_STORAGE_ACCOUNT`.',
+    {
+      check: placeNameRule,
+    },
+  ),
   ofStore('container_name', STRING, 'Container that holds the repository. It must exist.', {
     check: placeNameRule,
   }),

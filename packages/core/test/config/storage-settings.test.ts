@@ -206,26 +206,33 @@ describe('the secrets of a store', () => {
   })
 
   it('come from the variables of Azure for the account that they are for', async () => {
-    const env = { AZURE_STORAGE_ACCOUNT: 'a', AZURE_STORAGE_KEY: 'k' }
+    const env = { AZURE_STORAGE_ACCOUNT: 'acct', AZURE_STORAGE_KEY: 'k' }
     const text = 'storage: { backend: azure, container_name: c }'
     const { config } = await load({ ...read, env, text })
-    assert.equal(config.repositoryUrl, 'azure://a/c')
+    assert.equal(config.repositoryUrl, 'azure://acct/c')
     assert.deepEqual(secretsOf(config), { account_key: 'k' })
     const secretsWith = async (repo: string, more: Record<string, string> = {}) =>
       secretsOf((await load({ ...read, env: { ...env, ...more }, flags: { repo } })).config)
-    assert.deepEqual(await secretsWith('az://a/c/p'), { account_key: 'k' })
+    assert.deepEqual(await secretsWith('az://acct/c/p'), { account_key: 'k' })
+    const address = 'blob.core.windows.net/c'
+    assert.deepEqual(await secretsWith(`azure://acct.${address}`), { account_key: 'k' })
+    assert.deepEqual(await secretsWith(`azure://other.${address}`), {}, 'another account by its address')
     assert.deepEqual(await secretsWith('azure://other/c', { AZURE_STORAGE_ACCOUNT: '' }), {
       account_key: 'k',
     })
     assert.deepEqual(await secretsWith('azure://other/c'), {}, 'the key is that of another account')
     assert.deepEqual(
-      await secretsWith('azure://a/c?use_workload_identity=true'),
+      await secretsWith('azure://acct/c?use_workload_identity=true'),
       {},
       'an identity is asked for',
     )
     assert.deepEqual(await secretsWith('s3://a/c'), {})
     const sas = { KAFKA_BACKUP_STORAGE_SAS_TOKEN: 't' }
-    assert.deepEqual(await secretsWith('azure://a/c', sas), { sas_token: 't' }, 'what was set here is meant')
+    assert.deepEqual(
+      await secretsWith('azure://acct/c', sas),
+      { sas_token: 't' },
+      'what was set here is meant',
+    )
   })
 
   it('alone are no place', async () => {

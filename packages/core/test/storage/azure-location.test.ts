@@ -51,6 +51,20 @@ describe('a location of Azure', () => {
       SECRET,
     ],
     ['azure://account/container?single_writer=true', 'azure://account/container?single_writer=true', KEY],
+    ['azure://account.blob.core.windows.net/container/a/b', 'azure://account/container/a/b'],
+    ['azure://Account.Blob.core.windows.net/container', 'azure://account/container', KEY],
+    [
+      'azure://account.blob.core.usgovcloudapi.net/container/p',
+      'azure://account/container/p?endpoint=https://account.blob.core.usgovcloudapi.net',
+    ],
+    [
+      'azure://account.blob.core.chinacloudapi.cn/container',
+      'azure://account/container?endpoint=https://account.blob.core.chinacloudapi.cn',
+    ],
+    [
+      'azure://account.z07.blob.storage.azure.net/container?client_id=c',
+      'azure://account/container?endpoint=https://account.z07.blob.storage.azure.net&client_id=c',
+    ],
   ] as const) {
     it(`${location} is ${canonical}, which opens the same place`, () => {
       const given = secrets(credentials ?? {})
@@ -66,7 +80,19 @@ describe('a location of Azure', () => {
     ['azure://account/a--b', /names no container/, /hyphens/],
     ['azure://account/$root', /names no container/, /hyphens/],
     ['azure:///container', /names no account/, /ACCOUNT/],
-    ['azure://account.blob.core.windows.net/container', /names no account/, /short name/],
+    ['azure://Account/container', /names no account/, /small letters/],
+    ['azure://account-secondary.blob.core.windows.net/container', /names no account/, /short name/],
+    ['azure://account.blob.core.windows.net.example.com/c', /names no account/, /endpoint=https:\/\/HOST/],
+    ['azure://blobs.example.com/container', /names no account/, /endpoint=https:\/\/HOST/],
+    ['azure://account.dfs.core.windows.net/container', /a Data Lake/, /not supported/],
+    ['azure://account.blob.core.windows.net', /names no container/, /azure:\/\/ACCOUNT\/CONTAINER/],
+    ['azure://account.blob.core.windows.net:443/container', /it has a port/, /endpoint=/],
+    ['azure://canary@account.blob.core.windows.net/prefix', /before an @/, /ACCOUNT\/CONTAINER\/PREFIX/],
+    [
+      'azure://account.blob.core.windows.net/container?endpoint=https://account.blob.core.windows.net',
+      /two addresses/,
+      /leave the endpoint out/,
+    ],
     ['azure://account:443/container', /it has a port/, /endpoint=http:\/\/HOST:PORT/],
     ['azure://account/container/a//b', /empty, \. or \.\./, /folder/],
     ['azure://account/container/%2e%2e%2fb', /empty, \. or \.\./, /folder/],
@@ -75,7 +101,8 @@ describe('a location of Azure', () => {
     ['azure://account/container?account_key=canary', /account_key does not belong/, /storage\.account_key/],
     ['azure://account/container?sas_token=canary', /sas_token does not belong/, /storage\.sas_token/],
     ['azure://account/container?client_secret=canary', /does not belong/, /storage\.client_secret/],
-    ['azure://account/container?sv=1&sig=canary', /unknown parameter sv/, /It takes endpoint/],
+    ['azure://account/container?sv=1&sig=canary', /a SAS token does not belong/, /storage\.sas_token/],
+    ['azure://account/container?sv=1', /unknown parameter sv/, /It takes endpoint/],
     ['azure://u:canary@account/container', /takes no account/, /environment/],
     ['azure://account/container#canary', /it has a #/, /%23/],
     ['azure://account/container?endpoint=h:1', /not the address of a server/, /https:/],

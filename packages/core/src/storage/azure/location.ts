@@ -10,6 +10,7 @@ import {
 import type { RequestHooks } from '../request-gate.ts'
 import type { StorageBackend } from '../storage-backend.ts'
 import type { StorageCredentials } from '../storage-credentials.ts'
+import { type NamedAccount, readAccountHost } from './account-host.ts'
 import { azureBackend } from './backend.ts'
 import { AzureConnection } from './connection.ts'
 import type { AzurePlace } from './place.ts'
@@ -23,7 +24,6 @@ export const AZURE_PARAMETERS = [
   'single_writer',
 ]
 
-const ACCOUNT = /^[a-z0-9]{3,24}$/
 const CONTAINER = /^(?=.{3,63}$)[a-z0-9]+(?:-[a-z0-9]+)*$/
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$|^[A-Za-z0-9+/]{2,3}={1,2}$/
 
@@ -48,16 +48,9 @@ export function openAzure(
 }
 
 function placeOf(url: URL): AzurePlace {
+  refuseOtherForms(url)
   const parameters = readLocationQuery(url, AZURE_PARAMETERS)
-  if (url.port !== '') {
-    const hint = 'Write azure://ACCOUNT/CONTAINER/PREFIX?endpoint=http://HOST:PORT/ACCOUNT.'
-    throw invalidLocation(url.href, 'it has a port', hint)
-  }
-  if (!ACCOUNT.test(url.hostname)) {
-    const hint =
-      'Write azure://ACCOUNT/CONTAINER/PREFIX; the account is its short name, 3 to 24 small letters and digits.'
-    throw invalidLocation(url.href, 'it names no account', hint)
-  }
+  const named = accountOf(url)
   const [container = '', ...folders] = prefixOfPath(url).split('/')
   if (!CONTAINER.test(container)) {
     const hint =
@@ -65,10 +58,10 @@ function placeOf(url: URL): AzurePlace {
     throw invalidLocation(url.href, 'it names no container', hint)
   }
   return {
-    account: url.hostname,
+    account: named.account,
     container,
     prefix: folders.join('/'),
-    endpoint: endpointOf(url, parameters),
+    endpoint: endpointOf(url, parameters, named),
     identity: {
       usesWorkload: booleanParameter(url, parameters, 'use_workload_identity'),
       clientId: parameters.get('client_id'),
@@ -78,9 +71,47 @@ function placeOf(url: URL): AzurePlace {
   }
 }
 
-function endpointOf(url: URL, parameters: ReadonlyMap<string, string>): string | undefined {
+/** Forms that other programs take for the same place, of which a part would be lost here. */
+function refuseOtherForms(url: URL): void {
+  if (url.username !== '' && url.password === '') {
+    const hint = 'Write azure://ACCOUNT/CONTAINER/PREFIX; keys are settings of storage.'
+    throw invalidLocation(url.href, 'it has something before an @, as a container or a key', hint)
+  }
+  if (url.port !== '') {
+    const hint = 'Write azure://ACCOUNT/CONTAINER/PREFIX?endpoint=http://HOST:PORT/ACCOUNT.'
+    throw invalidLocation(url.href, 'it has a port', hint)
+  }
+  if (url.searchParams.has('sig')) {
+    const hint = 'Set storage.sas_token to what stands behind the question mark; see docs/configuration.md.'
+    throw invalidLocation(url.href, 'a SAS token does not belong into a location, which is printed', hint)
+  }
+}
+
+function accountOf(url: URL): NamedAccount {
+  const named = readAccountHost(url.hostname)
+  if (named !== undefined) return named
+  if (/\.dfs\./i.test(url.hostname)) {
+    const hint =
+      'Write azure://ACCOUNT/CONTAINER/PREFIX; an account with a hierarchical namespace is not supported.'
+    throw invalidLocation(url.href, 'it is an address of a Data Lake', hint)
+  }
+  const hint = url.hostname.includes('.')
+    ? 'Write azure://ACCOUNT/CONTAINER/PREFIX?endpoint=https://HOST with the short name of the account; the endpoint is for a host that Azure did not name.'
+    : 'Write azure://ACCOUNT/CONTAINER/PREFIX; the account is its short name, 3 to 24 small letters and digits.'
+  throw invalidLocation(url.href, 'it names no account', hint)
+}
+
+function endpointOf(
+  url: URL,
+  parameters: ReadonlyMap<string, string>,
+  { account, endpoint: named }: NamedAccount,
+): string | undefined {
   const text = parameters.get('endpoint')
-  if (text === undefined) return undefined
+  if (text === undefined) return named
+  if (account !== url.hostname) {
+    const hint = 'Write azure://ACCOUNT/CONTAINER/PREFIX with the endpoint, or leave the endpoint out.'
+    throw invalidLocation(url.href, 'its host and its endpoint are two addresses', hint)
+  }
   const endpoint = URL.canParse(text) ? new URL(text) : undefined
   const isPlace = endpoint !== undefined && /^https?:$/.test(endpoint.protocol) && endpoint.hostname !== ''
   const hasMore = endpoint && (endpoint.username || endpoint.password || endpoint.search || endpoint.hash)
@@ -92,7 +123,7 @@ function endpointOf(url: URL, parameters: ReadonlyMap<string, string>): string |
   // A name of the account cannot stand before an IP address, so that it can only be the path.
   const isEmulator =
     endpoint.hostname === 'localhost' || isIP(endpoint.hostname.replace(/^\[|\]$/g, '')) !== 0
-  if (isEmulator && endpoint.pathname === '/') endpoint.pathname = `/${url.hostname}`
+  if (isEmulator && endpoint.pathname === '/') endpoint.pathname = `/${account}`
   return endpoint.href.replace(/\/+$/, '')
 }
 
