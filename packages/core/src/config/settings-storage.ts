@@ -108,7 +108,7 @@ export const STORAGE_SETTINGS: readonly Setting[] = [
     SECRET,
     'Key of the account. Without it, and without any other way in, the variable `AZURE_STORAGE_KEY`.',
   ),
-  ofStore('sas_token', SECRET, 'Token for the container.'),
+  ofStore('sas_token', SECRET, 'Token for the container. It counts before an account key.'),
   ofStore(
     'use_workload_identity',
     BOOLEAN,

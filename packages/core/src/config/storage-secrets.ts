@@ -35,7 +35,6 @@ export function storageSecretsOf(
     else if (given.rank === RANK.file) values.complain(given, `is nothing that ${scheme}:// uses`)
   }
   complainOfHalves(values, secrets)
-  complainOfTwoWays(values, secrets)
   const accountKey = azureKeyOf(location, secrets, env)
   if (accountKey) secrets.set('account_key', accountKey)
   return secrets
@@ -54,12 +53,4 @@ function complainOfHalves(values: CheckedValues, secrets: StorageCredentials): v
       values.complain(given, `needs storage.${needed}`)
     }
   }
-}
-
-/** Two ways into one account may lead to different rights; which of them was meant is for a person to say. */
-function complainOfTwoWays(values: CheckedValues, secrets: StorageCredentials): void {
-  const given = values.given('storage.sas_token')
-  if (!given || !secrets.has('sas_token') || !secrets.has('account_key')) return
-  const other = values.given('storage.account_key')?.name
-  values.complain(given, `and ${other} are both set; keep one of them`)
 }

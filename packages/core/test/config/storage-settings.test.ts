@@ -87,14 +87,10 @@ describe('the section storage', () => {
         assert.ok(config.repositoryUrl?.includes(`${name}=`), name)
         seen.add(`storage.${name}`)
       }
-      // A token and a key of Azure exclude each other.
-      for (const names of [secrets.filter((name) => name !== 'sas_token'), ['sas_token']]) {
-        const own = secrets.filter((name) => names.includes(name))
-        const all = own.map((name) => `${name}: canary-${name}`).join(', ')
-        const { config } = own.length === 0 ? plain : await load(textOf(backend, all))
-        assert.deepEqual(secretsOf(config), Object.fromEntries(own.map((name) => [name, `canary-${name}`])))
-        assert.equal(config.repositoryUrl, plain.config.repositoryUrl)
-      }
+      const all = secrets.map((name) => `${name}: canary-${name}`).join(', ')
+      const { config } = secrets.length === 0 ? plain : await load(textOf(backend, all))
+      assert.deepEqual(secretsOf(config), Object.fromEntries(secrets.map((name) => [name, `canary-${name}`])))
+      assert.equal(config.repositoryUrl, plain.config.repositoryUrl)
       for (const name of secrets) seen.add(`storage.${name}`)
     }
     const paths = SETTINGS.map(({ path }) => path).filter((path) => path.startsWith('storage.'))
@@ -139,10 +135,6 @@ describe('the section storage', () => {
     ['{ backend: s3, bucket: b, secret_key: k }', /storage\.secret_key needs storage\.access_key/],
     ['{ backend: s3, bucket: b, session_token: k }', /storage\.session_token needs storage\.access_key/],
     ['{ backend: s3, bucket: b, account_key: k }', /storage\.account_key is nothing that s3:\/\/ uses/],
-    [
-      '{ backend: azure, account_name: a, container_name: c, account_key: k, sas_token: t }',
-      /storage\.sas_token and storage\.account_key are both set; keep one of them/,
-    ],
     ['{ path: /p, secret_key: k }', /storage\.secret_key is nothing that file:\/\/ uses/],
     ['{ backend: s3, bucket: "b?x=y" }', /storage\.bucket must be letters/],
     ['{ backend: s3, bucket: b, endpoint: "minio:9000" }', /storage\.endpoint must be an address such as/],

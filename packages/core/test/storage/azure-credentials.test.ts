@@ -63,6 +63,20 @@ describe('credentials for Azure', () => {
     }
   })
 
+  it('are a SAS token where a key is given too, whatever the key is', async () => {
+    const sent: string[] = []
+    await using proxy = await openLossyProxy(new URL(server.endpoint).origin)
+    proxy.decide = (_method, path) => {
+      sent.push(path)
+      return 'pass'
+    }
+    const given = secrets({ account_key: CANARY_KEY, sas_token: await sas('rcwl') })
+    const backend = open(given, `${proxy.endpoint}/${server.account}`)
+    await backend.put('sas-before-key', Buffer.from('x'))
+    await backend.close()
+    assert.ok(sent.length > 0 && sent.every((path) => path.includes('sig=')), String(sent.length))
+  })
+
   it('never show in what is printed of a backend', () => {
     for (const given of [{ account_key: CANARY_KEY }, { sas_token: `sv=1&sig=${CANARY}` }] as const) {
       expectSilent(open(secrets(given)), [CANARY, CANARY_KEY, encodeURIComponent(CANARY)])

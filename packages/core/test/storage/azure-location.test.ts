@@ -122,7 +122,8 @@ describe('a location of Azure', () => {
   const workload = '?use_workload_identity=true'
   const both = '?client_id=c&tenant_id=t'
   for (const [given, query, message] of [
-    [{ ...KEY, ...SAS }, '', /a key and a SAS token/],
+    [{ ...KEY, sas_token: 'canary' }, '', /SAS token has no signature/],
+    [{ ...KEY, ...SAS }, '?client_id=c', /and an identity, are given/],
     [{ account_key: 'canary!' }, '', /account key is not base64/],
     [{ account_key: 'canar' }, '', /account key is not base64/],
     [{ sas_token: 'sv=1&canary' }, '', /SAS token has no signature/],

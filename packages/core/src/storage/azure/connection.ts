@@ -5,6 +5,7 @@ import { md5Of } from '../answer-body.ts'
 import { guardedAgent } from '../guarded-agent.ts'
 import type { StorageCredentials } from '../storage-credentials.ts'
 import type { OnStorageRequest } from '../storage-request.ts'
+import { secretOf } from './access.ts'
 import { type AzureAttempt, translateAzureError } from './errors.ts'
 import { openIdentity } from './identity.ts'
 import type { AzurePlace } from './place.ts'
@@ -77,8 +78,7 @@ export class AzureConnection {
     // The SDK takes a third of a second and 40 MB, that of identities as much again; only who uses them pays.
     const sdk = await import('@azure/storage-blob')
     const address = `${accountUrl(this.#place)}/${this.#place.container}`
-    const key = this.#credentials.get('account_key')
-    const token = this.#credentials.get('sas_token')
+    const { key, token } = secretOf(this.#credentials)
     const pipeline = (credential?: Parameters<typeof sdk.newPipeline>[0]) => {
       const made = sdk.newPipeline(credential ?? new sdk.AnonymousCredential(), {
         // Who calls knows what may be sent again; the SDK does not know our conditional requests.

@@ -10,6 +10,7 @@ import {
 import type { RequestHooks } from '../request-gate.ts'
 import type { StorageBackend } from '../storage-backend.ts'
 import type { StorageCredentials } from '../storage-credentials.ts'
+import { checkAccess } from './access.ts'
 import { type NamedAccount, readAccountHost } from './account-host.ts'
 import { azureBackend } from './backend.ts'
 import { AzureConnection } from './connection.ts'
@@ -25,7 +26,6 @@ export const AZURE_PARAMETERS = [
 ]
 
 const CONTAINER = /^(?=.{3,63}$)[a-z0-9]+(?:-[a-z0-9]+)*$/
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$|^[A-Za-z0-9+/]{2,3}={1,2}$/
 
 /**
  * Opens `azure://account/container/prefix?endpoint=…`; it does no I/O. An endpoint is the address of the account; that of
@@ -37,8 +37,7 @@ export function openAzure(
   hooks: RequestHooks = {},
 ): StorageBackend {
   const place = placeOf(url)
-  checkSecrets(url, credentials)
-  checkIdentity(url, place, credentials)
+  checkAccess(url, place, credentials)
   return azureBackend(
     place,
     canonicalLocation(place),
@@ -125,53 +124,6 @@ function endpointOf(
     endpoint.hostname === 'localhost' || isIP(endpoint.hostname.replace(/^\[|\]$/g, '')) !== 0
   if (isEmulator && endpoint.pathname === '/') endpoint.pathname = `/${account}`
   return endpoint.href.replace(/\/+$/, '')
-}
-
-function checkSecrets(url: URL, credentials: StorageCredentials): void {
-  const key = credentials.get('account_key')
-  const token = credentials.get('sas_token')
-  if (key && token) {
-    const hint = 'Set one of storage.account_key and storage.sas_token.'
-    throw invalidLocation(url.href, 'a key and a SAS token are given', hint)
-  }
-  if (key && !BASE64.test(key.reveal())) {
-    const hint = 'Set storage.account_key to the key as Azure shows it.'
-    throw invalidLocation(url.href, 'its account key is not base64', hint)
-  }
-  if (token && !/(^|[?&])sig=[^&]/.test(token.reveal())) {
-    const hint =
-      'Set storage.sas_token to the part of a SAS address behind the question mark; it has sv=… and sig=….'
-    throw invalidLocation(url.href, 'its SAS token has no signature', hint)
-  }
-}
-
-function checkIdentity(url: URL, { identity, endpoint }: AzurePlace, credentials: StorageCredentials): void {
-  const { usesWorkload, clientId, tenantId } = identity
-  const hasSecret = credentials.has('client_secret')
-  if (credentials.has('account_key') || credentials.has('sas_token')) {
-    // Not to use an identity is what a key says too.
-    if (usesWorkload === true || clientId !== undefined || tenantId !== undefined || hasSecret) {
-      const hint = 'Remove storage.account_key or storage.sas_token, or client_id, tenant_id and the like.'
-      throw invalidLocation(url.href, 'a key or a SAS token, and an identity, are given', hint)
-    }
-    return
-  }
-  if (hasSecret && (clientId === undefined || tenantId === undefined)) {
-    const hint = 'Set client_id and tenant_id beside storage.client_secret.'
-    throw invalidLocation(url.href, 'its client secret has no client or no tenant', hint)
-  }
-  if (hasSecret && usesWorkload) {
-    const hint = 'Remove storage.client_secret, or use_workload_identity.'
-    throw invalidLocation(url.href, 'a client secret and a workload identity are given', hint)
-  }
-  if (tenantId !== undefined && clientId === undefined) {
-    const hint = 'Set client_id too, or remove tenant_id.'
-    throw invalidLocation(url.href, 'it has a tenant_id without a client_id', hint)
-  }
-  if (endpoint?.startsWith('http:')) {
-    const hint = 'Write https:// in the endpoint, or set storage.account_key or storage.sas_token.'
-    throw invalidLocation(url.href, 'its endpoint is not encrypted, which an identity needs', hint)
-  }
 }
 
 function canonicalLocation({
