@@ -11,7 +11,7 @@ import { identityKind } from '../../src/storage/azure/identity.ts'
 import { openAzure } from '../../src/storage/azure/location.ts'
 import type { CredentialName } from '../../src/storage/storage-credentials.ts'
 import { expectSilent, failuresOf, freshContainer, secrets } from './azure-subject.ts'
-import { openTokenAuthority, type TokenAuthority } from './token-authority.ts'
+import { openIdentityService, openTokenAuthority, type TokenAuthority } from './token-authority.ts'
 
 const SECRET = 'canary/zQ7+secret'
 const APPLICATION = '&client_id=our-client&tenant_id=our-tenant'
@@ -23,6 +23,8 @@ const VARIABLES = [
   'AZURE_FEDERATED_TOKEN_FILE',
   'AZURE_TENANT_ID',
   'AZURE_TOKEN_CREDENTIALS',
+  'IDENTITY_ENDPOINT',
+  'IDENTITY_HEADER',
 ]
 
 describe('an identity for Azure', () => {
@@ -119,6 +121,31 @@ describe('an identity for Azure', () => {
     const form = await formOf(open('&use_workload_identity=false'))
     assert.equal(form.client_secret, SECRET)
     assert.equal(form.client_assertion, undefined)
+  })
+
+  it('is the managed one of the machine, asked for by its client id where that is given', async () => {
+    const machine = await openIdentityService('our-tenant')
+    try {
+      process.env.AZURE_TOKEN_CREDENTIALS = 'ManagedIdentityCredential'
+      process.env.IDENTITY_ENDPOINT = machine.address
+      process.env.IDENTITY_HEADER = SECRET
+      const before = authority.seen.length
+      // The library keeps the token of an identity for the whole process, so that each is another one.
+      const ways = ['', '&use_workload_identity=false&client_id=other-client', '&client_id=our-client']
+      for (const [at, query] of ways.entries()) {
+        const backend = open(query)
+        await backend.put(`machine-${at}`, Buffer.from('x'))
+        expectSilent(backend, [SECRET])
+        await backend.close()
+      }
+      assert.equal(authority.seen.length, before, 'nobody else is asked')
+      assert.deepEqual(
+        machine.seen.map(({ resource, clientId, header }) => [resource, clientId, header]),
+        [null, 'other-client', 'our-client'].map((id) => ['https://storage.azure.com', id, SECRET]),
+      )
+    } finally {
+      await machine[Symbol.asyncDispose]()
+    }
   })
 
   it('has one kind for each way in which it is asked for', () => {

@@ -9,43 +9,12 @@ import { isKafkaBackupError, type KafkaBackupError } from '../../src/errors/kafk
 import { openS3 } from '../../src/storage/s3/location.ts'
 import type { StorageBackend } from '../../src/storage/storage-backend.ts'
 import type { StorageCredentials } from '../../src/storage/storage-credentials.ts'
+import { withChain } from './aws-chain.ts'
 import { errorXml, openLossyProxy } from './lossy-proxy.ts'
 import { freshBucket, keysOf } from './s3-subject.ts'
 
 const CANARY = 'canary/zQ7+secret'
 const NONE: StorageCredentials = new Map()
-// All that the standard chain looks at; the metadata service of this machine must not be asked.
-const CHAIN = [
-  'AWS_ACCESS_KEY_ID',
-  'AWS_SECRET_ACCESS_KEY',
-  'AWS_SESSION_TOKEN',
-  'AWS_PROFILE',
-  'AWS_SHARED_CREDENTIALS_FILE',
-  'AWS_CONFIG_FILE',
-  'AWS_EC2_METADATA_DISABLED',
-]
-
-/** Runs `step` with exactly these variables of the chain. */
-async function withChain<T>(values: Record<string, string>, step: () => Promise<T>): Promise<T> {
-  const saved = CHAIN.map((name) => [name, process.env[name]] as const)
-  for (const name of CHAIN) delete process.env[name]
-  const nowhere = '/nowhere/at/all'
-  Object.assign(process.env, {
-    AWS_EC2_METADATA_DISABLED: 'true',
-    AWS_SHARED_CREDENTIALS_FILE: nowhere,
-    AWS_CONFIG_FILE: nowhere,
-    ...values,
-  })
-  try {
-    return await step()
-  } finally {
-    for (const [name, value] of saved) {
-      if (value === undefined) delete process.env[name]
-      else process.env[name] = value
-    }
-  }
-}
-
 async function failureOf(backend: StorageBackend): Promise<KafkaBackupError[]> {
   const errors: KafkaBackupError[] = []
   const attempts = [

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { createServer as createPlainServer } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
@@ -63,6 +64,47 @@ export async function openTokenAuthority(certificate: IssuedCertificate): Promis
     },
   }
   return authority
+}
+
+/** The service that gives the programs of a machine the identity of the machine, as App Service has it. */
+export interface IdentityService extends AsyncDisposable {
+  readonly address: string
+  readonly seen: readonly {
+    readonly resource: string | null
+    readonly clientId: string | null
+    /** The secret that a program of the machine was given. */
+    readonly header: string
+  }[]
+}
+
+/** Listens on a free port of 127.0.0.1. */
+export async function openIdentityService(tenant: string): Promise<IdentityService> {
+  const seen: IdentityService['seen'][number][] = []
+  const server = createPlainServer((request, response) => {
+    const parameters = new URL(request.url ?? '', 'http://machine').searchParams
+    const [resource, clientId] = [parameters.get('resource'), parameters.get('client_id')]
+    seen.push({ resource, clientId, header: String(request.headers['x-identity-header']) })
+    const expires = Math.floor(Date.now() / 1_000) + LIFE_S
+    response.setHeader('content-type', 'application/json')
+    response.end(
+      JSON.stringify({
+        access_token: storageToken(tenant),
+        expires_on: String(expires),
+        resource,
+        token_type: 'Bearer',
+      }),
+    )
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    address: `http://127.0.0.1:${(server.address() as AddressInfo).port}/msi/token`,
+    seen,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      server.close()
+      await once(server, 'close')
+    },
+  }
 }
 
 /** As Azurite checks them: everything but the signature. */
