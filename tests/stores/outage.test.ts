@@ -114,6 +114,8 @@ describe('the program when the store is away', { skip: missingS3Server(), concur
     await using _: FaultProxy = proxy
     const beganMs = performance.now()
     const run = startProgram(backup(proxy.endpoint, id), { env: env(), timeoutMs: PATIENCE_MS })
+    // A status that had answers before would wait for the store as long as the run does.
+    await until('the store is away', () => state.refused > 0)
     await until('status says that the run waits for the store', async () => {
       const status = await runProgram(['status', ...placeOf(proxy.endpoint, id)], { env: env() })
       return status.exitCode === 7 && status.json<{ state: string }>().state === 'paused'
