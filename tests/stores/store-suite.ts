@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { KafkaCluster } from '@kafka-backup/testkit'
@@ -7,6 +7,7 @@ import { CRASH_TOPICS, startFilledCluster } from '../crash/source-data.ts'
 import { expectExit, renamed } from '../harness/archive.ts'
 import { runProgram } from '../harness/run-program.ts'
 import { expectCopiesEqual } from '../harness/same-content.ts'
+import { expectNoSecret, filesOf, objectsOf } from './left-behind.ts'
 
 type Variables = Readonly<Record<string, string>>
 
@@ -94,14 +95,18 @@ export function describeProgramOnStore(
       await expectCopiesEqual(cluster, [names])
     })
 
-    test('takes the section of a file with its secrets in variables', async () => {
+    test('takes the section of a file with its secrets in variables, and leaves them nowhere', async () => {
       const file = join(cluster.folder, 'backup.yaml')
+      const folder = join(cluster.folder, 'beside-the-repository')
+      await mkdir(folder)
       const lines = [
         'mode: backup',
         'backup_id: from-file',
         `source: { bootstrap_servers: ["${cluster.bootstrap}"], topics: { include: [orders] } }`,
         'storage:',
         ...store.fileLines.map((line) => `  ${line}`),
+        `metrics: { file: ${folder}/metrics.prom }`,
+        `offset_storage: { db_path: ${folder}/offsets.db }`,
       ]
       await writeFile(file, lines.join('\n'))
       const end = await expectExit(0, ['backup', '--config', file, ...JSON_OUTPUT], { env: store.fileEnv })
@@ -109,6 +114,14 @@ export function describeProgramOnStore(
       for (const secret of store.secrets) assert.ok(!(end.stdout + end.stderr).includes(secret))
       const list = await expectExit(0, ['list', '--repo', store.repo, ...JSON_OUTPUT], { env: store.env })
       assert.match(list.stdout, /from-file/)
+      const [objects, files] = [await objectsOf(store.repo, store.env), await filesOf(folder)]
+      assert.ok(files.has('metrics.prom') && files.has('offsets.db'), [...files.keys()].join(', '))
+      for (const left of [objects, files]) expectNoSecret(left, store.secrets)
+      const id = Buffer.from('from-file')
+      assert.ok(
+        [...objects.values()].some((bytes) => bytes.includes(id)),
+        'what is there can be read',
+      )
     })
 
     test('repeats in its report that only a promise keeps two runs apart', async () => {
