@@ -12,6 +12,7 @@ import { temporaryNames, withSandbox } from './sandbox.ts'
 
 const KILL_COUNT = 20
 const RACE_COUNT = 100
+const ACKNOWLEDGED_FIRST = 5
 const MAX_BYTES = 1024 * 1024
 const HAS_STRACE = canRun('strace', ['-V'])
 
@@ -110,7 +111,8 @@ async function writeUntilKilled(root: string, kill: number): Promise<number[]> {
   const lines: string[] = []
   const reader = createInterface(child.stdout)
   reader.on('line', (line) => lines.push(line))
-  await once(reader, 'line')
+  // "ready", and so many objects: on a busy machine the first may take longer than the pause.
+  while (lines.length < 1 + (kill % ACKNOWLEDGED_FIRST)) await once(reader, 'line')
   // Spread over about the time of a dozen writes, at steps that no loop of the child has.
   await delay(3 + ((kill * 37) % 101))
   const exited = once(child, 'close')
