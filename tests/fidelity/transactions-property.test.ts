@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type SeededRandom, seededRandom } from '@kafka-backup/testkit'
+import { inlineMinima } from '../../packages/core/src/backup/minimum-finder.ts'
 import { PartitionWriter, type WriterContext } from '../../packages/core/src/backup/partition-writer.ts'
 import { inlineDigester } from '../../packages/core/src/format/frame-digest.ts'
 import type { SegmentRecord } from '../../packages/core/src/format/segment-record.ts'
@@ -99,7 +100,8 @@ function contextOf(storage: MemoryBackend, run: number, random: SeededRandom): W
   return {
     ...{ storage, backupId: BACKUP_ID, writer: String(run + 1).padStart(8, '0'), clock: systemClock },
     ...{ transform: TRANSFORM, isCompressing: random.chance(0.5), compressionSlots: new Budget(2) },
-    ...{ digester: inlineDigester, frameMinBytes: random.pick([1, 200, 1_000]), isEndless: false },
+    ...{ digester: inlineDigester, minima: inlineMinima, minimumPatienceMs: 0 },
+    ...{ frameMinBytes: random.pick([1, 200, 1_000]), isEndless: false },
     ...{ segmentMaxBytes: random.pick([300, 2_000, 1_000_000]), segmentMaxIntervalMs: 0 },
     ...{ onSegmentClosed: () => undefined, onFrameWritten: () => undefined },
   }

@@ -1,4 +1,5 @@
 export { runBackup } from './backup/backup-run.ts'
+export { inlineMinima } from './backup/minimum-finder.ts'
 export { prepareBackup } from './backup/prepare-backup.ts'
 export { isKafkaBackupError, KafkaBackupError } from './errors/kafka-backup-error.ts'
 export { zstdTransform } from './format/zstd-transform.ts'

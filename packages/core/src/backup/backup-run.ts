@@ -29,6 +29,8 @@ import { DigestThread } from './digest-thread.ts'
 import type { TopicSelection } from './discover-partitions.ts'
 import { joinPartitions } from './join-partitions.ts'
 import { measureLag } from './measure-lag.ts'
+import type { MinimumFinder } from './minimum-finder.ts'
+import { MinimumThread } from './minimum-thread.ts'
 import { readPartitions } from './partition-reading.ts'
 import { PartitionWriter, type WriterContext } from './partition-writer.ts'
 import { RunCommits } from './run-commits.ts'
@@ -54,6 +56,8 @@ export interface BackupTuning {
   readonly isCheckpointingOnStop: boolean
   /** A frame is cut at the first response border at or after this; absent: by the number of partitions. */
   readonly frameMinBytes?: number
+  /** How long the end of a segment waits for smallest timestamps while nothing waits behind it; absent: LIMITS.minimumPatienceMs. */
+  readonly minimumPatienceMs?: number
 }
 
 /** What a run without an end looks for, and how often. Times in milliseconds. */
@@ -69,6 +73,8 @@ export interface BackupRunOptions {
   readonly cluster: Cluster
   /** How brokers are read from; default: over sockets. */
   readonly openLink?: OpenBrokerLink
+  /** Who looks for smallest timestamps; default: a thread. Closed with the run. */
+  readonly minima?: MinimumFinder
   readonly clientId: string
   readonly security?: ClusterSecurity
   readonly bootstrapServers: readonly string[]
@@ -118,11 +124,13 @@ class BackupRun {
   readonly #writers: PartitionWriter[] = []
   readonly #tally: BackupTally
   readonly #digester = new DigestThread()
+  readonly #minima: MinimumFinder
   #manifestAtMs: number
 
   constructor(options: BackupRunOptions) {
     const { clock, random, plan } = options
     this.#options = options
+    this.#minima = options.minima ?? new MinimumThread()
     this.#runId = random.hex(16)
     this.#writerId = random.hex(4)
     this.#manifestAtMs = clock.monotonicMs()
@@ -158,7 +166,7 @@ class BackupRun {
       await this.#salvage(error)
       throw error
     } finally {
-      await this.#digester.close()
+      await Promise.all([this.#digester.close(), this.#minima.close()])
     }
     await this.#renderManifest()
     return this.#report(this.#outcome())
@@ -370,6 +378,8 @@ class BackupRun {
       isCompressing: tuning.isCompressing,
       compressionSlots: new Budget(COMPRESSION_SLOTS),
       digester: this.#digester,
+      minima: this.#minima,
+      minimumPatienceMs: tuning.minimumPatienceMs ?? LIMITS.minimumPatienceMs,
       get frameMinBytes() {
         return tuning.frameMinBytes ?? frameMinBytes(writers.length)
       },

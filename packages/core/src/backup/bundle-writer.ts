@@ -4,6 +4,7 @@ import { bundleKey, parseKey } from '../repository/key-layout.ts'
 import { SegmentUpload } from '../repository/segment-upload.ts'
 import { invariant } from '../runtime/invariant.ts'
 import { LIMITS } from '../runtime/limits.ts'
+import { type FrameMinimum, knownMinima, settledWithin } from './minimum-finder.ts'
 import type { PartitionWriter, WriterContext } from './partition-writer.ts'
 import type { SmallPart } from './small-part.ts'
 
@@ -30,6 +31,8 @@ export class BundleWriter {
     const failed = offers.find((offer) => offer.status === 'rejected')
     try {
       if (failed) throw failed.reason
+      const { clock, minimumPatienceMs: patienceMs } = this.#context
+      await settledWithin(minimaOf(parts), { clock, patienceMs })
       for (const group of groupsOf(parts, this.#context.segmentMaxBytes)) await this.#write(group)
     } catch (error) {
       for (const part of parts) part.fail(error)
@@ -59,7 +62,7 @@ export class BundleWriter {
       content.aborted.map((entry) => ({ ...entry, stream })),
     )
     const extents = parts.map(({ content }) => content.extent)
-    const record = await upload.close(aborted, extents)
+    const record = await upload.close(aborted, extents, knownMinima(minimaOf(parts)))
     this.#onDurable(record)
     onSegmentClosed(record)
     for (const part of parts) part.succeed()
@@ -92,6 +95,11 @@ export function groupsOf(parts: readonly SmallPart[], maxBytes: number): SmallPa
   }
   if (group.length > 0) groups.push(group)
   return groups
+}
+
+/** One frame each. */
+function minimaOf(parts: readonly SmallPart[]): (FrameMinimum | null)[] {
+  return parts.map(({ content }) => content.encoded.minimum)
 }
 
 function nextSequence(state: BackupState): number {

@@ -2,7 +2,7 @@ import { sha256Hex } from '../format/canonical-json.ts'
 import type { ArtifactRecord, DivergenceRecord, GapRecord, UnreadRecord } from '../format/commit.ts'
 import type { FrameDigester } from '../format/frame-digest.ts'
 import type { FrameMode, FrameTransform } from '../format/frame-transform.ts'
-import type { LastBatch, OffsetInterval, SegmentRecord } from '../format/segment-record.ts'
+import type { SegmentRecord } from '../format/segment-record.ts'
 import { quarantineKey, segmentKey } from '../repository/key-layout.ts'
 import { SegmentUpload } from '../repository/segment-upload.ts'
 import type { Budget } from '../runtime/budget.ts'
@@ -12,6 +12,8 @@ import type { StorageBackend } from '../storage/storage-backend.ts'
 import type { PartitionPlan } from './backup-plan.ts'
 import { BatchIntake, type CutFrame, type MissingOffsets, NO_TARGET } from './batch-intake.ts'
 import type { DamagedBatch } from './damaged-batch.ts'
+import { type MinimumFinder, settledWithin } from './minimum-finder.ts'
+import { OpenSegment } from './open-segment.ts'
 import { type EncodedFrame, SmallPart } from './small-part.ts'
 import { type Sighting, Standing } from './standing.ts'
 
@@ -25,6 +27,9 @@ export interface WriterContext {
   readonly isCompressing: boolean
   readonly compressionSlots: Budget
   readonly digester: FrameDigester
+  readonly minima: MinimumFinder
+  /** How long the end of a segment waits for minima while nothing waits behind it. */
+  readonly minimumPatienceMs: number
   readonly frameMinBytes: number
   /** Writers have no target: they go on until the run is stopped. */
   readonly isEndless: boolean
@@ -40,14 +45,6 @@ export interface DurableWork {
   readonly gaps: readonly GapRecord[]
   readonly divergences: readonly DivergenceRecord[]
   readonly artifacts: readonly ArtifactRecord[]
-}
-
-interface OpenSegment {
-  readonly upload: SegmentUpload
-  readonly beginOffset: bigint
-  readonly holes: OffsetInterval[]
-  endOffset: bigint
-  lastBatch: LastBatch | null
 }
 
 /**
@@ -72,6 +69,10 @@ export class PartitionWriter {
   #isRetired = false
   #unread: UnreadRecord | null = null
   #tail: Promise<void> = Promise.resolve()
+  /** Steps of the chain that have not ended. */
+  #steps = 0
+  /** Aborted when a step of the chain has to wait. */
+  #leisure = new AbortController()
 
   /** `recoveryPointMs`: of what is not read by this writer, wall clock; null: not known. */
   constructor(context: WriterContext, plan: PartitionPlan, recoveryPointMs: number | null = null) {
@@ -272,10 +273,11 @@ export class PartitionWriter {
   /** Encoding and digesting run ahead of the chain, side by side with other frames. */
   async #encode(frame: CutFrame): Promise<EncodedFrame> {
     const { transform, digester, isCompressing } = this.#context
+    const minimum = this.#context.minima.find(frame)
     const mode: FrameMode = isCompressing && frame.isCompressible ? 'compressed' : 'stored'
     const chunks =
       mode === 'stored' ? await transform.encode(frame.chunks, mode) : await this.#compress(frame)
-    return { chunks, sha256: await digester.digest(chunks) }
+    return { chunks, sha256: await digester.digest(chunks), minimum }
   }
 
   /** Each compression under way holds a context of several megabytes, so there are no more of them than threads to run them. */
@@ -291,13 +293,8 @@ export class PartitionWriter {
 
   async #writeFrame(frame: CutFrame, encoded: EncodedFrame): Promise<void> {
     const segment = this.#open ?? (await this.#openSegment(frame.beginOffset))
-    const { statistics, rawBytes } = frame
-    const before = segment.upload.bytes
-    await segment.upload.addFrame({ ...statistics, stream: 0, rawBytes }, encoded.chunks, encoded.sha256)
-    segment.holes.push(...frame.holes)
-    segment.endOffset = statistics.lastOffset + 1n
-    segment.lastBatch = frame.lastBatch
-    this.#context.onFrameWritten(statistics.records, rawBytes, segment.upload.bytes - before)
+    const storedBytes = await segment.add(frame, encoded)
+    this.#context.onFrameWritten(frame.statistics.records, frame.rawBytes, storedBytes)
     if (segment.upload.bytes >= this.#context.segmentMaxBytes) await this.#closeSegment()
   }
 
@@ -331,7 +328,7 @@ export class PartitionWriter {
       transforms: [transform.id],
       streams: [{ topic, topicId, partition }],
     })
-    this.#open = { upload, beginOffset, holes: [], endOffset: beginOffset, lastBatch: null }
+    this.#open = new OpenSegment(upload, beginOffset)
     return this.#open
   }
 
@@ -362,9 +359,10 @@ export class PartitionWriter {
     if (!segment) return
     this.#open = null
     const aborted = this.intake.abortedWithin(segment.beginOffset, segment.endOffset, 0)
-    const { beginOffset, holes, lastBatch } = segment
-    const { lineage } = this.plan
-    const record = await segment.upload.close(aborted, [{ beginOffset, holes, lineage, lastBatch }])
+    const { clock, minimumPatienceMs: patienceMs } = this.#context
+    if (this.#steps === 1)
+      await settledWithin(segment.minima, { clock, patienceMs, signal: this.#leisure.signal })
+    const record = await segment.close(aborted, this.plan.lineage)
     this.#segments.push(record)
     this.#context.onSegmentClosed(record)
   }
@@ -377,7 +375,10 @@ export class PartitionWriter {
 
   /** Steps run one after the other; after a failed one none is begun. */
   #chain(step: () => Promise<void>): Promise<void> {
-    this.#tail = this.#tail.then(step)
+    this.#leisure.abort()
+    this.#leisure = new AbortController()
+    this.#steps++
+    this.#tail = this.#tail.then(step).finally(() => this.#steps--)
     this.#tail.catch(() => undefined)
     return this.#tail
   }

@@ -2,11 +2,14 @@ import type { SegmentHeader } from '../format/segment-header.ts'
 import type { AbortedEntry } from '../format/segment-index.ts'
 import type { StreamExtent } from '../repository/segment-upload.ts'
 import type { CutFrame } from './batch-intake.ts'
+import type { FrameMinimum } from './minimum-finder.ts'
 
 /** A frame as it will be stored. */
 export interface EncodedFrame {
   readonly chunks: readonly Uint8Array[]
   readonly sha256: string
+  /** Its smallest timestamp, where that is being looked for. */
+  readonly minimum: FrameMinimum | null
 }
 
 /** What {@link SmallPart} is made of. */

@@ -58,11 +58,15 @@ export class SegmentBuilder {
     this.#position += bytes
   }
 
-  finish(aborted: readonly AbortedEntry[]): FinishedSegment {
+  /** `minima`: smallest timestamps by the number of the frame, found since the frames were laid out. */
+  finish(aborted: readonly AbortedEntry[], minima: ReadonlyMap<number, bigint> = new Map()): FinishedSegment {
     invariant(this.#frames.length > 0, 'a segment without frames')
     const index: SegmentIndex = {
       header: { bytes: this.headerFrame.length, sha256: this.#headerSha256 },
-      frames: this.#frames,
+      frames: this.#frames.map((frame, number) => ({
+        ...frame,
+        minTimestampMs: frame.minTimestampMs ?? minima.get(number) ?? null,
+      })),
       aborted,
     }
     const indexFrame = encodeSegmentIndex(index)

@@ -52,9 +52,16 @@ export class SegmentUpload {
     return this.#guarded(() => this.#writer.write(chunks))
   }
 
-  /** Makes the segment durable; only then may a commit name it. `extents` has one entry for each stream of the header. */
-  async close(aborted: readonly AbortedEntry[], extents: readonly StreamExtent[]): Promise<SegmentRecord> {
-    const finished = this.#builder.finish(aborted)
+  /**
+   * Makes the segment durable; only then may a commit name it. `extents` has one entry for each stream of the header; `minima` are smallest
+   * timestamps by the number of the frame, of frames that were written without.
+   */
+  async close(
+    aborted: readonly AbortedEntry[],
+    extents: readonly StreamExtent[],
+    minima: ReadonlyMap<number, bigint> = new Map(),
+  ): Promise<SegmentRecord> {
+    const finished = this.#builder.finish(aborted, minima)
     await this.#guarded(async () => {
       await this.#writer.write(finished.tail)
       await this.#writer.commit()

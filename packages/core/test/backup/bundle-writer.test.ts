@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import type { PartitionPlan } from '../../src/backup/backup-plan.ts'
 import { BundleWriter, groupsOf } from '../../src/backup/bundle-writer.ts'
+import { inlineMinima } from '../../src/backup/minimum-finder.ts'
 import { PartitionWriter, type WriterContext } from '../../src/backup/partition-writer.ts'
 import { SmallPart } from '../../src/backup/small-part.ts'
 import { BackupState } from '../../src/format/backup-state.ts'
@@ -110,7 +111,13 @@ async function take(writer: PartitionWriter, baseOffset: bigint, valueBytes: num
 function contextOf(storage: StorageBackend): WriterContext {
   return {
     ...{ storage, backupId: 'b', writer: '00000001', clock: systemClock, transform: zstdTransform(1) },
-    ...{ isCompressing: false, compressionSlots: new Budget(1), digester: inlineDigester },
+    ...{
+      isCompressing: false,
+      compressionSlots: new Budget(1),
+      digester: inlineDigester,
+      minima: inlineMinima,
+      minimumPatienceMs: 0,
+    },
     ...{ frameMinBytes: 2_000, segmentMaxBytes: 2_000, segmentMaxIntervalMs: 0, isEndless: true },
     ...{ onSegmentClosed: () => undefined, onFrameWritten: () => undefined },
   }

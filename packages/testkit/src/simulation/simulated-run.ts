@@ -1,6 +1,7 @@
 import './deterministic-builtins.ts'
 import {
   type Cluster,
+  inlineMinima,
   openBackup,
   prepareBackup,
   type RequestHooks,
@@ -65,6 +66,8 @@ export async function runSimulatedBackup(around: RunSurroundings): Promise<Ended
     storage,
     cluster,
     openLink: openSimulatedLinks({ topics, process, faults, random: around.random, fetchVersion }),
+    // A thread would answer when it likes; a simulation repeats itself.
+    minima: inlineMinima,
     clientId: 'simulation',
     bootstrapServers: ['simulated:9001'],
     program: 'simulation',
