@@ -20,9 +20,10 @@ export class ByteRing {
   /** A place in one piece; undefined when there is no room. */
   reserve(bytes: number): RingPlace | undefined {
     const atEnd = this.#capacity - this.#next
-    const skippedBytes = bytes > atEnd ? atEnd : 0
+    const isWrapping = bytes > atEnd
+    const skippedBytes = isWrapping ? atEnd : 0
     if (this.#used + skippedBytes + bytes > this.#capacity) return undefined
-    const begin = skippedBytes > 0 ? 0 : this.#next
+    const begin = isWrapping ? 0 : this.#next
     this.#next = begin + bytes
     this.#used += skippedBytes + bytes
     return { begin, bytes, skippedBytes }

@@ -1,10 +1,12 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { StatisticsCollector } from '../format/batch-statistics.ts'
+import { minTimestampOfFrame } from '../format/frame-minimum.ts'
 import type { BatchStatistics, FrameEntry, SegmentIndex } from '../format/segment-index.ts'
 import type { SegmentPart } from '../format/segment-record.ts'
 import { AbortedTransactionFilter } from '../protocol/aborted-transactions.ts'
 import { readRecords } from '../protocol/record.ts'
 import { assertBatch, BatchCursor, verifyCrc } from '../protocol/record-batch.ts'
+import { LIMITS } from '../runtime/limits.ts'
 import { OffsetSteps } from './offset-steps.ts'
 
 /** Checks the batches of one part, frame after frame. */
@@ -34,7 +36,9 @@ export class PartContent {
     }
     if (cursor.partialBytes > 0) throw corrupt(`${cursor.partialBytes} bytes behind the last batch`)
     if (collector.batches === 0) throw corrupt('there is no batch')
-    assertSameStatistics(frame, collector.take())
+    const found = collector.take()
+    assertSameStatistics(frame, found)
+    assertSameMinimum(frame, found, batches)
   }
 
   /** Goes on behind a frame that could not be checked. */
@@ -83,11 +87,13 @@ function assertSameStatistics(entry: FrameEntry, found: BatchStatistics): void {
   ] as const
   for (const field of fields) assertSame(field, String(entry[field]), String(found[field]))
   assertSame('leaderEpochs', String(entry.leaderEpochs), String(found.leaderEpochs))
-  // null is "unknown" on both sides: in the index by choice, here because compressed batches are not decoded.
-  const hasData = found.batches > found.controlBatches
-  if (entry.minTimestampMs !== null && (found.minTimestampMs !== null || !hasData)) {
-    assertSame('minTimestampMs', String(entry.minTimestampMs), String(found.minTimestampMs))
-  }
+}
+
+/** An index may say that it is unknown. What it says else is compared, if need be by decompressing: windows pass over records by it. */
+function assertSameMinimum(entry: FrameEntry, found: BatchStatistics, batches: Buffer): void {
+  if (entry.minTimestampMs === null) return
+  const minimum = found.minTimestampMs ?? minTimestampOfFrame(batches, LIMITS.batchMaxRawBytes)
+  assertSame('minTimestampMs', String(entry.minTimestampMs), String(minimum))
 }
 
 function assertSame(field: string, recorded: string, found: string): void {
