@@ -19,6 +19,7 @@ import { invariant } from '../runtime/invariant.ts'
 import { LIMITS } from '../runtime/limits.ts'
 import type { Random } from '../runtime/random.ts'
 import { settleAll } from '../runtime/settle-all.ts'
+import { SpareCores } from '../runtime/spare-cores.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { type BackupPlan, beginningOf } from './backup-plan.ts'
 import { type BackupReport, BackupTally } from './backup-report.ts'
@@ -130,7 +131,7 @@ class BackupRun {
   constructor(options: BackupRunOptions) {
     const { clock, random, plan } = options
     this.#options = options
-    this.#minima = options.minima ?? new MinimumThread()
+    this.#minima = options.minima ?? new MinimumThread(new SpareCores(clock))
     this.#runId = random.hex(16)
     this.#writerId = random.hex(4)
     this.#manifestAtMs = clock.monotonicMs()

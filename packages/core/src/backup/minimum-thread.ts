@@ -1,8 +1,12 @@
 import { Worker } from 'node:worker_threads'
 import { LIMITS } from '../runtime/limits.ts'
+import type { SpareCores } from '../runtime/spare-cores.ts'
 import { ByteRing, type RingPlace } from './byte-ring.ts'
 import { FrameMinimum, isUnknown, type MinimumFinder, type SearchedFrame } from './minimum-finder.ts'
 import type { MinimumAnswer, MinimumRequest } from './minimum-worker.ts'
+
+/** What of {@link SpareCores} is asked. */
+export type SpareCounter = Pick<SpareCores, 'count'>
 
 interface Search {
   readonly id: number
@@ -11,11 +15,17 @@ interface Search {
   readonly minimum: FrameMinimum
 }
 
+/** Less than that is no time to give away. */
+const SPARE_CORES_MIN = 0.5
+/** It decompresses one batch at a time, and holds nothing else. */
+const HEAP_MAX_MB = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 }
+
 /**
  * Looks for minima on a thread of its own, of the lowest priority, that decompresses what producers compressed. A frame is copied once, on
  * the calling thread, into memory that both share: the response buffer it lies in is wanted for the next fetch, and must not wait for idle
- * time. When that memory is full, frames are passed over without a copy, so that a run which leaves no CPU idle pays for nothing. The
- * thread is started when it is first needed; once it ended, nothing is found any more.
+ * time. While the machine has no half a core to spare, and while that memory is full, frames are passed over without a copy: priority
+ * alone is not enough, since a thread costs something before it steps back (docs/decisions/0012-deferred-minima.md). It is started when it
+ * is first needed; once it ended, nothing is found any more.
  */
 export class MinimumThread implements MinimumFinder {
   /** In the order of the ring: the worker answers in the order it was asked. */
@@ -24,9 +34,16 @@ export class MinimumThread implements MinimumFinder {
   #worker: Worker | undefined
   #nextId = 0
   #hasEnded = false
+  #cpuMs = 0
+  readonly #spare: SpareCounter
+
+  constructor(spare: SpareCounter) {
+    this.#spare = spare
+  }
 
   find({ chunks, rawBytes, statistics }: SearchedFrame): FrameMinimum | null {
     if (this.#hasEnded || !isUnknown(statistics)) return null
+    if (this.#spare.count(this.#cpuMs) < SPARE_CORES_MIN) return null
     this.#ring ??= new ByteRing(LIMITS.minimumQueueMaxBytes)
     const place = this.#ring.reserve(rawBytes)
     if (!place) return null
@@ -55,7 +72,7 @@ export class MinimumThread implements MinimumFinder {
     // Published packages carry JavaScript, a checkout runs TypeScript.
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
     const url = new URL(`./minimum-worker.${extension}`, import.meta.url)
-    const worker = new Worker(url, { workerData: memory })
+    const worker = new Worker(url, { workerData: memory, resourceLimits: HEAP_MAX_MB })
     worker.on('message', (answer: MinimumAnswer) => this.#take(answer))
     worker.on('error', () => this.#end())
     worker.on('exit', () => this.#end())
@@ -64,7 +81,8 @@ export class MinimumThread implements MinimumFinder {
     return worker
   }
 
-  #take({ id, minTimestampMs }: MinimumAnswer): void {
+  #take({ id, minTimestampMs, cpuMs }: MinimumAnswer): void {
+    this.#cpuMs = cpuMs
     const search = this.#searches[0]
     if (search?.id !== id) return
     this.#searches.shift()

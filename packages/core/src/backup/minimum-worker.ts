@@ -14,6 +14,8 @@ export interface MinimumRequest {
 export interface MinimumAnswer {
   readonly id: number
   readonly minTimestampMs: bigint | null
+  /** CPU time of the thread so far. */
+  readonly cpuMs: number
 }
 
 const LOWEST_PRIORITY = 19
@@ -40,7 +42,9 @@ const memory = workerData as SharedArrayBuffer
 // The exit of the thread tells that nothing will be found.
 if (stepBack() || availableParallelism() >= PLENTY_OF_CORES) {
   parentPort?.on('message', ({ id, begin, bytes }: MinimumRequest) => {
-    const answer: MinimumAnswer = { id, minTimestampMs: minimumOrNull(Buffer.from(memory, begin, bytes)) }
+    const minTimestampMs = minimumOrNull(Buffer.from(memory, begin, bytes))
+    const { user, system } = process.threadCpuUsage()
+    const answer: MinimumAnswer = { id, minTimestampMs, cpuMs: (user + system) / 1000 }
     parentPort?.postMessage(answer)
   })
 }

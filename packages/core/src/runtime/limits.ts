@@ -15,7 +15,7 @@ export const LIMITS = {
   /** Producers of one partition whose last transaction marker is remembered, to tell repeated news from new. */
   trackedProducersMax: 4096,
   /** Copies of frames that wait until a thread has time to look for their smallest timestamp. */
-  minimumQueueMaxBytes: 16 * 1024 * 1024,
+  minimumQueueMaxBytes: 8 * 1024 * 1024,
   /** Decompressed body of a batch that is looked through for its smallest timestamp; that of a larger one stays unknown. */
   minimumBatchMaxRawBytes: 32 * 1024 * 1024,
   /** How long the end of a segment waits for smallest timestamps while nothing else waits for that end. */

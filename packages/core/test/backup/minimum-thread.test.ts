@@ -15,8 +15,8 @@ import { cursorOn, randomBatchInput, record } from '../protocol/samples.ts'
 const threads: MinimumThread[] = []
 after(() => Promise.all(threads.map((thread) => thread.close())))
 
-function newThread(): MinimumThread {
-  const thread = new MinimumThread()
+function newThread(spareCores = 1): MinimumThread {
+  const thread = new MinimumThread({ count: () => spareCores })
   threads.push(thread)
   return thread
 }
@@ -92,6 +92,10 @@ test('the queue is bounded in bytes; what does not fit is not looked for', async
   )
   assert.equal(await settled(found[fitting - 1]!), 1_700_000_000_000n)
   assert.ok(thread.find(frame), 'there is room again')
+})
+
+test('nothing is looked for while the machine has nothing to spare', () => {
+  assert.equal(newThread(0.4).find(frameOf([compressed(3n)])), null)
 })
 
 test('a thread that is closed leaves what it did not find unknown', async () => {
