@@ -1,4 +1,4 @@
-import { minTimestampOfFrame } from '../format/frame-minimum.ts'
+import { hasUnknownMinimum, minTimestampOfFrame } from '../format/frame-minimum.ts'
 import type { BatchStatistics } from '../format/segment-index.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { LIMITS } from '../runtime/limits.ts'
@@ -51,17 +51,12 @@ export const noMinima: MinimumFinder = { find: () => null, close: async () => un
 /** Looks at once, on the calling thread. */
 export const inlineMinima: MinimumFinder = {
   find: (frame) => {
-    if (!isUnknown(frame.statistics)) return null
+    if (!hasUnknownMinimum(frame.statistics)) return null
     const minimum = new FrameMinimum()
     minimum.settle(minimumOrNull(Buffer.concat(frame.chunks)), frame.statistics.maxTimestampMs)
     return minimum
   },
   close: async () => undefined,
-}
-
-/** True when there are records whose smallest timestamp the headers do not tell. */
-export function isUnknown({ minTimestampMs, records, abortedRecords }: BatchStatistics): boolean {
-  return minTimestampMs === null && records + abortedRecords > 0
 }
 
 /** A wrong guess would hide records from a restore, so whatever cannot be read is unknown. */

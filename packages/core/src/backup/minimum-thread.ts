@@ -1,8 +1,9 @@
 import { Worker } from 'node:worker_threads'
+import { hasUnknownMinimum } from '../format/frame-minimum.ts'
 import { LIMITS } from '../runtime/limits.ts'
 import type { SpareCores } from '../runtime/spare-cores.ts'
 import { ByteRing, type RingPlace } from './byte-ring.ts'
-import { FrameMinimum, isUnknown, type MinimumFinder, type SearchedFrame } from './minimum-finder.ts'
+import { FrameMinimum, type MinimumFinder, type SearchedFrame } from './minimum-finder.ts'
 import type { MinimumAnswer, MinimumRequest } from './minimum-worker.ts'
 
 /** What of {@link SpareCores} is asked. */
@@ -42,7 +43,7 @@ export class MinimumThread implements MinimumFinder {
   }
 
   find({ chunks, rawBytes, statistics }: SearchedFrame): FrameMinimum | null {
-    if (this.#hasEnded || !isUnknown(statistics)) return null
+    if (this.#hasEnded || !hasUnknownMinimum(statistics)) return null
     if (this.#spare.count(this.#cpuMs) < SPARE_CORES_MIN) return null
     this.#ring ??= new ByteRing(LIMITS.minimumQueueMaxBytes)
     const place = this.#ring.reserve(rawBytes)

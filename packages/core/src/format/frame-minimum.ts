@@ -2,8 +2,18 @@ import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { decompressBody } from '../protocol/batch-compression.ts'
 import { minEffectiveTimestamp } from '../protocol/effective-timestamp.ts'
 import { assertBatch, BatchCursor } from '../protocol/record-batch.ts'
+import type { BatchStatistics } from './segment-index.ts'
 
 const NOTHING = Buffer.alloc(0)
+
+/** True when there are records whose smallest timestamp is not known. */
+export function hasUnknownMinimum({
+  minTimestampMs,
+  records,
+  abortedRecords,
+}: Pick<BatchStatistics, 'minTimestampMs' | 'records' | 'abortedRecords'>): boolean {
+  return minTimestampMs === null && records + abortedRecords > 0
+}
 
 /**
  * Smallest effective timestamp of the data batches of a frame in milliseconds, control batches left out; null when they hold no

@@ -22,6 +22,8 @@ export type ParsedKey =
       readonly sequence: number
       readonly writer: string
     }
+  /** Smallest timestamps of the frames of the segment or bundle with this key. */
+  | { readonly kind: 'minima'; readonly segment: string; readonly number: number }
   | { readonly kind: 'lease'; readonly lease: string }
   | { readonly kind: 'manifest' }
   | { readonly kind: 'offset_state' }
@@ -35,6 +37,7 @@ const SEGMENT =
 const QUARANTINE =
   /^quarantine\/([A-Za-z0-9._-]{1,249})\/partition=(0|[1-9][0-9]{0,9})\/batch-([0-9]{10})-([0-9a-f]{8})\.bin$/
 const BUNDLE = /^bundles\/bundle-([0-9]{10})-([0-9a-f]{8})\.(?:zst|lz4)$/
+const MINIMA = /^(.+)\.minima-([1-9])\.json$/
 const COMMIT = /^commits\/([0-9]{20})\.json$/
 const SNAPSHOT = /^snapshots\/([0-9]{20})\.json\.zst$/
 const ARTIFACT = /^artifacts\/([a-z][a-z0-9-]{0,63})\/([0-9]{20})\.json$/
@@ -76,6 +79,11 @@ export function bundleKey(
   place: { sequence: number; writer: string; extension: string },
 ): string {
   return `${backupId}/bundles/bundle-${String(place.sequence).padStart(10, '0')}-${place.writer}.${place.extension}`
+}
+
+/** `daily/topics/orders/partition=3/segment-0000000031-9f2c11ab.zst.minima-1.json`: beside the segment or bundle; `number` from 1 to 9. */
+export function minimaKey(segment: string, number: number): string {
+  return `${segment}.minima-${number}.json`
 }
 
 /** `daily/commits/00000000000000000412.json` */
@@ -149,6 +157,8 @@ export function parseKey(backupId: string, key: string): ParsedKey | undefined {
   if (quarantine) return { kind: 'quarantine', ...quarantine }
   const bundle = BUNDLE.exec(rest)
   if (bundle) return { kind: 'bundle', sequence: Number(bundle[1]), writer: bundle[2] ?? '' }
+  const minima = parseMinima(backupId, rest)
+  if (minima) return minima
   const commit = COMMIT.exec(rest)
   if (commit?.[1]) return { kind: 'commit', number: BigInt(commit[1]) }
   const snapshot = SNAPSHOT.exec(rest)
@@ -169,6 +179,21 @@ export function parseKey(backupId: string, key: string): ParsedKey | undefined {
 export function isOrphanKey(backupId: string, key: string): boolean {
   const kind = parseKey(backupId, key)?.kind
   return kind === 'segment' || kind === 'bundle' || kind === 'quarantine'
+}
+
+/** The key of the object that decides whether this one stays: of kept minima their segment, else itself. */
+export function ownerKey(backupId: string, key: string): string {
+  const parsed = parseKey(backupId, key)
+  return parsed?.kind === 'minima' ? parsed.segment : key
+}
+
+function parseMinima(backupId: string, rest: string): ParsedKey | undefined {
+  const [, name, number] = MINIMA.exec(rest) ?? []
+  if (name === undefined) return undefined
+  const segment = `${backupId}/${name}`
+  const kind = parseKey(backupId, segment)?.kind
+  if (kind !== 'segment' && kind !== 'bundle') return undefined
+  return { kind: 'minima', segment, number: Number(number) }
 }
 
 function parseOfPartition(match: RegExpExecArray | null) {

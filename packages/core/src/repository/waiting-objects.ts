@@ -2,7 +2,7 @@ import type { BackupState } from '../format/backup-state.ts'
 import { invariant } from '../runtime/invariant.ts'
 import type { ObjectEntry, StorageBackend } from '../storage/storage-backend.ts'
 import { readCommit } from './commit-log.ts'
-import { commitKey, isOrphanKey } from './key-layout.ts'
+import { commitKey, isOrphanKey, ownerKey } from './key-layout.ts'
 
 /** An object that a commit freed and that is still there. Times in milliseconds, by the store's clock. */
 export interface WaitingObject {
@@ -38,37 +38,41 @@ export async function findUnnamed(
     const { partitions = [], orphans = [] } = commit.pruned ?? {}
     const freed = [
       ...partitions.flatMap(({ topic, partition, objects }) =>
-        objects.map((key) => ({ key, partition: `${topic}/${partition}` })),
+        objects.map((owner) => ({ owner, partition: `${topic}/${partition}` })),
       ),
-      ...orphans.map((key) => ({ key, partition: null })),
-    ].filter(({ key }) => unnamed.has(key))
+      ...orphans.map((owner) => ({ owner, partition: null })),
+    ].filter(({ owner }) => unnamed.has(owner))
     if (freed.length === 0) continue
     const entry = await storage.stat(commitKey(state.backupId, number), { signal })
     invariant(entry, 'a commit that was just read')
-    for (const { key, partition } of freed) {
-      waiting.push({
-        key,
-        bytes: unnamed.get(key)?.bytes ?? 0,
-        commit: number,
-        freedAtMs: entry.modifiedMs,
-        partition,
-      })
-      unnamed.delete(key)
+    for (const { owner, partition } of freed) {
+      for (const { key, bytes } of unnamed.get(owner) ?? [])
+        waiting.push({ key, bytes, commit: number, freedAtMs: entry.modifiedMs, partition })
+      unnamed.delete(owner)
     }
   }
-  return { waiting: waiting.reverse(), orphans: [...unnamed.values()] }
+  const orphans = [...unnamed.values()].flatMap((own) =>
+    own.filter(({ key }) => isOrphanKey(state.backupId, key)),
+  )
+  return { waiting: waiting.reverse(), orphans }
 }
 
+/** Unnamed segments and quarantined batches with what belongs to them, which may be there without them, by the key that commits know. */
 async function listUnnamed(
   storage: StorageBackend,
   state: BackupState,
   signal: AbortSignal,
-): Promise<Map<string, ObjectEntry>> {
+): Promise<Map<string, ObjectEntry[]>> {
+  const { backupId } = state
   const named = new Set([...state.segments, ...state.artifacts].map(({ key }) => key))
-  const unnamed = new Map<string, ObjectEntry>()
+  const unnamed = new Map<string, ObjectEntry[]>()
   for (const folder of FOLDERS) {
-    for await (const entry of storage.list(`${state.backupId}/${folder}/`, { signal })) {
-      if (!named.has(entry.key) && isOrphanKey(state.backupId, entry.key)) unnamed.set(entry.key, entry)
+    for await (const entry of storage.list(`${backupId}/${folder}/`, { signal })) {
+      const owner = ownerKey(backupId, entry.key)
+      if (named.has(owner) || !isOrphanKey(backupId, owner)) continue
+      const own = unnamed.get(owner)
+      if (own) own.push(entry)
+      else unnamed.set(owner, [entry])
     }
   }
   return unnamed

@@ -12,7 +12,7 @@ import type { Identities } from './take-over.ts'
 export interface WriteOptions
   extends Omit<
     AttemptOptions,
-    'identities' | 'gapWriter' | 'gapMax' | 'onWritten' | 'onFilled' | 'onDurable'
+    'identities' | 'gapWriter' | 'gapMax' | 'learned' | 'onWritten' | 'onFilled' | 'onDurable'
   > {
   readonly target: TargetPlan
 }
@@ -26,7 +26,7 @@ const ABANDON_MS = 5_000
  */
 export async function writeAll(
   options: WriteOptions,
-  listeners: Pick<AttemptOptions, 'onWritten' | 'onFilled'>,
+  listeners: Pick<AttemptOptions, 'learned' | 'onWritten' | 'onFilled'>,
 ): Promise<{ readonly ends: LaneEnd[]; readonly recoveries: number }> {
   const { clock, ledger, observe, signal } = options
   const identities = producerIdentities(options, ledger.state)

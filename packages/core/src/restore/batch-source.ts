@@ -1,20 +1,25 @@
 import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import { hasUnknownMinimum } from '../format/frame-minimum.ts'
 import type { AbortedEntry, FrameEntry } from '../format/segment-index.ts'
-import type { SegmentRecord } from '../format/segment-record.ts'
+import type { SegmentPart, SegmentRecord } from '../format/segment-record.ts'
 import { AbortedTransactionFilter } from '../protocol/aborted-transactions.ts'
 import { prunedText } from '../repository/assert-held.ts'
+import { readMinima } from '../repository/kept-minima.ts'
 import { newestPruneOf } from '../repository/prune-of.ts'
 import { SegmentReader, type TransformsById } from '../repository/segment-reader.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { type FrameContent, piecesOf, type SourcePiece, type SourceWish } from './frame-pieces.ts'
+import type { LearnedMinima } from './learned-minima.ts'
 import { type ClippedPart, isCounted } from './restore-sources.ts'
-import { coverageOf } from './time-window.ts'
+import { coverageOf, type TimeWindow } from './time-window.ts'
 
 /** Where batches come from. */
 export interface BatchSourceOptions {
   readonly storage: StorageBackend
   readonly backupId: string
   readonly transforms: TransformsById
+  /** Told of minima that a window came across; absent: nobody wants to know. */
+  readonly learned?: LearnedMinima | undefined
   readonly signal: AbortSignal
 }
 
@@ -44,7 +49,7 @@ export async function* readSourcePieces(
       ahead = undefined
     }
     const { done, value: frame } = await frames.next()
-    const loading = done ? undefined : loadFrame(frame, options.signal)
+    const loading = done ? undefined : loadFrame(frame, options)
     loading?.catch(() => undefined)
     if (ahead) yield* piecesOf(await ahead, wish, skip)
     if (!loading) return
@@ -54,6 +59,8 @@ export async function* readSourcePieces(
 
 interface LocatedFrame extends Omit<FrameContent, 'batches'> {
   readonly reader: SegmentReader
+  /** Its number in the index, where a window reads it and nobody knows its minimum. */
+  readonly unknownNumber: number | null
 }
 
 async function* framesOf(
@@ -69,16 +76,35 @@ async function* framesOf(
     const stream = segment.parts.indexOf(part)
     const own = (entry: AbortedEntry) => entry.stream === stream
     const filter = new AbortedTransactionFilter(reader.index.aborted.filter(own))
-    for (const entry of reader.index.frames.slice(part.frames[0], part.frames[1])) {
+    const minima = await keptMinima(options, reader, part, wish.window)
+    for (const [at, entry] of reader.index.frames.slice(part.frames[0], part.frames[1]).entries()) {
+      const number = part.frames[0] + at
       const frame = clippedFrame(clip, entry)
-      const coverage = coverageOf(wish.window, entry)
+      const minTimestampMs = entry.minTimestampMs ?? minima.get(number) ?? null
+      const coverage = coverageOf(wish.window, { minTimestampMs, maxTimestampMs: entry.maxTimestampMs })
       if (!frame || coverage === 'outside') continue
       const isWhole = frame.beginOffset === null && frame.endOffset === null && coverage === 'inside'
       if (isWhole && passesOver(skip, entry.records)) continue
       if (skip.left === 0n && wish.isFrameChosen?.(entry) === false) continue
-      yield { ...frame, key: segment.key, reader, entry, filter, isInWindow: coverage === 'inside' }
+      const unknownNumber =
+        wish.window !== null && hasUnknownMinimum({ ...entry, minTimestampMs }) ? number : null
+      const isInWindow = coverage === 'inside'
+      yield { ...frame, key: segment.key, reader, entry, filter, isInWindow, unknownNumber }
     }
   }
+}
+
+/** Asked for only where they decide whether a frame is read. */
+async function keptMinima(
+  { storage, backupId, signal }: BatchSourceOptions,
+  { record, index }: SegmentReader,
+  part: SegmentPart,
+  window: TimeWindow | null,
+): Promise<ReadonlyMap<number, bigint>> {
+  const { frames } = index
+  const own = frames.slice(part.frames[0], part.frames[1])
+  const isWanted = own.some((entry) => hasUnknownMinimum(entry) && coverageOf(window, entry) === 'partly')
+  return isWanted ? readMinima(storage, backupId, { record, frames }, signal) : new Map()
 }
 
 /** Nothing is passed over, and nothing needs to be read, where there is no record. */
@@ -128,6 +154,12 @@ async function assertNotPruned(
   })
 }
 
-async function loadFrame({ reader, ...frame }: LocatedFrame, signal: AbortSignal): Promise<FrameContent> {
-  return { ...frame, batches: await reader.readBatches(frame.entry, signal) }
+async function loadFrame(
+  { reader, unknownNumber, ...frame }: LocatedFrame,
+  { learned, signal }: BatchSourceOptions,
+): Promise<FrameContent> {
+  const { entry } = frame
+  const batches = await reader.readBatches(entry, signal)
+  if (unknownNumber !== null) learned?.learn(reader.record, unknownNumber, batches, entry.maxTimestampMs)
+  return { ...frame, batches }
 }

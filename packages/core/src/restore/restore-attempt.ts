@@ -10,6 +10,7 @@ import type { StorageBackend } from '../storage/storage-backend.ts'
 import { FreeGate } from './free-gate.ts'
 import type { GapWriter } from './gap-writer.ts'
 import { LeaderQueues } from './leader-queues.ts'
+import type { LearnedMinima } from './learned-minima.ts'
 import { type FillKind, OffsetKeeper } from './offset-keeper.ts'
 import { splitRuns } from './offset-runs.ts'
 import { ProgressKeeper } from './progress-keeper.ts'
@@ -29,6 +30,7 @@ export interface AttemptOptions {
   readonly ledger: RestoreLedger
   readonly storage: StorageBackend
   readonly transforms: TransformsById
+  readonly learned: LearnedMinima
   readonly cluster: Cluster
   readonly clientId: string
   readonly security?: ClusterSecurity
@@ -284,9 +286,9 @@ export class RestoreAttempt {
   }
 
   #stream(work: RestoreWork, begin: readonly bigint[]) {
-    const { plan, storage, transforms, target } = this.#options
+    const { plan, storage, transforms, target, learned } = this.#options
     const { batchMaxBytes, topicCodecs } = target
-    const source = { storage, backupId: plan.backupId, transforms, signal: this.#signal }
+    const source = { storage, backupId: plan.backupId, transforms, learned, signal: this.#signal }
     const options = { ...source, batchMaxBytes, topicCodecs }
     return readWork(options, plan, work, begin)
   }

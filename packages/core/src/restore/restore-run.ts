@@ -3,6 +3,7 @@ import type { RestoreMode, WritingPace } from '../format/restore-ledger.ts'
 import { isOfStop } from '../runtime/stopped.ts'
 import { type WriteOptions, writeAll } from './attempt-series.ts'
 import { beginTarget } from './begin-target.ts'
+import { LearnedMinima } from './learned-minima.ts'
 import type { FillKind } from './offset-keeper.ts'
 import { sealStarts } from './offset-start.ts'
 import { releaseTarget } from './prepare-target.ts'
@@ -58,13 +59,16 @@ export async function runRestore(options: RestoreRunOptions): Promise<RestoreRep
   const beganMs = clock.monotonicMs()
   const isResumed = ledger.state.claims.length > 0
   const progress = trackProgress(options)
+  const learned = new LearnedMinima()
   try {
     await beginTarget(options)
     const { filled, onWritten, onFilled } = progress
-    const { ends, recoveries } = await writeAll(options, { onWritten, onFilled })
+    const { ends, recoveries } = await writeAll(options, { learned, onWritten, onFilled })
     await assertEnds(options, ends, isTransactional(ledger.state.opened.mode))
     if (plan.isKeepingOffsets) await sealStarts(options.cluster, ends, options)
     const pace = paceOf(progress.writtenBytes(), clock.monotonicMs() - beganMs)
+    // Who verifies reads the same window again.
+    await learned.keep(options.storage, plan.backupId, clock)
     const verified = options.isVerifying ? await verify(options) : null
     await releaseTarget(options.cluster, ledger.state.opened.heldSettings)
     const records = ends.reduce((sum, end) => sum + Number(end.position), 0)

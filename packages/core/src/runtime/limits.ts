@@ -20,6 +20,10 @@ export const LIMITS = {
   minimumBatchMaxRawBytes: 32 * 1024 * 1024,
   /** How long the end of a segment waits for smallest timestamps while nothing else waits for that end. */
   minimumPatienceMs: 100,
+  /** Largest object of kept minima: those of an index of the largest size. */
+  minimaMaxBytes: 4 * 1024 * 1024,
+  /** Objects of kept minima beside one segment; each holds what those before it do not. The number is one digit of their names. */
+  minimaObjectsMax: 9,
   /** Headers of one record. */
   recordMaxHeaders: 1_000_000,
   /** Largest response frame accepted from a broker. */

@@ -1,5 +1,6 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { SegmentRecord } from '../format/segment-record.ts'
+import { readMinima } from '../repository/kept-minima.ts'
 import { readWithSecondLook } from '../repository/second-look.ts'
 import { SegmentReader, type TransformsById } from '../repository/segment-reader.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
@@ -21,6 +22,8 @@ export interface SegmentCheckContext {
   readonly backupId: string
   readonly transforms: TransformsById
   readonly isDeep: boolean
+  /** Whether something is kept beside the segment with this key. */
+  readonly hasMinima: (key: string) => boolean
   readonly signal: AbortSignal | undefined
   readonly onChecked: (bytes: number) => void
 }
@@ -83,6 +86,7 @@ class SegmentCheck {
   }
 
   async #checkContent(reader: SegmentReader): Promise<void> {
+    const minima = await this.#keptMinima(reader)
     for (const [stream, part] of this.#record.parts.entries()) {
       const content = new PartContent(part, stream, reader.index)
       for (let number = part.frames[0]; number < part.frames[1]; number++) {
@@ -91,7 +95,7 @@ class SegmentCheck {
         await this.#attempt([affectedFrame(part, frame)], async () => {
           try {
             const batches = await reader.readBatches(frame, this.#context.signal)
-            content.assertFrame(frame, batches)
+            content.assertFrame(frame, batches, minima.get(number) ?? null)
             if (number === part.frames[1] - 1) assertLastBatch(part, batches)
           } catch (error) {
             content.skip(frame)
@@ -102,6 +106,11 @@ class SegmentCheck {
       }
       await this.#attempt([affectedPart(part)], () => content.assertDone())
     }
+  }
+
+  async #keptMinima({ record, index: { frames } }: SegmentReader): Promise<ReadonlyMap<number, bigint>> {
+    const { storage, backupId, hasMinima, signal } = this.#context
+    return hasMinima(record.key) ? readMinima(storage, backupId, { record, frames }, signal) : new Map()
   }
 
   async #attempt<T>(

@@ -23,10 +23,11 @@ export class PartContent {
   }
 
   /**
-   * Every batch of the frame: checksum, structure, place in the row of offsets; and what the index says of all of them.
+   * Every batch of the frame: checksum, structure, place in the row of offsets; and what the index says of all of them, and what is kept
+   * beside it of the smallest timestamp.
    * @throws KB_SEGMENT_CORRUPT, KB_BATCH_CORRUPT, KB_FORMAT_UNSUPPORTED, KB_LIMIT_EXCEEDED
    */
-  assertFrame(frame: FrameEntry, batches: Buffer): void {
+  assertFrame(frame: FrameEntry, batches: Buffer, keptMinimumMs: bigint | null = null): void {
     const collector = new StatisticsCollector()
     const cursor = this.#cursor.reset(batches)
     while (cursor.next()) {
@@ -38,7 +39,8 @@ export class PartContent {
     if (collector.batches === 0) throw corrupt('there is no batch')
     const found = collector.take()
     assertSameStatistics(frame, found)
-    assertSameMinimum(frame, found, batches)
+    assertSameMinimum(frame.minTimestampMs, 'in the index', found, batches)
+    if (frame.minTimestampMs === null) assertSameMinimum(keptMinimumMs, 'beside the segment', found, batches)
   }
 
   /** Goes on behind a frame that could not be checked. */
@@ -90,15 +92,20 @@ function assertSameStatistics(entry: FrameEntry, found: BatchStatistics): void {
 }
 
 /** An index may say that it is unknown. What it says else is compared, if need be by decompressing: windows pass over records by it. */
-function assertSameMinimum(entry: FrameEntry, found: BatchStatistics, batches: Buffer): void {
-  if (entry.minTimestampMs === null) return
+function assertSameMinimum(
+  recordedMs: bigint | null,
+  place: string,
+  found: BatchStatistics,
+  batches: Buffer,
+): void {
+  if (recordedMs === null) return
   const minimum = found.minTimestampMs ?? minTimestampOfFrame(batches, LIMITS.batchMaxRawBytes)
-  assertSame('minTimestampMs', String(entry.minTimestampMs), String(minimum))
+  assertSame('minTimestampMs', String(recordedMs), String(minimum), place)
 }
 
-function assertSame(field: string, recorded: string, found: string): void {
+function assertSame(field: string, recorded: string, found: string, place = 'in the index'): void {
   if (recorded === found) return
-  throw corrupt(`${field} is ${recorded} in the index and ${found} in the batches`)
+  throw corrupt(`${field} is ${recorded} ${place} and ${found} in the batches`)
 }
 
 function corrupt(message: string): KafkaBackupError {

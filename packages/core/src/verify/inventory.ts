@@ -10,6 +10,8 @@ export interface Inventory {
   readonly commits: readonly bigint[]
   readonly snapshots: readonly bigint[]
   readonly artifacts: ReadonlyMap<string, ObjectEntry>
+  /** Kept minima by their own keys. */
+  readonly minima: ReadonlyMap<string, ObjectEntry>
   /** Ids of restores that have a ledger, ascending. */
   readonly restores: ReadonlySet<string>
   /** Objects whose keys say nothing to us. */
@@ -25,6 +27,7 @@ export async function takeInventory(
 ): Promise<Inventory> {
   const segments = new Map<string, ObjectEntry>()
   const artifacts = new Map<string, ObjectEntry>()
+  const minima = new Map<string, ObjectEntry>()
   const commits: bigint[] = []
   const snapshots: bigint[] = []
   const restores = new Set<string>()
@@ -36,11 +39,12 @@ export async function takeInventory(
     if (!parsed) unknown.push(entry)
     else if (parsed.kind === 'segment' || parsed.kind === 'bundle') segments.set(entry.key, entry)
     else if (parsed.kind === 'artifact' || parsed.kind === 'quarantine') artifacts.set(entry.key, entry)
+    else if (parsed.kind === 'minima') minima.set(entry.key, entry)
     else if (parsed.kind === 'restore') restores.add(parsed.restoreId)
     else if (parsed.kind === 'commit') commits.push(parsed.number)
     else if (parsed.kind === 'snapshot') snapshots.push(parsed.number)
   }
-  return { segments, commits, snapshots, artifacts, restores, unknown, isEmpty }
+  return { segments, commits, snapshots, artifacts, minima, restores, unknown, isEmpty }
 }
 
 /** The partition that a segment's key names; a bundle's key names none. */

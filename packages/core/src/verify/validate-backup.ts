@@ -1,6 +1,6 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { hasEverything } from '../format/run-record.ts'
-import { assertBackupId, commitKey } from '../repository/key-layout.ts'
+import { assertBackupId, commitKey, ownerKey } from '../repository/key-layout.ts'
 import { openUndamaged, pruneOf } from '../repository/prune-of.ts'
 import type { TransformsById } from '../repository/segment-reader.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
@@ -8,6 +8,7 @@ import { runConcurrently } from '../runtime/run-concurrently.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { assertArtifact } from './check-artifact.ts'
 import { checkLedgers } from './check-ledgers.ts'
+import { checkMinima } from './check-minima.ts'
 import { checkSegment } from './check-segment.ts'
 import { type AffectedPartition, damageFrom, type Finding, isDamageError } from './finding.ts'
 import { type Inventory, partitionOfKey, takeInventory } from './inventory.ts'
@@ -75,6 +76,7 @@ class Validation {
       ...(await logFindings(evidence)),
       ...(await this.#checkSegments(inventory)),
       ...(await this.#checkArtifacts(walk)),
+      ...(await checkMinima(storage, inventory, { backupId, ...this.#named }, signal)),
       ...(await checkLedgers(storage, backupId, inventory.restores, signal)),
       ...this.#foreign(inventory, walk),
       ...this.#orphans(inventory, walk, named),
@@ -100,7 +102,9 @@ class Validation {
   async #checkSegments(inventory: Inventory): Promise<Finding[]> {
     const { storage, backupId, transforms, isDeep, signal } = this.#options
     const onChecked = (bytes: number) => this.#progress(bytes)
-    const context = { storage, backupId, transforms, isDeep, signal, onChecked }
+    const withMinima = new Set([...inventory.minima.keys()].map((key) => ownerKey(backupId, key)))
+    const hasMinima = (key: string) => withMinima.has(key)
+    const context = { storage, backupId, transforms, isDeep, hasMinima, signal, onChecked }
     const findings: Finding[][] = []
     await runConcurrently(this.#named.segments, CONCURRENT_SEGMENTS, async (record, at) => {
       signal?.throwIfAborted()
@@ -177,8 +181,11 @@ class Validation {
   }
 
   /** What was pruned and is still there: a later prune deletes it. */
-  #waiting({ segments, artifacts }: Inventory) {
-    return [...segments.values(), ...artifacts.values()].filter(({ key }) => this.#named.pruned.has(key))
+  #waiting({ segments, artifacts, minima }: Inventory) {
+    const { backupId } = this.#options
+    return [...segments.values(), ...artifacts.values(), ...minima.values()].filter(({ key }) =>
+      this.#named.pruned.has(ownerKey(backupId, key)),
+    )
   }
 
   #report(inventory: Inventory, walk: LogWalk, findings: readonly Finding[]): ValidationReport {
