@@ -12,6 +12,8 @@ import { LIMITS } from '../../src/runtime/limits.ts'
 import { prng } from '../protocol/prng.ts'
 import { cursorOn, randomBatchInput, record } from '../protocol/samples.ts'
 
+/** Before any of the threads below is there. */
+const OWN_PRIORITY = getPriority()
 const threads: MinimumThread[] = []
 after(() => Promise.all(threads.map((thread) => thread.close())))
 
@@ -107,14 +109,13 @@ test('a thread that is closed leaves what it did not find unknown', async () => 
 })
 
 test('only the thread that looks steps back', { skip: process.platform !== 'linux' }, async () => {
-  const before = getPriority()
   const isLowest = (thread: string) => niceOf(thread) === 19
   const lowest = () => readdirSync('/proc/self/task').filter(isLowest).length
   const others = lowest()
   const thread = newThread()
   assert.equal(await settled(thread.find(frameOf([compressed(3n)]))), 3n)
   assert.equal(lowest(), others + 1)
-  assert.equal(getPriority(), before)
+  assert.equal(getPriority(), OWN_PRIORITY)
 })
 
 /** Field 19 of proc_pid_stat(5); the name before it may hold spaces. */

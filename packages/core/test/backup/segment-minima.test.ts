@@ -108,7 +108,7 @@ test('the end of a segment waits for minima while nothing waits behind it', asyn
   assert.deepEqual((await minimaIn(storage, segment)).frames, [10n])
 })
 
-test('a frame that comes ends the wait of the segment before it', async () => {
+test('a frame that comes ends the wait of the segment before it', { timeout: 30_000 }, async () => {
   const finder = new TestFinder()
   const { context, storage } = contextOf(finder, FOREVER_MS)
   const writer = new PartitionWriter(context, planOf(0))
