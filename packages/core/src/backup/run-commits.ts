@@ -156,7 +156,12 @@ function settle(writers: readonly PartitionWriter[]): void {
 
 /** Partitions that the run extends, also those that have nothing durable yet: who else extends them is in conflict with it. */
 function writtenBy(writers: readonly PartitionWriter[]): ReadonlySet<string> {
-  const isExtended = ({ isDone, intake, plan, hasGaps }: PartitionWriter): boolean =>
-    !isDone || hasGaps || plan.isNew || plan.divergence !== null || intake.nextOffset !== plan.beginOffset
+  const isExtended = ({ isDone, isRetired, intake, plan, hasGaps }: PartitionWriter): boolean =>
+    !isDone ||
+    isRetired ||
+    hasGaps ||
+    plan.isNew ||
+    plan.divergence !== null ||
+    intake.nextOffset !== plan.beginOffset
   return new Set(writers.filter(isExtended).map(({ plan }) => partitionName(plan)))
 }
