@@ -12,12 +12,15 @@ describeProgramOnStore('Azure Blob Storage', false, async () => {
   const credential = new StorageSharedKeyCredential(account, accountKey)
   const container = new ContainerClient(`${endpoint}/${CONTAINER}`, credential)
   await container.create()
+  const tokenFor = async (permissions: string): Promise<string> => {
+    const address = await container.generateSasUrl({
+      permissions: ContainerSASPermissions.parse(permissions),
+      expiresOn: new Date(Date.now() + HOUR_MS),
+    })
+    return new URL(address).search
+  }
   // Enough for a restore, which creates its ledger beside the backup.
-  const address = await container.generateSasUrl({
-    permissions: ContainerSASPermissions.parse('rcl'),
-    expiresOn: new Date(Date.now() + HOUR_MS),
-  })
-  const token = new URL(address).search
+  const token = await tokenFor('rcl')
   const repo = `azure://${account}/${CONTAINER}/${PREFIX}?endpoint=${endpoint}`
   return {
     repo,
@@ -25,6 +28,7 @@ describeProgramOnStore('Azure Blob Storage', false, async () => {
     absentSays: /there is no such container/,
     env: { KAFKA_BACKUP_STORAGE_ACCOUNT_KEY: accountKey },
     otherEnv: { KAFKA_BACKUP_STORAGE_SAS_TOKEN: token },
+    writerEnv: { KAFKA_BACKUP_STORAGE_SAS_TOKEN: await tokenFor('rcwl') },
     fileLines: [
       'backend: azure',
       `endpoint: "${endpoint}"`,

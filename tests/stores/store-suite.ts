@@ -22,6 +22,8 @@ export interface StorePlace {
   readonly env: Variables
   /** Other variables that open it, such as those of the vendor. */
   readonly otherEnv: Variables
+  /** Variables of an account that may write and not delete. */
+  readonly writerEnv?: Variables
   /** Lines of the section `storage` for the same place; a secret is written as {@link fromEnv} of a name in `fileEnv`. */
   readonly fileLines: readonly string[]
   readonly fileEnv: Variables
@@ -85,6 +87,35 @@ export function describeProgramOnStore(
       for (const verb of ['describe', 'status']) await expectExit(0, [verb, ...place()], { env })
       const validation = await expectExit(0, ['validate', ...place(), '--deep'], { env })
       assert.equal(validation.json<{ verdict: string }>().verdict, 'complete')
+    })
+
+    test('is called suitable by a probe, which leaves nothing', async () => {
+      const { env, repo } = store
+      const end = await expectExit(0, ['probe', '--repo', repo, ...JSON_OUTPUT], { env })
+      const report = end.json<{
+        verdict: string
+        leftovers: readonly string[]
+        capabilities: readonly { readonly id: string; readonly answer: string; readonly needed: boolean }[]
+      }>()
+      assert.deepEqual([report.verdict, report.leftovers], ['suitable', []])
+      const needed = report.capabilities.filter((capability) => capability.needed)
+      assert.ok(needed.length > 5)
+      for (const { id, answer } of needed) assert.equal(answer, 'yes', id)
+      const left = await objectsOf(repo, env)
+      assert.deepEqual(
+        [...left.keys()].filter((key) => key.startsWith('probe=')),
+        [],
+      )
+    })
+
+    test('backs up without the right to delete', async (t) => {
+      const env = store.writerEnv
+      if (!env) return t.skip('the server of the tests has no such accounts, or another file tries it')
+      for (const _ of ['first', 'next']) {
+        const end = await expectExit(0, ['backup', ...source(), ...place('written-only')], { env })
+        assert.equal(end.json<{ outcome: string }>().outcome, 'complete')
+      }
+      await expectExit(0, ['validate', ...place('written-only'), '--deep'], { env })
     })
 
     test('restores with other variables, and Kafka sees the same records', async () => {
