@@ -12,6 +12,7 @@ const CORE_ROWS: readonly Readonly<Record<string, readonly string[]>>[] = [
   { format: [] },
   { repository: [] },
   { backup: [], restore: [], offsets: [], verify: [] },
+  { compact: [] },
   { config: [], observe: [], plugin: ['config', 'observe'] },
 ]
 

@@ -74,6 +74,8 @@ test('JSON on stdout is one document, and everything else is on stderr', async (
     ['validation_report', 0, ['validate', ...place, '--deep']],
     ['prune_plan', 0, ['prune', ...place, '--older-than', '30d', '--dry-run']],
     ['prune_report', 0, ['prune', ...place, '--older-than', '30d', '--yes']],
+    ['compact_plan', 0, ['compact', ...place, '--dry-run']],
+    ['compact_report', 0, ['compact', ...place]],
     ['repair_plan', 0, ['repair', ...place, '--dry-run']],
     ['repair_report', 0, ['repair', ...place]],
     ['probe_report', 0, ['probe', ...place]],

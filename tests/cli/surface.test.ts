@@ -12,7 +12,18 @@ import { runProgram } from '../harness/run-program.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const PROGRAM = join(ROOT, 'packages/cli/bin/kafka-backup.js')
-const VERBS = ['backup', 'restore', 'list', 'describe', 'status', 'validate', 'prune', 'repair', 'probe']
+const VERBS = [
+  'backup',
+  'restore',
+  'list',
+  'describe',
+  'status',
+  'validate',
+  'prune',
+  'compact',
+  'repair',
+  'probe',
+]
 const NOBODY = '127.0.0.1:1'
 
 let folder: string

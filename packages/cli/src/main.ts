@@ -1,6 +1,7 @@
 import { openParts, Registry } from '@kafka-backup/core'
 import { tolerateClosedOutput } from './closed-output.ts'
 import { backupCommand } from './commands/backup.ts'
+import { compactCommand } from './commands/compact.ts'
 import { describeCommand } from './commands/describe.ts'
 import { listCommand } from './commands/list.ts'
 import { offsetMapCommand } from './commands/offset-map.ts'
@@ -27,6 +28,7 @@ export async function main(): Promise<void> {
     offsetMapCommand,
     verifyCommand,
     pruneCommand,
+    compactCommand,
     repairCommand,
     probeCommand,
   ]

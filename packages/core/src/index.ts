@@ -7,6 +7,14 @@ export {
   runBackup,
 } from './backup/backup-run.ts'
 export { prepareBackup } from './backup/prepare-backup.ts'
+export type { CompactPlan } from './compact/compact-plan.ts'
+export {
+  type CompactReport,
+  type CompactRequest,
+  type PreparedCompact,
+  prepareCompact,
+  runCompact,
+} from './compact/compact-run.ts'
 export type { BackupSettings, ClusterSettings, Config, RestoreSettings } from './config/config.ts'
 export { type LoadedConfig, loadConfig } from './config/load-config.ts'
 export { type OffsetStorage, offsetStatePath } from './config/offset-storage.ts'
@@ -51,7 +59,7 @@ export { type FoundState, readCopiedState, readLocalState } from './observe/read
 export { RunMetrics } from './observe/run-metrics.ts'
 export { openParts } from './plugin/open-parts.ts'
 export { type Plugin, Registry } from './plugin/registry.ts'
-export type { DeletionReport } from './repository/delete-waiting.ts'
+export type { DeletionReport, SweepReport } from './repository/delete-waiting.ts'
 export {
   type BackupDigest,
   digestBackup,

@@ -16,6 +16,7 @@ import { beforeWriting } from '../before-writing.ts'
 import { chosenTopics } from '../chosen-topics.ts'
 import type { Command, CommandContext, CommandResult } from '../command.ts'
 import { confirmNames, promptOf } from '../confirm.ts'
+import { listedNames } from '../listed-names.ts'
 import { openMeteredStorage } from '../open-storage.ts'
 import { PROGRAM } from '../program-name.ts'
 import { prunePlanDocument, prunePlanText } from '../render/prune-plan-text.ts'
@@ -120,8 +121,8 @@ function requestOf({ options, clock }: CommandContext): PruneRequest {
   const nowMs = clock.nowMs()
   const age = olderThan === undefined ? undefined : durationMs('--older-than', olderThan)
   const moment = before === undefined ? null : momentOf(before, nowMs)
-  const include = list(text('topics'))
-  const exclude = list(text('excludeTopics'))
+  const include = listedNames(text('topics'))
+  const exclude = listedNames(text('excludeTopics'))
   const isAsked = [olderThan, before, keep, maxBytes].some((given) => given !== undefined)
   const isChoosing = include.length + exclude.length > 0
   if (isChoosing && !isAsked)
@@ -139,13 +140,6 @@ function requestOf({ options, clock }: CommandContext): PruneRequest {
     isRelative: age !== undefined || (before !== undefined && isRelativeTime(before)),
     graceMs: durationMs('--grace', text('grace') ?? DEFAULT_GRACE),
   }
-}
-
-function list(text: string | undefined): string[] {
-  return (text ?? '')
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '')
 }
 
 async function confirm(context: CommandContext, prepared: PreparedPrune): Promise<void> {

@@ -1,4 +1,4 @@
-import type { PruneReport, RestorePin } from '@kafka-backup/core'
+import type { PruneReport, RestorePin, SweepReport } from '@kafka-backup/core'
 import { pinLines, pinnedDocument, planDocument, waitingDocument, waitingLines } from './prune-plan-text.ts'
 import { formatBytes, plural } from './units.ts'
 
@@ -18,15 +18,23 @@ export function pruneText(report: PruneReport, graceMs: number): string {
     ...waitingLines(waiting, graceMs),
     ...pinLines(pinned, pins),
     ...refusalLines(report),
-    ...(deleted.length > 0 && report.hasVersions
-      ? [
-          '  the store keeps deleted objects as versions: they take space until a rule of the bucket removes them',
-        ]
-      : []),
+    ...versionLines(report),
   ].join('\n')
 }
 
-function refusalLines({ refused }: PruneReport): string[] {
+/** Deleting frees no space in a store that keeps versions. */
+export function versionLines({
+  deleted,
+  hasVersions,
+}: Pick<SweepReport, 'deleted' | 'hasVersions'>): string[] {
+  if (deleted.length === 0 || !hasVersions) return []
+  return [
+    '  the store keeps deleted objects as versions: they take space until a rule of the bucket removes them',
+  ]
+}
+
+/** What the store would not delete. */
+export function refusalLines({ refused }: Pick<SweepReport, 'refused'>): string[] {
   if (refused.length === 0) return []
   const shown = refused.slice(0, REFUSALS_SHOWN).map(({ error }) => `    ${error.message}`)
   const more = refused.length - shown.length
@@ -39,13 +47,21 @@ function refusalLines({ refused }: PruneReport): string[] {
 
 /** The same for programs. */
 export function pruneDocument(report: PruneReport, graceMs: number) {
-  const { plan, commit, deleted, refused, waiting, pinned, pins, hasVersions } = report
+  const { plan, commit } = report
   return {
     kind: 'prune_report',
     version: 1,
     backup_id: plan.backupId,
     commit,
     ...planDocument(plan),
+    ...sweepDocument(report, graceMs),
+  }
+}
+
+/** What became of what commits have freed, for programs. */
+export function sweepDocument(report: SweepReport, graceMs: number) {
+  const { deleted, refused, waiting, pinned, pins, hasVersions } = report
+  return {
     grace_ms: graceMs,
     deleted: { objects: deleted.length, bytes: deleted.reduce((sum, { bytes }) => sum + bytes, 0) },
     waiting: waitingDocument(waiting, graceMs),

@@ -31,7 +31,7 @@ export function validationText(report: ValidationReport): string {
   }
   if (report.pruned.objects > 0) {
     lines.push(
-      `  ${plural(report.pruned.objects, 'object')} (${formatBytes(report.pruned.bytes)}) ${report.pruned.objects === 1 ? 'was' : 'were'} pruned: a prune deletes what its grace no longer keeps`,
+      `  ${plural(report.pruned.objects, 'object')} (${formatBytes(report.pruned.bytes)}) ${report.pruned.objects === 1 ? 'was' : 'were'} taken out: the next prune or compact deletes what its grace no longer keeps`,
     )
   }
   if (report.orphans.objects > 0) {

@@ -3,6 +3,7 @@ import { invariant } from '../runtime/invariant.ts'
 import type {
   ArtifactRecord,
   Commit,
+  CompactionRecord,
   DivergenceRecord,
   GapRecord,
   IsolationLevel,
@@ -11,6 +12,7 @@ import type {
   RunRecord,
   TopicRecord,
 } from './commit.ts'
+import { compactionRefusal, historyKey, replaceParts } from './compaction-rules.ts'
 import {
   type FoldedBegin,
   type FoldedContent,
@@ -76,6 +78,8 @@ export class BackupState {
   artifacts: ArtifactRecord[] = []
   /** Numbers of the commits that prune, ascending. */
   readonly prunes: bigint[] = []
+  /** Numbers of the commits that compact, ascending. */
+  readonly compactions: bigint[] = []
   readonly runs: RunSummary[] = []
   source: Commit['source'] | null = null
   createdAtMs: bigint | null = null
@@ -134,8 +138,9 @@ export class BackupState {
       throw this.#corrupt(commit.number, 'it does not follow the commit before it (SHA-256 differs)')
     }
     this.#assertIsolation(commit)
-    if (isExact) this.#assertPrunable(commit)
-    this.fold(commit, commit.number)
+    if (isExact) this.#assertRemovable(commit)
+    if (commit.compacted) this.#compact(commit, commit.compacted)
+    else this.fold(commit, commit.number)
     if (commit.pruned) this.#prune(commit.pruned, commit.number)
     this.isolation = commit.run?.isolation ?? this.isolation
     this.source = commit.source
@@ -157,7 +162,7 @@ export class BackupState {
   /** The rules of docs/format/commit.md for a commit that is to be appended. @throws KB_COMMIT_CORRUPT */
   assertFollowedBy(commit: Commit): void {
     this.#assertIsolation(commit)
-    this.#assertPrunable(commit)
+    this.#assertRemovable(commit)
     this.assertContinuedBy(commit, commit.number)
   }
 
@@ -206,9 +211,24 @@ export class BackupState {
     else newest.parts.push(step.placed)
   }
 
-  #assertPrunable({ pruned, number }: Commit): void {
-    const refusal = pruned && pruneRefusal(pruned, (topic, partition) => this.histories(topic, partition))
+  #assertRemovable({ pruned, compacted, segments, number }: Commit): void {
+    const refusal = pruned
+      ? pruneRefusal(pruned, (topic, partition) => this.histories(topic, partition))
+      : compacted && compactionRefusal({ segments, compacted }, this)
     if (refusal !== undefined) throw this.#corrupt(number, refusal)
+  }
+
+  #compact({ segments, number }: Commit, { objects }: CompactionRecord): void {
+    this.compactions.push(number)
+    const replaced = new Set(objects)
+    const placed = segments.flatMap((segment) => segment.parts.map((part) => ({ segment, part })))
+    for (const parts of Map.groupBy(placed, ({ part }) => historyKey(part)).values()) {
+      const [first] = parts
+      const histories = first ? this.histories(first.part.topic, first.part.partition) : []
+      const history = histories.find(({ lineage }) => lineage === first?.part.lineage)
+      if (history) replaceParts(history, replaced, parts)
+    }
+    this.segments = [...this.segments.filter(({ key }) => !replaced.has(key)), ...segments]
   }
 
   #prune({ partitions }: PruneRecord, number: bigint): void {

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { parseSealed, sealDocument, sha256Hex } from './canonical-json.ts'
 import { listOf } from './checked-list.ts'
+import { type CompactionRecord, compactionDocument, compactionSchema } from './compaction-record.ts'
 import { type DivergenceRecord, divergenceDocument, divergencesSchema } from './divergence.ts'
 import {
   count,
@@ -20,6 +21,7 @@ import { type PruneRecord, pruneDocument, pruneSchema } from './prune-record.ts'
 import { type RunRecord, runDocument, runFields, runRecordOf } from './run-record.ts'
 import { type SegmentRecord, segmentDocument, segmentSchema } from './segment-record.ts'
 
+export type { CompactionRecord } from './compaction-record.ts'
 export type { DivergenceRecord } from './divergence.ts'
 export type { GapRecord } from './gap.ts'
 export type { PrunedRange, PruneRecord } from './prune-record.ts'
@@ -48,7 +50,7 @@ export interface Commit {
   readonly writer: string
   readonly program: string
   readonly createdAtMs: bigint
-  /** null: it prunes, and belongs to no run. */
+  /** null: it prunes or compacts, and belongs to no run. */
   readonly run: RunRecord | null
   readonly source: { readonly clusterId: string; readonly bootstrapServers: readonly string[] }
   readonly topics: readonly TopicRecord[]
@@ -59,6 +61,8 @@ export interface Commit {
   readonly artifacts: readonly ArtifactRecord[]
   /** What it takes out of the backup; then it adds nothing. */
   readonly pruned?: PruneRecord | undefined
+  /** What its segments replace; then it adds nothing else. */
+  readonly compacted?: CompactionRecord | undefined
 }
 
 const FORMAT = 'kafka-backup-commit'
@@ -82,6 +86,7 @@ const schema = z.object({
   divergences: divergencesSchema,
   artifacts: listOf(z.object({ kind: z.string(), key: z.string(), bytes: count, sha256: digest })),
   pruned: pruneSchema.optional(),
+  compacted: compactionSchema.optional(),
 })
 
 /** The bytes of a commit and their digest, which the next commit names. */
@@ -109,6 +114,7 @@ export function encodeCommit(commit: Commit): { readonly bytes: Buffer; readonly
     divergences: commit.divergences.length > 0 ? commit.divergences.map(divergenceDocument) : undefined,
     artifacts: commit.artifacts.map((artifact) => ({ ...artifact })),
     pruned: commit.pruned && pruneDocument(commit.pruned),
+    compacted: commit.compacted && compactionDocument(commit.compacted),
   })
   return { bytes, sha256: sha256Hex(bytes) }
 }
@@ -136,29 +142,39 @@ export function decodeCommit(bytes: Buffer): Commit {
     divergences: fields.divergences,
     artifacts: fields.artifacts,
     ...(fields.pruned ? { pruned: fields.pruned } : {}),
+    ...(fields.compacted ? { compacted: fields.compacted } : {}),
   }
 }
 
-function featured(commit: Pick<Commit, 'segments' | 'gaps' | 'divergences' | 'pruned'>) {
-  const { segments, gaps, divergences, pruned } = commit
+function featured(commit: Pick<Commit, 'segments' | 'gaps' | 'divergences' | 'pruned' | 'compacted'>) {
+  const { segments, gaps, divergences, pruned, compacted } = commit
   const prunedLineages = pruned?.partitions.map(({ lineage }) => lineage)
-  return { segments, gaps, divergences, prunedLineages }
+  return { segments, gaps, divergences, prunedLineages, isCompacted: compacted !== undefined }
 }
 
-/** What prunes, and nothing else, belongs to no run and adds nothing. */
+/** What prunes or compacts, and nothing else, belongs to no run. The one adds nothing, the other segments alone. */
 function assertOnePurpose(
-  commit: Pick<Commit, 'begins' | 'segments' | 'gaps' | 'divergences' | 'artifacts' | 'pruned'> & {
+  commit: Pick<
+    Commit,
+    'begins' | 'segments' | 'gaps' | 'divergences' | 'artifacts' | 'pruned' | 'compacted'
+  > & {
     readonly run: unknown
     readonly topics: readonly unknown[]
   },
 ): void {
-  if ((commit.run === null) !== (commit.pruned !== undefined)) {
-    throw new Error('run: what prunes, and nothing else, belongs to no run')
+  const { pruned, compacted } = commit
+  if ((commit.run === null) !== (pruned !== undefined || compacted !== undefined)) {
+    throw new Error('run: what prunes or compacts, and nothing else, belongs to no run')
   }
+  if (pruned && compacted) throw new Error('compacted: a commit prunes or compacts')
   const { segments, gaps, divergences, artifacts, begins } = commit
-  const lists: (readonly unknown[])[] = [commit.topics, begins, segments, gaps, divergences, artifacts]
-  const added = lists.some((list) => list.length > 0)
-  if (commit.pruned && added) throw new Error('pruned: a commit that prunes adds nothing')
+  const lists: (readonly unknown[])[] = [commit.topics, begins, gaps, divergences, artifacts]
+  const isAdding = lists.some((list) => list.length > 0)
+  if (pruned && (isAdding || segments.length > 0))
+    throw new Error('pruned: a commit that prunes adds nothing')
+  if (compacted && (isAdding || segments.length === 0)) {
+    throw new Error('compacted: a commit that compacts has segments and nothing else')
+  }
 }
 
 function parseFields(bytes: Buffer): z.output<typeof schema> {

@@ -8,7 +8,9 @@ const LINEAGES = 'lineages'
 const QUARANTINE = 'quarantine'
 /** Segments are taken out of the backup. A reader that does not know this would look for them, and find holes. */
 const PRUNED = 'pruned'
-const KNOWN: readonly string[] = [LINEAGES, QUARANTINE, PRUNED]
+/** Segments were replaced by others. A reader that does not know this would take the commit for one that goes on with them. */
+const COMPACTED = 'compacted'
+const KNOWN: readonly string[] = [LINEAGES, QUARANTINE, PRUNED, COMPACTED]
 
 /** What decides which features a document needs. */
 export interface FeaturedContent {
@@ -17,6 +19,8 @@ export interface FeaturedContent {
   readonly divergences: readonly DivergenceRecord[]
   /** Lineages of what is pruned; absent: nothing is, or was. */
   readonly prunedLineages?: readonly number[] | undefined
+  /** Segments are, or were, replaced. */
+  readonly isCompacted?: boolean
 }
 
 /** The entries of `features` that a document with this content has. */
@@ -34,6 +38,7 @@ export function featuresOf(content: FeaturedContent): string[] {
     ...(hasLineages ? [LINEAGES] : []),
     ...(hasQuarantine ? [QUARANTINE] : []),
     ...(prunedLineages === undefined ? [] : [PRUNED]),
+    ...(content.isCompacted === true ? [COMPACTED] : []),
   ]
 }
 

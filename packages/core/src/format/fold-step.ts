@@ -59,9 +59,11 @@ export interface HistoryHead {
  * where another begins. A divergence comes before what belongs to the history that it begins.
  */
 export function foldSteps(
-  content: Pick<FoldedContent, 'segments' | 'gaps' | 'divergences' | 'forgotten'>,
+  content: Pick<FoldedContent, 'segments' | 'gaps' | 'divergences' | 'forgotten'> & Pick<Commit, 'compacted'>,
 ): FoldStep[] {
   const steps: FoldStep[] = []
+  // What is compacted goes on nowhere: it was there before.
+  if (content.compacted) return steps
   for (const divergence of content.divergences) {
     const { topic, partition, lineage, beginOffset } = divergence
     steps.push({
@@ -121,7 +123,7 @@ function byPlace(a: FoldStep, b: FoldStep): number {
 }
 
 /** Bounds in order; holes that lie inside the part, ascending and apart; and one of them explains a late first batch. */
-function isPartWellFormed(part: SegmentPart): boolean {
+export function isPartWellFormed(part: SegmentPart): boolean {
   let from = part.beginOffset
   for (const [first, end] of part.holes) {
     if (first < from || end <= first || end > part.lastOffset) return false

@@ -85,6 +85,7 @@ const schema = z.object({
     runs: listOf(runSchema, 1),
     pruned: listOf(foldedPruneSchema).optional(),
     prunes: listOf(offsetString, 1).optional(),
+    compactions: listOf(offsetString, 1).optional(),
   }),
 })
 
@@ -99,10 +100,11 @@ export function encodeSnapshot(state: BackupState): Buffer {
   const divergences = histories.flatMap(({ divergence }) => divergence ?? [])
   const hasPrunes = state.prunes.length > 0
   const prunedLineages = hasPrunes ? lineagesOf(histories.filter(({ pruned }) => pruned)) : undefined
+  const isCompacted = state.compactions.length > 0
   return sealDocument({
     format: FORMAT,
     version: 1,
-    features: featuresOf({ segments, gaps, divergences, prunedLineages }),
+    features: featuresOf({ segments, gaps, divergences, prunedLineages, isCompacted }),
     commit_sha256: tip.sha256,
     state: {
       backup_id: state.backupId,
@@ -140,6 +142,7 @@ export function encodeSnapshot(state: BackupState): Buffer {
       })),
       pruned: hasPrunes ? histories.flatMap((history) => foldedPruneDocument(history) ?? []) : undefined,
       prunes: hasPrunes ? state.prunes.map(String) : undefined,
+      compactions: isCompacted ? state.compactions.map(String) : undefined,
     },
   })
 }
@@ -148,10 +151,11 @@ export function encodeSnapshot(state: BackupState): Buffer {
 export function decodeSnapshot(bytes: Buffer): BackupState {
   try {
     const { commit_sha256, features, state: fields } = schema.parse(parseSealed(bytes))
-    const { pruned: forgotten = [], prunes = [] } = fields
+    const { pruned: forgotten = [], prunes = [], compactions = [] } = fields
     const prunedLineages = prunes.length > 0 ? lineagesOf(forgotten) : undefined
-    assertFeatures(features, { ...fields, prunedLineages })
+    assertFeatures(features, { ...fields, prunedLineages, isCompacted: compactions.length > 0 })
     assertPrunes(prunes, forgotten, fields.number)
+    if (!isAscending(compactions, fields.number)) throw new Error('the commits that compact do not ascend')
     const state = new BackupState(fields.backup_id)
     const topics: Commit['topics'] = fields.topics.map((topic) => ({
       name: topic.name,
@@ -160,6 +164,7 @@ export function decodeSnapshot(bytes: Buffer): BackupState {
     }))
     state.fold({ ...fields, topics, forgotten }, fields.number)
     state.prunes.push(...prunes)
+    state.compactions.push(...compactions)
     state.source = { clusterId: fields.source.cluster_id, bootstrapServers: fields.source.bootstrap_servers }
     state.createdAtMs = fields.created_at
     state.tip = { number: fields.number, sha256: commit_sha256, createdAtMs: fields.tip_created_at }
@@ -178,10 +183,13 @@ function assertPrunes(
   forgotten: readonly { readonly commit: bigint }[],
   number: bigint,
 ): void {
-  const isAscending = prunes.every((prune, at) => prune > (prunes[at - 1] ?? 0n) && prune <= number)
   const known = new Set(prunes)
-  if (isAscending && forgotten.every(({ commit }) => known.has(commit))) return
+  if (isAscending(prunes, number) && forgotten.every(({ commit }) => known.has(commit))) return
   throw new Error('what was pruned does not go with the commits that prune')
+}
+
+function isAscending(numbers: readonly bigint[], last: bigint): boolean {
+  return numbers.every((number, at) => number > (numbers[at - 1] ?? 0n) && number <= last)
 }
 
 function lineagesOf(entries: readonly { readonly lineage: number }[]): number[] {

@@ -1,15 +1,14 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { BackupState, PlacedPart } from '../format/backup-state.ts'
-import { heldBeginOffset, type PrunedHistory } from '../format/pruned-history.ts'
-import type { SegmentPart } from '../format/segment-record.ts'
+import { heldBeginOffset } from '../format/pruned-history.ts'
 import { runConcurrently } from '../runtime/run-concurrently.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
-import { openUndamaged, pruneOf } from './prune-of.ts'
+import { openUndamaged, type RemovalOf, removalsIn } from './removal-of.ts'
 
 const STATS_AT_ONCE = 8
 
 /**
- * Asked before what an earlier commit names is read: what was pruned since may still be there, until a prune deletes it.
+ * Asked before what an earlier commit names is read: what was pruned or replaced since may still be there, until it is deleted.
  * @throws KB_PRUNED when a segment is gone, with what is left; KB_SEGMENT_CORRUPT when it is gone and the log is damaged
  */
 export async function assertStillThere(
@@ -19,17 +18,23 @@ export async function assertStillThere(
   signal: AbortSignal,
 ): Promise<void> {
   const newest = await openUndamaged(storage, asOf.backupId, signal)
-  // Where a later commit is damaged, nobody can say what was pruned: everything is looked for.
-  const asked = newest ? parts.filter(({ part }) => pruneOf(newest, part)) : parts
+  const removalOf = newest && removalsIn(newest)
+  // Where a later commit is damaged, nobody can say what was taken out: everything is looked for.
+  const asked = removalOf ? parts.filter((placed) => removalOf(placed) !== undefined) : parts
   let gone: PlacedPart | undefined
   await runConcurrently(asked, STATS_AT_ONCE, async (placed) => {
     if (gone || (await storage.stat(placed.segment.key, { signal }))) return
     gone ??= placed
   })
-  if (gone) throw goneError(asOf, newest, gone)
+  if (gone) throw goneError(asOf, newest, gone, removalOf)
 }
 
-function goneError(asOf: BackupState, newest: BackupState | null, gone: PlacedPart): KafkaBackupError {
+function goneError(
+  asOf: BackupState,
+  newest: BackupState | null,
+  gone: PlacedPart,
+  removalOf: RemovalOf | null,
+): KafkaBackupError {
   const { topic, partition } = gone.part
   const context = { backup: asOf.backupId, topic, partition }
   if (!newest) {
@@ -43,13 +48,7 @@ function goneError(asOf: BackupState, newest: BackupState | null, gone: PlacedPa
     : ''
   return new KafkaBackupError(
     'KB_PRUNED',
-    `${prunedText(gone.part, pruneOf(newest, gone.part))}: the backup as it was after commit ${since} cannot be restored any more${left}`,
+    `${removalOf?.(gone)}: the backup as it was after commit ${since} cannot be restored any more${left}`,
     { context },
   )
-}
-
-/** `orders/3 offsets 0-9 were pruned, at the latest with commit 7` */
-export function prunedText(part: SegmentPart, pruned: PrunedHistory | undefined): string {
-  const { topic, partition, firstOffset, lastOffset } = part
-  return `${topic}/${partition} offsets ${firstOffset}-${lastOffset} were pruned, at the latest with commit ${pruned?.commit}`
 }

@@ -3,6 +3,7 @@ import type { BackupState } from '../format/backup-state.ts'
 import { sha256Hex } from '../format/canonical-json.ts'
 import {
   type Commit,
+  type CompactionRecord,
   decodeCommit,
   encodeCommit,
   type PrunedRange,
@@ -105,8 +106,10 @@ export function assertExclusiveCommits({ location, capabilities }: StorageBacken
 
 /** Names of the partitions a commit says something about. */
 export function touchedPartitions(
-  commit: Pick<Commit, 'begins' | 'segments' | 'gaps' | 'divergences'>,
+  commit: Pick<Commit, 'begins' | 'segments' | 'gaps' | 'divergences' | 'compacted'>,
 ): Set<string> {
+  // What is compacted is extended by nobody.
+  if (commit.compacted) return new Set()
   const parts = commit.segments.flatMap((segment) => segment.parts)
   const entries = [...commit.begins, ...parts, ...commit.gaps, ...commit.divergences]
   return new Set(entries.map((entry) => `${entry.topic}/${entry.partition}`))
@@ -117,7 +120,10 @@ function namedObjects({ segments, artifacts }: Pick<Commit, 'segments' | 'artifa
   return [...segments, ...artifacts].map(({ key }) => key)
 }
 
-/** A run adds behind what is held and a prune takes from its begin: only two prunes of one partition are in each other's way. */
+/**
+ * A run adds behind what is held, a prune takes from its begin, and what is compacted was there before: only two that free objects are in
+ * each other's way, when these are the same or two prunes are of one partition.
+ */
 function assertNoConflict(draft: CommitDraft, writing: ReadonlySet<string>, winner: Commit): void {
   assertNoRemoval(draft, winner)
   const touched = touchedPartitions(winner)
@@ -132,6 +138,11 @@ function assertNoConflict(draft: CommitDraft, writing: ReadonlySet<string>, winn
   }
 }
 
+/** Keys of the objects that nothing names once the commit is made, beside orphans. */
+function freedObjects({ pruned, compacted }: Pick<Commit, 'pruned' | 'compacted'>): readonly string[] {
+  return compacted?.objects ?? pruned?.partitions.flatMap(({ objects }) => objects) ?? []
+}
+
 function assertNoRemoval(draft: CommitDraft, winner: Commit): void {
   const conflict = (message: string) =>
     new KafkaBackupError('KB_COMMIT_CONFLICT', message, { context: { backup: winner.backupId } })
@@ -140,6 +151,14 @@ function assertNoRemoval(draft: CommitDraft, winner: Commit): void {
   if (lost !== undefined) {
     throw conflict(
       `commit ${winner.number} of backup ${winner.backupId} removed ${lost}, which nothing had named for long; this run changed nothing after its last commit`,
+    )
+  }
+  const freed = new Set(freedObjects(winner))
+  const twiceFreed = freedObjects(draft).find((key) => freed.has(key))
+  if (twiceFreed !== undefined) {
+    const deed = winner.compacted ? 'compacted' : 'pruned'
+    throw conflict(
+      `commit ${winner.number} of backup ${winner.backupId} ${deed} ${twiceFreed} meanwhile; nothing was ${draft.compacted ? 'compacted' : 'pruned'} by this one`,
     )
   }
   if (!draft.pruned) return
@@ -179,9 +198,19 @@ function assertPrunedKeys(backupId: string, { partitions, orphans }: PruneRecord
   throw new KafkaBackupError('KB_COMMIT_CORRUPT', `"${astray[0]}" is not the key of what can be removed`)
 }
 
+function assertCompactedKeys(backupId: string, { objects }: CompactionRecord): void {
+  const astray = objects.find((key) => {
+    const kind = parseKey(backupId, key)?.kind
+    return kind !== 'segment' && kind !== 'bundle'
+  })
+  if (astray === undefined) return
+  throw new KafkaBackupError('KB_COMMIT_CORRUPT', `"${astray}" is not the key of what can be replaced`)
+}
+
 /** A name in a document is used only when it is the name we would build from the document's own fields. */
 function assertKeys(backupId: string, commit: Commit): void {
   if (commit.pruned) assertPrunedKeys(backupId, commit.pruned)
+  if (commit.compacted) assertCompactedKeys(backupId, commit.compacted)
   for (const segment of commit.segments) {
     const parsed = parseKey(backupId, segment.key)
     const part = segment.parts[0]

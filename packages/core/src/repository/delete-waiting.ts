@@ -1,8 +1,9 @@
 import { isKafkaBackupError, type KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import type { BackupState } from '../format/backup-state.ts'
 import { runConcurrently } from '../runtime/run-concurrently.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
-import { pinOf, type RestorePin } from './restore-pins.ts'
-import type { WaitingObject } from './waiting-objects.ts'
+import { findPins, pinOf, type RestorePin, type RestorePins } from './restore-pins.ts'
+import { findUnnamed, type WaitingObject } from './waiting-objects.ts'
 
 const CONCURRENT_DELETES = 8
 /** An account that may not delete is told so by the first answers; thousands more say nothing new. */
@@ -64,4 +65,31 @@ export async function deleteDue(
     }
   })
   return { deleted, waiting, refused }
+}
+
+/** What became of everything that commits have freed. */
+export interface SweepReport extends DeletionReport {
+  readonly pins: RestorePins
+  /** The store keeps deleted objects as versions. */
+  readonly hasVersions: boolean
+}
+
+/** Deletes what commits have freed as far as the grace has passed and no restore reads it. `nowMs`: by the store's clock. */
+export async function sweepFreed(
+  { storage, signal }: { readonly storage: StorageBackend; readonly signal: AbortSignal },
+  state: BackupState,
+  when: { readonly nowMs: number; readonly graceMs: number },
+): Promise<SweepReport> {
+  const pins = await findPins(storage, state.backupId, signal)
+  const { waiting } = await findUnnamed(storage, state, signal)
+  const sorted = sortWaiting(waiting, pins.pins, when)
+  const deletion = await deleteDue(storage, sorted.due, signal)
+  return {
+    pins,
+    deleted: deletion.deleted,
+    refused: deletion.refused,
+    waiting: [...sorted.waiting, ...deletion.waiting],
+    pinned: sorted.pinned,
+    hasVersions: (await storage.inspectPlace?.({ signal }))?.versioning === 'on',
+  }
 }

@@ -1,16 +1,10 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { BackupState } from '../format/backup-state.ts'
-import type { PruneRecord } from '../format/commit.ts'
-import { renderManifest } from '../format/manifest.ts'
-import { type Clock, systemClock } from '../runtime/clock.ts'
-import { invariant } from '../runtime/invariant.ts'
-import type { Random } from '../runtime/random.ts'
-import type { StorageBackend } from '../storage/storage-backend.ts'
-import { appendCommit, assertExclusiveCommits, type CommitDraft } from './commit-log.ts'
-import { type DeletionReport, deleteDue, sortWaiting } from './delete-waiting.ts'
-import { assertCreatesOnce } from './exclusive-creation.ts'
-import { manifestKey } from './key-layout.ts'
-import { openBackup, openExistingBackup, writeSnapshotIfDue } from './open-backup.ts'
+import { systemClock } from '../runtime/clock.ts'
+import { appendRemoval, type RemovalContext, renderAndTell } from './append-removal.ts'
+import { assertExclusiveCommits } from './commit-log.ts'
+import { type SweepReport, sortWaiting, sweepFreed } from './delete-waiting.ts'
+import { openBackup, openExistingBackup } from './open-backup.ts'
 import { type PruneChoice, type PrunePlan, planPrune } from './prune-plan.ts'
 import { findPins, type RestorePins } from './restore-pins.ts'
 import { findUnnamed, type WaitingObject } from './waiting-objects.ts'
@@ -27,16 +21,6 @@ export interface PruneRequest extends Omit<PruneChoice, 'floor' | 'isChosen'> {
   readonly graceMs: number
 }
 
-/** Where a prune works, and as whom. */
-export interface PruneContext {
-  readonly storage: StorageBackend
-  readonly backupId: string
-  readonly program: string
-  readonly clock?: Clock
-  readonly random: Random
-  readonly signal: AbortSignal
-}
-
 /** A prune before its first write. */
 export interface PreparedPrune {
   readonly state: BackupState
@@ -48,20 +32,16 @@ export interface PreparedPrune {
 }
 
 /** What a prune did. */
-export interface PruneReport extends DeletionReport {
+export interface PruneReport extends SweepReport {
   readonly plan: PrunePlan
   /** The commit that it made; null: there was nothing to prune. */
   readonly commit: bigint | null
-  readonly pins: RestorePins
-  /** The store keeps deleted objects as versions. */
-  readonly hasVersions: boolean
 }
 
 const CLOCK_SKEW_MAX_MS = 5 * 60_000
-const WRITER_BYTES = 4
 
 /** Plans a prune. Writes nothing. @throws KB_BACKUP_NOT_FOUND, KB_COMMIT_CORRUPT, KB_STORAGE_* */
-export async function preparePrune(context: PruneContext, request: PruneRequest): Promise<PreparedPrune> {
+export async function preparePrune(context: RemovalContext, request: PruneRequest): Promise<PreparedPrune> {
   const { storage, backupId, signal, clock = systemClock } = context
   const state = await openExistingBackup(storage, backupId, { signal })
   const floor = await floorOf(context, state, request.keepRuns)
@@ -78,70 +58,19 @@ export async function preparePrune(context: PruneContext, request: PruneRequest)
  * as the grace has passed and no restore reads it. Whatever ends it in between, the next prune goes on.
  * @throws KB_COMMIT_CONFLICT when another prune was faster, KB_CLOCK_AHEAD, KB_STORAGE_*
  */
-export async function runPrune(context: PruneContext, prepared: PreparedPrune): Promise<PruneReport> {
-  const { storage, backupId, signal, clock = systemClock } = context
+export async function runPrune(context: RemovalContext, prepared: PreparedPrune): Promise<PruneReport> {
+  const { storage, signal, clock = systemClock } = context
   const { state, request, plan } = prepared
   assertExclusiveCommits(storage)
   const beganMs = await renderAndTell(storage, state, signal)
   if (request.isRelative) assertClock(clock.nowMs(), beganMs)
   const partitions = plan.entries.map(({ range }) => range)
-  const commit = partitions.length > 0 ? await appendPrune(context, state, { partitions, orphans: [] }) : null
+  const commit =
+    partitions.length > 0
+      ? await appendRemoval(context, state, { pruned: { partitions, orphans: [] } })
+      : null
   const nowMs = commit === null ? beganMs : await renderAndTell(storage, state, signal)
-  const pins = await findPins(storage, backupId, signal)
-  const { waiting } = await findUnnamed(storage, state, signal)
-  const sorted = sortWaiting(waiting, pins.pins, { nowMs, graceMs: request.graceMs })
-  const deletion = await deleteDue(storage, sorted.due, signal)
-  return {
-    plan,
-    commit,
-    pins,
-    deleted: deletion.deleted,
-    refused: deletion.refused,
-    waiting: [...sorted.waiting, ...deletion.waiting],
-    pinned: sorted.pinned,
-    hasVersions: (await storage.inspectPlace?.({ signal }))?.versioning === 'on',
-  }
-}
-
-/**
- * Appends a commit that takes something out, and a snapshot when that is due.
- * @throws KB_COMMIT_CONFLICT, KB_STORAGE_UNSUPPORTED when the store would have written over a commit
- */
-export async function appendPrune(
-  { storage, backupId, program, random, signal, clock = systemClock }: PruneContext,
-  state: BackupState,
-  pruned: PruneRecord,
-): Promise<bigint> {
-  await assertCreatesOnce(storage, state, clock, signal)
-  const { source } = state
-  invariant(source, 'a backup with commits has a source')
-  const nothing = { topics: [], begins: [], segments: [], gaps: [], divergences: [], artifacts: [] }
-  const draft: CommitDraft = {
-    backupId,
-    writer: random.hex(WRITER_BYTES),
-    program,
-    createdAtMs: BigInt(Math.trunc(clock.nowMs())),
-    run: null,
-    source,
-    ...nothing,
-    pruned,
-  }
-  const { number } = await appendCommit(storage, state, draft, signal)
-  await writeSnapshotIfDue(storage, state)
-  return number
-}
-
-/** Writes the manifest, and returns what time it is for the store. */
-export async function renderAndTell(
-  storage: StorageBackend,
-  state: BackupState,
-  signal: AbortSignal,
-): Promise<number> {
-  const key = manifestKey(state.backupId)
-  await storage.replace(key, renderManifest(state), { signal })
-  const entry = await storage.stat(key, { signal })
-  invariant(entry, 'a manifest that was just written')
-  return entry.modifiedMs
+  return { plan, commit, ...(await sweepFreed(context, state, { nowMs, graceMs: request.graceMs })) }
 }
 
 /** Objects by the commit that freed them, for people. */
@@ -156,7 +85,7 @@ export function byCommit(objects: readonly WaitingObject[]) {
 
 /** The state before the oldest of the runs that are kept; one that holds nothing when there are not more of them. */
 async function floorOf(
-  { storage, backupId, signal }: PruneContext,
+  { storage, backupId, signal }: RemovalContext,
   state: BackupState,
   keepRuns: number | null,
 ): Promise<BackupState | null> {

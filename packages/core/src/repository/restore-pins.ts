@@ -56,11 +56,11 @@ export async function findPins(
 
 /** The restore that may still read an object; undefined: none does. Who reads a later commit does not know the object any more. */
 export function pinOf(
-  { commit, partition }: WaitingObject,
+  { commit, partitions }: WaitingObject,
   pins: readonly RestorePin[],
 ): RestorePin | undefined {
-  if (partition === null) return undefined
-  return pins.find((pin) => pin.commit < commit && pin.partitions.has(partition))
+  const isRead = (pin: RestorePin) => [...partitions].some((name) => pin.partitions.has(name))
+  return pins.find((pin) => pin.commit < commit && isRead(pin))
 }
 
 /**

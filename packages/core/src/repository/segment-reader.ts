@@ -11,16 +11,19 @@ import { readWithSecondLook } from './second-look.ts'
 /** Transforms by id, as the registry knows them. */
 export type TransformsById = ReadonlyMap<string, FrameTransform>
 
+/** What a segment is read from. */
+export type RangeSource = Pick<StorageBackend, 'readRange'>
+
 /** Reads one committed segment by range; every byte it returns was checked against the commit. */
 export class SegmentReader {
   readonly record: SegmentRecord
   readonly header: SegmentHeader
   readonly index: SegmentIndex
-  readonly #storage: StorageBackend
+  readonly #storage: RangeSource
   readonly #transform: FrameTransform
 
   private constructor(
-    storage: StorageBackend,
+    storage: RangeSource,
     record: SegmentRecord,
     parsed: { header: SegmentHeader; index: SegmentIndex; transform: FrameTransform },
   ) {
@@ -36,7 +39,7 @@ export class SegmentReader {
    * @throws KB_SEGMENT_CORRUPT, KB_OBJECT_NOT_FOUND, KB_TRANSFORM_UNAVAILABLE, KB_FORMAT_UNSUPPORTED
    */
   static async open(
-    storage: StorageBackend,
+    storage: RangeSource,
     backupId: string,
     record: SegmentRecord,
     transforms: TransformsById,

@@ -1,8 +1,9 @@
 import type { BackupState } from '../format/backup-state.ts'
+import type { Commit } from '../format/commit.ts'
 import { invariant } from '../runtime/invariant.ts'
 import type { ObjectEntry, StorageBackend } from '../storage/storage-backend.ts'
 import { readCommit } from './commit-log.ts'
-import { commitKey, isOrphanKey, ownerKey } from './key-layout.ts'
+import { commitKey, isOrphanKey, ownerKey, parseKey } from './key-layout.ts'
 
 /** An object that a commit freed and that is still there. Times in milliseconds, by the store's clock. */
 export interface WaitingObject {
@@ -11,8 +12,8 @@ export interface WaitingObject {
   /** The commit that freed it, and when that was created. */
   readonly commit: bigint
   readonly freedAtMs: number
-  /** The partition that it was pruned from; null: it was an orphan. */
-  readonly partition: string | null
+  /** The partitions (`topic/partition`) that something was taken out of with it; none: it was an orphan. */
+  readonly partitions: ReadonlySet<string>
 }
 
 /** What lies below a backup and is named by nothing. */
@@ -24,7 +25,7 @@ export interface UnnamedObjects {
 
 const FOLDERS = ['bundles', 'quarantine', 'topics'] as const
 
-/** Asks the store what is there, and the commits that prune what they freed. `state` is the newest one. */
+/** Asks the store what is there, and the commits that prune or compact what they freed. `state` is the newest one. */
 export async function findUnnamed(
   storage: StorageBackend,
   state: BackupState,
@@ -32,22 +33,17 @@ export async function findUnnamed(
 ): Promise<UnnamedObjects> {
   const unnamed = await listUnnamed(storage, state, signal)
   const waiting: WaitingObject[] = []
-  for (const number of [...state.prunes].reverse()) {
+  const removals = [...state.prunes, ...state.compactions].sort((a, b) => (a < b ? 1 : -1))
+  for (const number of removals) {
     if (unnamed.size === 0) break
     const { commit } = await readCommit(storage, state.backupId, number, signal)
-    const { partitions = [], orphans = [] } = commit.pruned ?? {}
-    const freed = [
-      ...partitions.flatMap(({ topic, partition, objects }) =>
-        objects.map((owner) => ({ owner, partition: `${topic}/${partition}` })),
-      ),
-      ...orphans.map((owner) => ({ owner, partition: null })),
-    ].filter(({ owner }) => unnamed.has(owner))
+    const freed = freedBy(commit).filter(({ owner }) => unnamed.has(owner))
     if (freed.length === 0) continue
     const entry = await storage.stat(commitKey(state.backupId, number), { signal })
     invariant(entry, 'a commit that was just read')
-    for (const { owner, partition } of freed) {
+    for (const { owner, partitions } of freed) {
       for (const { key, bytes } of unnamed.get(owner) ?? [])
-        waiting.push({ key, bytes, commit: number, freedAtMs: entry.modifiedMs, partition })
+        waiting.push({ key, bytes, commit: number, freedAtMs: entry.modifiedMs, partitions })
       unnamed.delete(owner)
     }
   }
@@ -55,6 +51,30 @@ export async function findUnnamed(
     own.filter(({ key }) => isOrphanKey(state.backupId, key)),
   )
   return { waiting: waiting.reverse(), orphans }
+}
+
+interface FreedObject extends Pick<WaitingObject, 'partitions'> {
+  /** The key that the commit names; what belongs to it goes with it. */
+  readonly owner: string
+}
+
+/** What a commit frees. Of a bundle it does not say what was in it: in any of the partitions that the commit writes anew. */
+function freedBy({ backupId, segments, pruned, compacted }: Commit): FreedObject[] {
+  const { partitions = [], orphans = [] } = pruned ?? {}
+  const rewritten = new Set(
+    compacted && segments.flatMap(({ parts }) => parts.map((part) => `${part.topic}/${part.partition}`)),
+  )
+  return [
+    ...partitions.flatMap(({ topic, partition, objects }) =>
+      objects.map((owner) => ({ owner, partitions: new Set([`${topic}/${partition}`]) })),
+    ),
+    ...orphans.map((owner) => ({ owner, partitions: new Set<string>() })),
+    ...(compacted?.objects ?? []).map((owner) => {
+      const parsed = parseKey(backupId, owner)
+      const own = parsed?.kind === 'segment' ? new Set([`${parsed.topic}/${parsed.partition}`]) : rewritten
+      return { owner, partitions: own }
+    }),
+  ]
 }
 
 /** Unnamed segments and quarantined batches with what belongs to them, which may be there without them, by the key that commits know. */

@@ -3,9 +3,8 @@ import { hasUnknownMinimum } from '../format/frame-minimum.ts'
 import type { AbortedEntry, FrameEntry } from '../format/segment-index.ts'
 import type { SegmentPart, SegmentRecord } from '../format/segment-record.ts'
 import { AbortedTransactionFilter } from '../protocol/aborted-transactions.ts'
-import { prunedText } from '../repository/assert-held.ts'
 import { readMinima } from '../repository/kept-minima.ts'
-import { newestPruneOf } from '../repository/prune-of.ts'
+import { newestRemovalOf } from '../repository/removal-of.ts'
 import { SegmentReader, type TransformsById } from '../repository/segment-reader.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { type FrameContent, piecesOf, type SourcePiece, type SourceWish } from './frame-pieces.ts'
@@ -134,22 +133,22 @@ async function openSegment(options: BatchSourceOptions, segment: SegmentRecord):
     return await SegmentReader.open(storage, backupId, segment, transforms, signal)
   } catch (error) {
     if (!isKafkaBackupError(error, 'KB_OBJECT_NOT_FOUND')) throw error
-    await assertNotPruned(options, segment)
+    await assertNotRemoved(options, segment)
     // The store is well; it is the backup that lacks something.
     const message = `${segment.key}: a commit names it, and it is not there`
     throw new KafkaBackupError('KB_SEGMENT_CORRUPT', message, { context: error.context, cause: error })
   }
 }
 
-/** A prune may have deleted it since the plan was made. @throws KB_PRUNED */
-async function assertNotPruned(
+/** It may have been taken out and deleted since the plan was made. @throws KB_PRUNED */
+async function assertNotRemoved(
   { storage, backupId, signal }: BatchSourceOptions,
-  { parts }: SegmentRecord,
+  segment: SegmentRecord,
 ): Promise<void> {
-  const [part] = parts
-  const pruned = part && (await newestPruneOf(storage, backupId, part, signal))
-  if (!part || !pruned) return
-  throw new KafkaBackupError('KB_PRUNED', `${prunedText(part, pruned)} while they were read`, {
+  const [part] = segment.parts
+  const removal = part && (await newestRemovalOf(storage, backupId, { segment, part }, signal))
+  if (!part || removal === undefined) return
+  throw new KafkaBackupError('KB_PRUNED', `${removal} while they were read`, {
     context: { backup: backupId, topic: part.topic, partition: part.partition },
   })
 }

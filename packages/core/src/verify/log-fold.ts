@@ -59,8 +59,9 @@ export class LogFold {
     try {
       if (!this.isExact) this.#bridge(commit)
       this.state.apply(commit, sha256, { isExact: this.isExact })
-      // What is pruned does not go on.
-      if (!commit.pruned) for (const partition of touchedBy(commit)) this.#settled.add(partition)
+      // What is pruned or compacted does not go on.
+      if (!commit.pruned && !commit.compacted)
+        for (const partition of touchedBy(commit)) this.#settled.add(partition)
     } catch (error) {
       if (!isDamageError(error)) throw error
       this.#breakAt(commit, error.message)

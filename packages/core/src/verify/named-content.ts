@@ -8,13 +8,13 @@ export interface NamedArtifact {
   readonly commit: Commit
 }
 
-/** What the commits that can be read name, in order, without what later ones pruned. */
+/** What the commits that can be read name, in order, without what later ones pruned or replaced. */
 export class NamedContent {
   segments: SegmentRecord[] = []
   artifacts: NamedArtifact[] = []
   gaps: GapRecord[] = []
   readonly divergences: DivergenceRecord[] = []
-  /** Keys of what was pruned, and of orphans that were declared removed: their objects may be there or not. */
+  /** Keys of what was pruned or replaced, and of orphans that were declared removed: their objects may be there or not. */
   readonly pruned = new Set<string>()
   commits = 0
   /** As its last commit tells of it; null before the first. */
@@ -28,6 +28,7 @@ export class NamedContent {
     this.divergences.push(...commit.divergences)
     this.artifacts.push(...commit.artifacts.map((record) => ({ record, commit })))
     if (commit.pruned) this.#prune(commit.pruned)
+    if (commit.compacted) this.#drop(commit.compacted.objects)
   }
 
   /** Keys of the segments. */
@@ -35,9 +36,13 @@ export class NamedContent {
     return new Set(this.segments.map(({ key }) => key))
   }
 
-  #prune({ partitions, orphans }: NonNullable<Commit['pruned']>): void {
-    for (const key of [...partitions.flatMap(({ objects }) => objects), ...orphans]) this.pruned.add(key)
+  #drop(keys: readonly string[]): void {
+    for (const key of keys) this.pruned.add(key)
     this.segments = this.segments.filter(({ key }) => !this.pruned.has(key))
+  }
+
+  #prune({ partitions, orphans }: NonNullable<Commit['pruned']>): void {
+    this.#drop([...partitions.flatMap(({ objects }) => objects), ...orphans])
     this.artifacts = this.artifacts.filter(({ record }) => !this.pruned.has(record.key))
     this.gaps = this.gaps.filter(
       (gap) =>

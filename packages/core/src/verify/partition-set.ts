@@ -40,7 +40,7 @@ export class PartitionSet {
 
 /** What a commit says something about, with the bounds of what it adds where all of that is of one history. */
 export function touchedBy(
-  commit: Pick<Commit, 'begins' | 'segments' | 'gaps' | 'divergences' | 'pruned'>,
+  commit: Pick<Commit, 'begins' | 'segments' | 'gaps' | 'divergences' | 'pruned' | 'compacted'>,
 ): AffectedPartition[] {
   const touched = new Map<string, Touched>()
   const add = (entry: Touched) => {
@@ -59,7 +59,14 @@ export function touchedBy(
     []) {
     add({ topic, partition, lineage, first, end })
   }
+  for (const { topic, partition, lineage, beginOffset: first, nextOffset: end } of rewrittenParts(commit)) {
+    add({ topic, partition, lineage, first, end })
+  }
   return [...touched.values()].map(affectedBy)
+}
+
+function rewrittenParts({ segments, compacted }: Pick<Commit, 'segments' | 'compacted'>) {
+  return compacted ? segments.flatMap(({ parts }) => parts) : []
 }
 
 /** `lineage` is null when it is of several histories: their offsets have nothing to do with each other. */

@@ -1,6 +1,6 @@
 import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import { appendRemoval, type RemovalContext, renderAndTell } from '../repository/append-removal.ts'
 import { type DeletionReport, deleteDue } from '../repository/delete-waiting.ts'
-import { appendPrune, type PruneContext, renderAndTell } from '../repository/prune-run.ts'
 import type { WaitingObject } from '../repository/waiting-objects.ts'
 import type { ObjectEntry } from '../storage/storage-backend.ts'
 import { type PreparedRepair, type RepairPlan, repairedKey } from './repair-plan.ts'
@@ -32,7 +32,7 @@ export interface RepairReport {
  * @throws KB_COMMIT_CONFLICT when a run that is alive has named an orphan, KB_USAGE, KB_STORAGE_*
  */
 export async function runRepair(
-  context: PruneContext,
+  context: RemovalContext,
   prepared: PreparedRepair,
   options: RepairOptions,
 ): Promise<RepairReport> {
@@ -54,13 +54,12 @@ export async function runRepair(
   const old = plan.orphans.filter((entry) => !isYoung(entry))
   const young = plan.orphans.filter(isYoung)
   if (old.length === 0) return { ...report, hasManifest: true, young }
-  const commit = await appendPrune(context, state, {
-    partitions: [],
-    orphans: old.map(({ key }) => key).sort(),
+  const commit = await appendRemoval(context, state, {
+    pruned: { partitions: [], orphans: old.map(({ key }) => key).sort() },
   })
   await renderAndTell(storage, state, signal)
   const due = old.map(({ key, bytes }): WaitingObject => {
-    return { key, bytes, commit, freedAtMs: nowMs, partition: null }
+    return { key, bytes, commit, freedAtMs: nowMs, partitions: new Set() }
   })
   const { deleted, refused } = await deleteDue(storage, due, signal)
   const all = [...written.refused, ...refused.map(({ object, error }) => ({ key: object.key, error }))]
@@ -68,7 +67,7 @@ export async function runRepair(
 }
 
 async function writeSnapshots(
-  { storage, backupId, signal }: PruneContext,
+  { storage, backupId, signal }: RemovalContext,
   { snapshots }: RepairPlan,
 ): Promise<Pick<RepairReport, 'snapshots' | 'refused'>> {
   const written: bigint[] = []

@@ -1,7 +1,7 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { hasEverything } from '../format/run-record.ts'
 import { assertBackupId, commitKey, ownerKey } from '../repository/key-layout.ts'
-import { openUndamaged, pruneOf } from '../repository/prune-of.ts'
+import { openUndamaged, removalsIn } from '../repository/removal-of.ts'
 import type { TransformsById } from '../repository/segment-reader.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import { runConcurrently } from '../runtime/run-concurrently.ts'
@@ -115,20 +115,22 @@ class Validation {
       this.#doneSegments++
       this.#progress(0)
     })
-    return this.#withoutPruned(findings)
+    return this.#withoutRemoved(findings)
   }
 
-  /** A prune may have deleted meanwhile what the walk still named: its commit is asked for once everything was looked at. */
-  async #withoutPruned(findings: readonly Finding[][]): Promise<Finding[]> {
+  /** What the walk still named may have been deleted meanwhile: the commit that says so is asked for once everything was looked at. */
+  async #withoutRemoved(findings: readonly Finding[][]): Promise<Finding[]> {
     const isGone = (own: readonly Finding[]) => own.some(({ code }) => code === 'KB_OBJECT_NOT_FOUND')
     if (!findings.some(isGone)) return findings.flat()
     const { storage, backupId, signal } = this.#options
     const newest = await openUndamaged(storage, backupId, signal)
-    const isPruned = (at: number) => {
-      const part = this.#named.segments[at]?.parts[0]
-      return newest !== null && part !== undefined && pruneOf(newest, part) !== undefined
+    const removalOf = newest && removalsIn(newest)
+    const isRemoved = (at: number) => {
+      const segment = this.#named.segments[at]
+      const part = segment?.parts[0]
+      return segment && part && removalOf?.({ segment, part }) !== undefined
     }
-    return findings.filter((own, at) => !(isGone(own) && isPruned(at))).flat()
+    return findings.filter((own, at) => !(isGone(own) && isRemoved(at))).flat()
   }
 
   async #checkArtifacts(walk: LogWalk): Promise<Finding[]> {

@@ -1,13 +1,10 @@
 import { BackupState } from '../../src/format/backup-state.ts'
 import { renderManifest } from '../../src/format/manifest.ts'
+import type { RemovalContext } from '../../src/repository/append-removal.ts'
 import { appendCommit } from '../../src/repository/commit-log.ts'
 import { manifestKey } from '../../src/repository/key-layout.ts'
-import {
-  type PruneContext,
-  type PruneRequest,
-  preparePrune,
-  runPrune,
-} from '../../src/repository/prune-run.ts'
+import { type PruneRequest, preparePrune, runPrune } from '../../src/repository/prune-run.ts'
+
 import { systemRandom } from '../../src/runtime/random.ts'
 import type { StorageBackend } from '../../src/storage/storage-backend.ts'
 import {
@@ -65,7 +62,7 @@ export const NOTHING_ASKED: PruneRequest = {
   graceMs: 0,
 }
 
-export function contextOf(storage: StorageBackend, changes: Partial<PruneContext> = {}): PruneContext {
+export function contextOf(storage: StorageBackend, changes: Partial<RemovalContext> = {}): RemovalContext {
   const { signal } = new AbortController()
   return { storage, backupId: BACKUP, program: 'test', random: systemRandom, signal, ...changes }
 }
@@ -74,7 +71,7 @@ export function contextOf(storage: StorageBackend, changes: Partial<PruneContext
 export async function prune(
   storage: StorageBackend,
   asked: Partial<PruneRequest>,
-  changes: Partial<PruneContext> = {},
+  changes: Partial<RemovalContext> = {},
 ) {
   const context = contextOf(storage, changes)
   return runPrune(context, await preparePrune(context, { ...NOTHING_ASKED, ...asked }))
