@@ -22,6 +22,7 @@ export const PROOF_FOLDERS = [
   'tests/fidelity/',
   'tests/lineage/',
   'tests/prune/',
+  'tests/compact/',
   'tests/leaders/',
   'tests/crash/backup-kill',
   'tests/crash/suspended-writer',
