@@ -19,6 +19,7 @@ import { systemClock } from '../runtime/clock.ts'
 import { runConcurrently } from '../runtime/run-concurrently.ts'
 import { COMMIT_PARTS_MAX, type CompactChoice, type CompactPlan, planCompact } from './compact-plan.ts'
 import type { CompactUnit, Stretch } from './compact-unit.ts'
+import { HELD_BYTES_MAX } from './request-estimate.ts'
 import { rewriteStretch } from './rewrite-stretch.ts'
 import { UnitInput } from './unit-input.ts'
 
@@ -35,6 +36,8 @@ export interface CompactContext extends RemovalContext {
   /** By the id that segments name. */
   readonly transforms: ReadonlyMap<string, FrameTransform>
   readonly observe: Observer
+  /** Bundles that are in memory together; default: {@link HELD_BYTES_MAX}. */
+  readonly heldBytesMax?: number
 }
 
 /** A compaction before its first write. */
@@ -173,9 +176,9 @@ class CompactRun {
   }
 
   async #rewrite(unit: CompactUnit): Promise<SegmentRecord[]> {
-    const { storage, backupId, transforms, signal } = this.#context
+    const { storage, backupId, transforms, signal, heldBytesMax = HELD_BYTES_MAX } = this.#context
     const reading = { backupId, transforms, signal }
-    const input = new UnitInput(storage, unit, reading)
+    const input = new UnitInput(storage, unit, reading, heldBytesMax)
     const written: SegmentRecord[][] = []
     for (const group of await input.groups()) {
       await input.load(group)

@@ -7,7 +7,7 @@ import type { StorageBackend } from '../storage/storage-backend.ts'
 import { type CheckedReading, openChecked } from './checked-part.ts'
 import { type CompactUnit, isBundle, type Stretch } from './compact-unit.ts'
 import { ObjectWindow } from './object-window.ts'
-import { HELD_BYTES_MAX, READ_BYTES } from './request-estimate.ts'
+import { READ_BYTES } from './request-estimate.ts'
 
 const CONCURRENT_OPENS = 8
 
@@ -26,12 +26,14 @@ export class UnitInput {
   readonly #unit: CompactUnit
   readonly #bundles = new Map<SegmentRecord, OpenBundle>()
   readonly #isHeld: boolean
+  readonly #heldBytesMax: number
 
-  constructor(storage: StorageBackend, unit: CompactUnit, reading: CheckedReading) {
+  constructor(storage: StorageBackend, unit: CompactUnit, reading: CheckedReading, heldBytesMax: number) {
     this.#storage = storage
     this.#unit = unit
     this.#reading = reading
-    this.#isHeld = bundlesOf(unit).reduce((sum, { bytes }) => sum + bytes, 0) <= HELD_BYTES_MAX
+    this.#heldBytesMax = heldBytesMax
+    this.#isHeld = bundlesOf(unit).reduce((sum, { bytes }) => sum + bytes, 0) <= heldBytesMax
   }
 
   /** The stretches in groups that can be read at a time; call {@link load} before one is read. */
@@ -41,7 +43,7 @@ export class UnitInput {
       const window = new ObjectWindow(this.#storage, record.bytes, isHeld ? record.bytes : 0)
       this.#bundles.set(record, { window, reader: await openChecked(window, record, this.#reading) })
     })
-    return isHeld ? [this.#unit.stretches] : groupsOf(this.#unit.stretches)
+    return isHeld ? [this.#unit.stretches] : groupsOf(this.#unit.stretches, this.#heldBytesMax)
   }
 
   /** Brings what a group needs of bundles. */
@@ -81,7 +83,7 @@ function bundlesOf({ objects }: CompactUnit): SegmentRecord[] {
 }
 
 /** In the order in which they stand in the bundles, so that what a group needs of one lies together. */
-function groupsOf(stretches: readonly Stretch[]): Stretch[][] {
+function groupsOf(stretches: readonly Stretch[], heldBytesMax: number): Stretch[][] {
   const groups: Stretch[][] = []
   let bytes = 0
   for (const stretch of stretches.toSorted((a, b) => placeOf(a) - placeOf(b))) {
@@ -89,7 +91,7 @@ function groupsOf(stretches: readonly Stretch[]): Stretch[][] {
       (sum, { segment, part }) => sum + (isBundle(segment) ? part.storedBytes : 0),
       0,
     )
-    if (groups.length === 0 || bytes + own > HELD_BYTES_MAX) {
+    if (groups.length === 0 || bytes + own > heldBytesMax) {
       groups.push([])
       bytes = 0
     }

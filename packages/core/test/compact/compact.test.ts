@@ -4,6 +4,7 @@ import { prepareCompact, runCompact } from '../../src/compact/compact-run.ts'
 import { isKafkaBackupError, KafkaBackupError } from '../../src/errors/kafka-backup-error.ts'
 import { decodeSnapshot, encodeSnapshot } from '../../src/format/snapshot.ts'
 import { appendCommit } from '../../src/repository/commit-log.ts'
+import { commitKey } from '../../src/repository/key-layout.ts'
 import { openBackup } from '../../src/repository/open-backup.ts'
 import { preparePrune, runPrune } from '../../src/repository/prune-run.ts'
 import type { StorageBackend } from '../../src/storage/storage-backend.ts'
@@ -145,8 +146,40 @@ test('a batch whose checksum is wrong is found, although all digests are right',
     await appendCommit(backend, state, draft('forger', 'complete', { segments: [segment] }))
     const report = await compact(backend)
     assert.deepEqual(
-      [report.commits, report.damaged.map(({ error }) => error.code)],
-      [[], ['KB_BATCH_CORRUPT']],
+      [report.commits, report.damaged.map(({ error }) => [error.code, error.context.key])],
+      [[], [['KB_BATCH_CORRUPT', segment.key]]],
+    )
+  }))
+
+test('an index that says something else than its batches is found', () =>
+  withStore('memory', async ({ backend }) => {
+    const state = await writeRounds(backend, 6)
+    const begin = state.partition('orders', 0)?.nextOffset ?? 0n
+    const segment = await writeSegment(backend, {
+      streams: [ORDERS_0],
+      sequence: 99,
+      extents: [{ beginOffset: begin, holes: [] }],
+      frames: [{ batches: [dataBatch(begin, 10)], falsify: (entry) => ({ ...entry, records: 9 }) }],
+    })
+    await appendCommit(backend, state, draft('forger', 'complete', { segments: [segment] }))
+    const { commits, damaged } = await compact(backend)
+    assert.deepEqual(
+      [commits, damaged.map(({ error }) => [error.code, error.context.key])],
+      [[], [['KB_SEGMENT_CORRUPT', segment.key]]],
+    )
+  }))
+
+test('a commit that is lost before a compaction is reported as lost, and nothing else is', () =>
+  withStore('memory', async ({ backend, remove }) => {
+    await writeRounds(backend, 6)
+    await compact(backend)
+    const lost = commitKey(BACKUP, 3n)
+    await remove(lost)
+    const report = await validate(backend)
+    assert.equal(report.verdict, 'damaged')
+    assert.deepEqual(
+      report.findings.filter(({ severity }) => severity === 'damage').map(({ key }) => key),
+      [lost],
     )
   }))
 
