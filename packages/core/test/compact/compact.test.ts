@@ -8,9 +8,23 @@ import { commitKey } from '../../src/repository/key-layout.ts'
 import { openBackup } from '../../src/repository/open-backup.ts'
 import { preparePrune, runPrune } from '../../src/repository/prune-run.ts'
 import type { StorageBackend } from '../../src/storage/storage-backend.ts'
-import { NOTHING_ASKED, prune, contextOf as pruneContextOf, writeRuns } from '../repository/pruned-archive.ts'
+import {
+  NOTHING_ASKED,
+  openLedger,
+  prune,
+  contextOf as pruneContextOf,
+  writeRuns,
+} from '../repository/pruned-archive.ts'
 import { altered } from '../verify/altered-backend.ts'
-import { BACKUP, dataBatch, draft, ORDERS_0, validate, writeSegment } from '../verify/archive-writer.ts'
+import {
+  AUDIT_0,
+  BACKUP,
+  dataBatch,
+  draft,
+  ORDERS_0,
+  validate,
+  writeSegment,
+} from '../verify/archive-writer.ts'
 import { STORES, withStore } from '../verify/tamperable-store.ts'
 import { addRound, compact, contentOf, contextOf, EVERYTHING, writeRounds } from './compacted-archive.ts'
 
@@ -181,6 +195,28 @@ test('a commit that is lost before a compaction is reported as lost, and nothing
       report.findings.filter(({ severity }) => severity === 'damage').map(({ key }) => key),
       [lost],
     )
+  }))
+
+test('a restore under way keeps what it reads, also in bundles', () =>
+  withStore('memory', async ({ backend }) => {
+    const run = await writeRounds(backend, 6)
+    const audit = await writeSegment(backend, {
+      streams: [AUDIT_0],
+      sequence: 99,
+      extents: [{ beginOffset: run.partition('audit', 0)?.nextOffset ?? 0n, holes: [] }],
+      frames: [{ batches: [dataBatch(run.partition('audit', 0)?.nextOffset ?? 0n, 10)] }],
+    })
+    await appendCommit(backend, run, draft('run', 'complete', { segments: [audit] }))
+    const before = await contentOf(backend, 8n)
+    await openLedger(backend, 9n)
+    const report = await compact(backend, { graceMs: 0 })
+    assert.deepEqual(
+      report.deleted.map(({ key }) => key),
+      [audit.key],
+      'of its own partition it keeps segments, and all bundles',
+    )
+    assert.equal(report.pinned.length, 8)
+    assert.deepEqual(await contentOf(backend, 8n), before)
   }))
 
 /** A store whose client dies at its operation number `at` that writes, before or after it was done. */

@@ -160,3 +160,16 @@ test('holes, aborted transactions, gaps and histories stay what they were', () =
     assert.deepEqual([findings, gaps.length], [[], 1])
     assert.deepEqual((await compact(backend, EVERYTHING)).plan.units, [])
   }))
+
+test('a segment ends where a batch reaches back behind what was read', () =>
+  withStore('memory', async ({ backend }) => {
+    const log = new OrdersLog(backend)
+    for (const at of [0n, 10n]) await log.add([dataBatch(at, 10)])
+    await log.add([dataBatch(15n, 10)])
+    await log.add([dataBatch(25n, 10)])
+    const before = await contentOf(backend)
+    const report = await compact(backend)
+    assert.deepEqual([report.objectsIn, report.objectsOut, report.damaged], [4, 2, []])
+    assert.deepEqual(await contentOf(backend), before)
+    assert.deepEqual((await validate(backend)).findings, [])
+  }))

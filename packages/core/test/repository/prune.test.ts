@@ -8,7 +8,6 @@ import { manifestKey } from '../../src/repository/key-layout.ts'
 import { openBackup } from '../../src/repository/open-backup.ts'
 import { planPrune } from '../../src/repository/prune-plan.ts'
 import { preparePrune, runPrune } from '../../src/repository/prune-run.ts'
-import { RestoreLedger } from '../../src/repository/restore-ledger.ts'
 import { releaseRestore } from '../../src/repository/restore-pins.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import type { StorageBackend } from '../../src/storage/storage-backend.ts'
@@ -20,6 +19,7 @@ import {
   contextOf,
   FIRST_MS,
   NOTHING_ASKED,
+  openLedger,
   prune,
   segmentKeys,
   writeRuns,
@@ -31,26 +31,6 @@ const HOUR_MS = 3_600_000
 async function heldFrom(storage: StorageBackend): Promise<bigint[]> {
   const state = await openBackup(storage, BACKUP)
   return state.partitions().map(heldBeginOffset)
-}
-
-function openLedger(storage: StorageBackend, commit: bigint) {
-  const entry = {
-    backupId: BACKUP,
-    request: { backup_id: BACKUP },
-    requestSha256: 'ab'.repeat(32),
-    commit,
-    commitSha256: 'cd'.repeat(32),
-    fromMs: null,
-    toMs: null,
-    planSha256: 'ef'.repeat(32),
-    clusterId: 'dr',
-    mode: 'transactions' as const,
-    isShared: false,
-    sources: [{ topic: 'orders', partition: 0, lineage: 1 }],
-    createdTopics: [],
-    heldSettings: [{ topic: 'orders', name: 'retention.ms', held: '-1', original: '1000' }],
-  }
-  return RestoreLedger.open(storage, entry, 1, { writer: '0badcafe', clock: systemClock })
 }
 
 for (const kind of Object.keys(STORES) as (keyof typeof STORES)[]) {

@@ -5,6 +5,8 @@ import { appendCommit } from '../../src/repository/commit-log.ts'
 import { manifestKey } from '../../src/repository/key-layout.ts'
 import { type PruneRequest, preparePrune, runPrune } from '../../src/repository/prune-run.ts'
 
+import { RestoreLedger } from '../../src/repository/restore-ledger.ts'
+import { systemClock } from '../../src/runtime/clock.ts'
 import { systemRandom } from '../../src/runtime/random.ts'
 import type { StorageBackend } from '../../src/storage/storage-backend.ts'
 import {
@@ -82,4 +84,25 @@ export async function segmentKeys(storage: StorageBackend): Promise<string[]> {
   const keys: string[] = []
   for await (const { key } of storage.list(`${BACKUP}/topics/`)) keys.push(key.slice(BACKUP.length + 1))
   return keys
+}
+
+/** A restore of orders/0 that is under way. */
+export function openLedger(storage: StorageBackend, commit: bigint) {
+  const entry = {
+    backupId: BACKUP,
+    request: { backup_id: BACKUP },
+    requestSha256: 'ab'.repeat(32),
+    commit,
+    commitSha256: 'cd'.repeat(32),
+    fromMs: null,
+    toMs: null,
+    planSha256: 'ef'.repeat(32),
+    clusterId: 'dr',
+    mode: 'transactions' as const,
+    isShared: false,
+    sources: [{ topic: 'orders', partition: 0, lineage: 1 }],
+    createdTopics: [],
+    heldSettings: [{ topic: 'orders', name: 'retention.ms', held: '-1', original: '1000' }],
+  }
+  return RestoreLedger.open(storage, entry, 1, { writer: '0badcafe', clock: systemClock })
 }
