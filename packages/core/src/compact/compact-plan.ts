@@ -1,7 +1,8 @@
 import type { BackupState, PartitionState, PlacedPart } from '../format/backup-state.ts'
 import type { SegmentRecord } from '../format/segment-record.ts'
 import { invariant } from '../runtime/invariant.ts'
-import { type CompactUnit, isBundle, type Stretch, segmentsOf } from './compact-unit.ts'
+import { type CompactUnit, isBundle, objectsOutOf, type Stretch, stretchOf, unitOf } from './compact-unit.ts'
+import { largerBundles } from './larger-bundles.ts'
 import { type RequestEstimate, requestsOf } from './request-estimate.ts'
 
 /** What is to be compacted. Sizes in bytes, times in milliseconds. */
@@ -41,7 +42,7 @@ export const COMMIT_PARTS_MAX = 20_000
 export function planCompact(state: BackupState, choice: CompactChoice): CompactPlan {
   const windows = windowsOf(state, choice)
   const stretches = state.partitions().flatMap((history) => stretchesOf(history, windows))
-  const units = unitsOf(stretches.map(withoutLargeHead), choice)
+  const units = unitsOf(state, stretches.map(withoutLargeHead), choice)
   const objects = units.flatMap((unit) => unit.objects)
   const parts = units.flatMap((unit) => unit.stretches.flatMap((stretch) => stretch.parts))
   return {
@@ -50,7 +51,7 @@ export function planCompact(state: BackupState, choice: CompactChoice): CompactP
     units,
     objectsIn: objects.length,
     bundlesIn: objects.filter(isBundle).length,
-    objectsOut: units.reduce((sum, unit) => sum + objectsOutOf(unit, choice), 0),
+    objectsOut: units.reduce((sum, unit) => sum + objectsOutOf(unit, choice.segmentMaxBytes), 0),
     bytes: objects.reduce((sum, { bytes }) => sum + bytes, 0),
     records: parts.reduce((sum, { part }) => sum + part.records, 0),
     partitions: new Set(parts.map(({ part }) => `${part.topic}/${part.partition}`)).size,
@@ -98,10 +99,6 @@ function stretchesOf(history: PartitionState, windows: ReadonlyMap<string, numbe
   return runs.map((parts) => stretchOf(history, parts))
 }
 
-function stretchOf(history: PartitionState, parts: readonly PlacedPart[]): Stretch {
-  return { history, parts, bytes: parts.reduce((sum, { part }) => sum + part.storedBytes, 0) }
-}
-
 /**
  * A first segment that has more than all that follow stays as it is until they have grown: so a byte is written anew a few times in its life,
  * however often somebody compacts.
@@ -117,13 +114,16 @@ function withoutLargeHead(stretch: Stretch): Stretch {
   return first === 0 ? stretch : stretchOf(stretch.history, stretch.parts.slice(first))
 }
 
-function unitsOf(stretches: readonly Stretch[], choice: CompactChoice): CompactUnit[] {
+function unitsOf(state: BackupState, stretches: readonly Stretch[], choice: CompactChoice): CompactUnit[] {
+  const { segmentMaxBytes, isUnbundling } = choice
+  const order = new Map(state.segments.map((segment, at) => [segment, at]))
+  const isWorth = (each: CompactUnit) => objectsOutOf(each, segmentMaxBytes) < each.objects.length
   return connected(stretches).flatMap((own): CompactUnit[] => {
     const unit = unitOf(own)
-    const isWorth = (each: CompactUnit) => objectsOutOf(each, choice) < each.objects.length
-    if (isWorth(unit) || (choice.isUnbundling && unit.objects.some(isBundle))) return [unit]
-    // The bundles stay: what lies between them may be worth it by itself.
-    return own.flatMap(withoutBundles).map(withoutLargeHead).map(alone).filter(isWorth)
+    if (isWorth(unit) || (isUnbundling && unit.objects.some(isBundle))) return [unit]
+    // What lies between bundles may be worth it by itself.
+    const between = own.flatMap(withoutBundles).map(withoutLargeHead).map(alone).filter(isWorth)
+    return [largerBundles(own, segmentMaxBytes, order) ?? [], between].flat()
   })
 }
 
@@ -131,17 +131,15 @@ function alone(stretch: Stretch): CompactUnit {
   return unitOf([stretch])
 }
 
-function unitOf(stretches: readonly Stretch[]): CompactUnit {
-  const objects = new Set(stretches.flatMap(({ parts }) => parts.map(({ segment }) => segment)))
-  return { objects: [...objects], stretches }
-}
-
 /** Groups of stretches that share bundles, directly or through others. */
 function connected(stretches: readonly Stretch[]): Stretch[][] {
   const byBundle = new Map<SegmentRecord, Stretch[]>()
   for (const stretch of stretches) {
     for (const { segment } of stretch.parts) {
-      if (isBundle(segment)) byBundle.set(segment, [...(byBundle.get(segment) ?? []), stretch])
+      if (!isBundle(segment)) continue
+      const own = byBundle.get(segment)
+      if (own) own.push(stretch)
+      else byBundle.set(segment, [stretch])
     }
   }
   const left = new Set(stretches)
@@ -168,10 +166,6 @@ function withoutBundles({ history, parts }: Stretch): Stretch[] {
     else runs.at(-1)?.push(placed)
   }
   return runs.filter((run) => run.length > 0).map((run) => stretchOf(history, run))
-}
-
-function objectsOutOf({ stretches }: CompactUnit, { segmentMaxBytes }: CompactChoice): number {
-  return stretches.reduce((sum, { bytes }) => sum + segmentsOf(bytes, segmentMaxBytes), 0)
 }
 
 function extensionOf({ key }: SegmentRecord): string {

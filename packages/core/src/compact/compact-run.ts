@@ -17,9 +17,11 @@ import { findUnnamed } from '../repository/waiting-objects.ts'
 import { Budget } from '../runtime/budget.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { runConcurrently } from '../runtime/run-concurrently.ts'
+import type { CheckedReading } from './checked-part.ts'
 import { COMMIT_PARTS_MAX, type CompactChoice, type CompactPlan, planCompact } from './compact-plan.ts'
-import type { CompactUnit, Stretch } from './compact-unit.ts'
+import { type CompactUnit, isPacked } from './compact-unit.ts'
 import { HELD_BYTES_MAX } from './request-estimate.ts'
+import { rewriteBundle } from './rewrite-bundle.ts'
 import { rewriteStretch } from './rewrite-stretch.ts'
 import { UnitInput } from './unit-input.ts'
 
@@ -113,12 +115,14 @@ class CompactRun {
   #pending = new Pending()
   #done = new Pending()
   #doneParts = 0
+  #bundleSequence: number
 
   constructor(context: CompactContext, prepared: PreparedCompact) {
     this.#context = context
     this.#prepared = prepared
     this.#writerId = context.random.hex(WRITER_BYTES)
     this.#sequences = sequencesOf(prepared.state)
+    this.#bundleSequence = bundleSequenceOf(prepared.state)
   }
 
   /** Writes the segments that replace a unit; damage leaves it as it is. */
@@ -179,6 +183,7 @@ class CompactRun {
     const { storage, backupId, transforms, signal, heldBytesMax = HELD_BYTES_MAX } = this.#context
     const reading = { backupId, transforms, signal }
     const input = new UnitInput(storage, unit, reading, heldBytesMax)
+    if (unit.packs) return this.#rewritePacks(unit.packs, input, reading)
     const written: SegmentRecord[][] = []
     for (const group of await input.groups()) {
       await input.load(group)
@@ -198,6 +203,28 @@ class CompactRun {
       })
     }
     return written.flat()
+  }
+
+  async #rewritePacks(
+    packs: NonNullable<CompactUnit['packs']>,
+    input: UnitInput,
+    reading: CheckedReading,
+  ): Promise<SegmentRecord[]> {
+    const { storage, clock = systemClock } = this.#context
+    const written: SegmentRecord[] = []
+    await input.groups()
+    for (const pack of packs) {
+      reading.signal.throwIfAborted()
+      await input.load(pack)
+      const context = {
+        ...{ storage, reading, input, frameMinBytes: FRAME_MIN_BYTES },
+        ...{ writer: this.#writerId, sequence: this.#bundleSequence++ },
+        createdAtMs: BigInt(Math.trunc(clock.nowMs())),
+      }
+      written.push(await rewriteBundle(context, pack))
+      this.#progress(pack.reduce((sum, { parts }) => sum + parts.length, 0))
+    }
+    return written
   }
 
   #writerContext(transform: FrameTransform, isCompressing: boolean): WriterContext {
@@ -259,11 +286,6 @@ function partsOf(objects: readonly SegmentRecord[]): number {
   return objects.reduce((sum, { parts }) => sum + parts.length, 0)
 }
 
-/** What was kept without compression, or was compressed by its producers, is kept so. */
-function isPacked({ parts }: Stretch): boolean {
-  return parts.some(({ part }) => part.storedBytes < part.rawBytes)
-}
-
 /** Number of each partition's next segment. */
 function sequencesOf({ segments, backupId }: BackupState): Map<string, number> {
   const sequences = new Map<string, number>()
@@ -274,4 +296,13 @@ function sequencesOf({ segments, backupId }: BackupState): Map<string, number> {
     sequences.set(name, Math.max(sequences.get(name) ?? 1, parsed.sequence + 1))
   }
   return sequences
+}
+
+/** Number of the next bundle. */
+function bundleSequenceOf({ segments, backupId }: BackupState): number {
+  const numbers = segments.map(({ key }) => {
+    const parsed = parseKey(backupId, key)
+    return parsed?.kind === 'bundle' ? parsed.sequence : 0
+  })
+  return numbers.reduce((max, number) => Math.max(max, number), 0) + 1
 }

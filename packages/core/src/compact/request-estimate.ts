@@ -14,14 +14,15 @@ export const HELD_BYTES_MAX = 64 * 1024 * 1024
 /** Reading what is replaced, writing what replaces it, and reading that again. Commit, snapshot and manifest are not counted. */
 export function requestsOf(units: readonly CompactUnit[], segmentMaxBytes: number): RequestEstimate {
   let [reads, writes] = [0, 0]
-  for (const { objects, stretches } of units) {
+  for (const { objects, stretches, packs } of units) {
     const bundles = objects.filter(isBundle)
     const bundleBytes = bundles.reduce((sum, { bytes }) => sum + bytes, 0)
     const isHeld = bundleBytes <= HELD_BYTES_MAX
     const passes = Math.ceil(bundleBytes / HELD_BYTES_MAX)
     reads += bundles.length * (isHeld ? 1 : 2 + passes)
     for (const { bytes } of objects.filter((object) => !isBundle(object))) reads += readsOf(bytes)
-    for (const { bytes } of stretches) {
+    const outputs = packs?.map((own) => own.reduce((sum, { bytes }) => sum + bytes, 0))
+    for (const bytes of outputs ?? stretches.map((stretch) => stretch.bytes)) {
       const segments = segmentsOf(bytes, segmentMaxBytes)
       reads += segments * readsOf(Math.ceil(bytes / segments))
       writes += segments * writesOf(Math.ceil(bytes / segments))

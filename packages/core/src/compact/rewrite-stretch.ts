@@ -1,17 +1,18 @@
-import { createHash, type Hash } from 'node:crypto'
+import { createHash } from 'node:crypto'
+import type { BatchIntake } from '../backup/batch-intake.ts'
 import type { WriterContext } from '../backup/partition-writer.ts'
 import { PartitionWriter } from '../backup/partition-writer.ts'
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { FrameTransform } from '../format/frame-transform.ts'
 import type { SegmentRecord } from '../format/segment-record.ts'
-import { BatchCursor } from '../protocol/record-batch.ts'
 import type { SegmentReader } from '../repository/segment-reader.ts'
 import { invariant } from '../runtime/invariant.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { assertSeekTable } from '../verify/segment-structure.ts'
-import { type CheckedFrame, type CheckedReading, checkedFrames, openChecked } from './checked-part.ts'
+import { type CheckedReading, checkedFrames, openChecked } from './checked-part.ts'
 import type { Stretch } from './compact-unit.ts'
 import { ObjectWindow } from './object-window.ts'
+import { readStretch, type StretchFrame } from './read-stretch.ts'
 import { READ_BYTES } from './request-estimate.ts'
 import type { UnitInput } from './unit-input.ts'
 
@@ -36,20 +37,22 @@ export interface RewrittenStretch {
  * batches. @throws KB_SEGMENT_CORRUPT, KB_BATCH_CORRUPT … for damage of what is there, and of what was written
  */
 export async function rewriteStretch(context: StretchContext, stretch: Stretch): Promise<RewrittenStretch> {
-  const [first, ...rest] = stretch.parts
-  invariant(first, 'a stretch without parts')
-  const begin = await context.input.open(first)
-  const transform = transformOf(context, begin.reader)
-  const writer = new PartitionWriter(context.writerOf(transform), planOf(stretch, context.nextSequence))
+  const { input, reading } = context
   const read = createHash('sha256')
+  let writer: PartitionWriter | undefined
   try {
-    await copyPart(writer, { ...begin, isFirst: true }, context, read)
-    for (const placed of rest) {
-      await copyPart(writer, { ...(await context.input.open(placed)), isFirst: false }, context, read)
+    for await (const frame of readStretch(input, stretch, reading.signal)) {
+      const transform = transformOf(frame.reader, reading)
+      writer ??= new PartitionWriter(context.writerOf(transform), planOf(stretch, context.nextSequence))
+      // Only the first batch of a segment may begin before the segment does.
+      if (frame.isReachingBack) await writer.checkpoint(true)
+      read.update(frame.batches)
+      await writer.enqueue(acceptWhole(writer.intake, frame))
     }
+    invariant(writer, 'a stretch without frames')
     await writer.checkpoint(true)
   } catch (error) {
-    await writer.abort()
+    await writer?.abort()
     throw error
   }
   const { segments } = writer.takeDurable()
@@ -58,47 +61,18 @@ export async function rewriteStretch(context: StretchContext, stretch: Stretch):
 }
 
 /** What is packed in one way stays so: a stretch has one. */
-function transformOf({ reading }: StretchContext, { header }: SegmentReader): FrameTransform {
-  const transform = reading.transforms.get(header.transforms[0] ?? '')
+export function transformOf({ header }: SegmentReader, { transforms }: CheckedReading): FrameTransform {
+  const transform = transforms.get(header.transforms[0] ?? '')
   invariant(transform, 'a segment that could be opened has a transform')
   return transform
 }
 
-async function copyPart(
-  writer: PartitionWriter,
-  source: { readonly reader: SegmentReader; readonly stream: number; readonly isFirst: boolean },
-  { reading }: StretchContext,
-  read: Hash,
-): Promise<void> {
-  const { reader, stream } = source
-  const beginOffset = reader.record.parts[stream]?.beginOffset ?? 0n
-  let aborted = reader.index.aborted.filter((entry) => entry.stream === stream)
-  let isBegin = !source.isFirst
-  for await (const { entry, batches } of checkedFrames(reader, stream, reading.signal)) {
-    // Only the first batch of a segment may begin before the segment does.
-    if (isBegin && firstBaseOffset(batches) < beginOffset) await writer.checkpoint(true)
-    isBegin = false
-    read.update(batches)
-    await take(writer, { entry, batches }, aborted)
-    aborted = []
-  }
-}
-
-async function take(
-  writer: PartitionWriter,
-  { entry, batches }: CheckedFrame,
-  aborted: SegmentReader['index']['aborted'],
-): Promise<void> {
-  const { intake } = writer
+/** Hands a frame that was checked to an intake. */
+export function acceptWhole(intake: BatchIntake, { entry, batches, aborted }: StretchFrame) {
   const answer = { buffer: batches, begin: 0, end: batches.length, aborted, logStartOffset: -1n }
-  await writer.enqueue(intake.accept(answer))
+  const cut = intake.accept(answer)
   invariant(intake.nextOffset === entry.lastOffset + 1n, 'a frame that was checked is taken whole')
-}
-
-function firstBaseOffset(batches: Buffer): bigint {
-  const cursor = new BatchCursor(batches)
-  cursor.next()
-  return cursor.baseOffset
+  return cut
 }
 
 /** Reads what was written as a validation does, and compares all batches together with those that were read. */
@@ -123,7 +97,8 @@ async function assertSameBatches(
   )
 }
 
-function planOf({ history, parts }: Stretch, nextSequence: number) {
+/** A run whose source is the archive. */
+export function planOf({ history, parts }: Stretch, nextSequence: number) {
   const { topic, topicId, partition, lineage } = history
   const [first, last] = [parts[0], parts.at(-1)]
   invariant(first && last, 'a stretch without parts')

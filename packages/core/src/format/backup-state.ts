@@ -228,7 +228,11 @@ export class BackupState {
       const history = histories.find(({ lineage }) => lineage === first?.part.lineage)
       if (history) replaceParts(history, replaced, parts)
     }
-    this.segments = [...this.segments.filter(({ key }) => !replaced.has(key)), ...segments]
+    // In the place of what they replace: the order of the list is about that of the log.
+    const place = this.segments.findIndex(({ key }) => replaced.has(key))
+    const before = this.segments.slice(0, Math.max(place, 0))
+    const rest = this.segments.slice(before.length).filter(({ key }) => !replaced.has(key))
+    this.segments = [...before, ...segments, ...rest]
   }
 
   #prune({ partitions }: PruneRecord, number: bigint): void {

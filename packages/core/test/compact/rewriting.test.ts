@@ -10,10 +10,12 @@ import type { StorageBackend } from '../../src/storage/storage-backend.ts'
 import { marker } from '../protocol/samples.ts'
 import { altered } from '../verify/altered-backend.ts'
 import {
+  AUDIT_0,
   BACKUP,
   dataBatch,
   draft,
   ORDERS_0,
+  ORDERS_1,
   ORDERS_TOPIC,
   type SegmentInput,
   TRANSFORMS,
@@ -172,4 +174,45 @@ test('a segment ends where a batch reaches back behind what was read', () =>
     assert.deepEqual([report.objectsIn, report.objectsOut, report.damaged], [4, 2, []])
     assert.deepEqual(await contentOf(backend), before)
     assert.deepEqual((await validate(backend)).findings, [])
+  }))
+
+test('of quiet partitions larger bundles are made, with transactions and holes as they were', () =>
+  withStore('memory', async ({ backend }) => {
+    const state = new BackupState(BACKUP)
+    const streams = [ORDERS_0, ORDERS_1, AUDIT_0]
+    const dirty = (at: bigint) => dataBatch(at, 5, { producerId: 7n })
+    const entry = (endOffset: bigint | null) => [{ stream: 0, producerId: 7n, firstOffset: 0n, endOffset }]
+    const compressed = { mode: 'compressed' as const }
+    const first = await writeSegment(backend, {
+      ...{ streams, sequence: 1, aborted: entry(null) },
+      extents: streams.map(() => ({ beginOffset: 0n, holes: [] })),
+      frames: [dirty(0n), dataBatch(0n, 10), dataBatch(0n, 10, { codec: 'gzip' })].map((batch, stream) => {
+        return { ...compressed, stream, batches: [batch] }
+      }),
+    })
+    const topics = [ORDERS_TOPIC, { name: 'audit', topicId: null, partitions: 1 }]
+    const begins = streams.map(({ topic, partition }) => ({ topic, partition, offset: 0n }))
+    await appendCommit(backend, state, draft('run', 'running', { topics, begins, segments: [first] }))
+    const second = await writeSegment(backend, {
+      ...{ streams: streams.slice(0, 2), sequence: 2, aborted: entry(10n) },
+      extents: [
+        { beginOffset: 5n, holes: [] },
+        { beginOffset: 10n, holes: [[10n, 12n]] },
+      ],
+      frames: [
+        {
+          batches: [dirty(5n), marker('abort', 10n, 7n), dirty(11n), marker('commit', 16n, 7n)],
+          ...compressed,
+        },
+        { stream: 1, batches: [dataBatch(12n, 200)], ...compressed },
+      ],
+    })
+    await appendCommit(backend, state, draft('run', 'complete', { segments: [second] }))
+    const before = await contentOf(backend)
+    const report = await compact(backend)
+    assert.deepEqual([report.objectsIn, report.objectsOut, report.damaged], [2, 1, []])
+    assert.deepEqual(await contentOf(backend), before)
+    assert.deepEqual(await partsOf(backend), ['1: 0-17 5+10 holes '])
+    const { findings, records, verdict } = await validate(backend)
+    assert.deepEqual([findings, records, verdict], [[], 225, 'complete'])
   }))
