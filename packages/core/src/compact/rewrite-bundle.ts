@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { BatchIntake, type CutFrame } from '../backup/batch-intake.ts'
+import { type FrameMinimum, inlineMinima, knownMinima } from '../backup/minimum-finder.ts'
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { FrameTransform } from '../format/frame-transform.ts'
 import type { AbortedEntry } from '../format/segment-index.ts'
@@ -55,6 +56,7 @@ class Bundle {
   readonly #stretches: readonly Stretch[]
   readonly #aborted: AbortedEntry[] = []
   readonly #extents: StreamExtent[] = []
+  readonly #minima: (FrameMinimum | null)[] = []
   #upload: SegmentUpload | undefined
 
   constructor(context: BundleContext, stretches: readonly Stretch[]) {
@@ -65,7 +67,7 @@ class Bundle {
   async add(stream: number, stretch: Stretch): Promise<void> {
     const { input, reading, frameMinBytes } = this.#context
     const plan = planOf(stretch, 0)
-    const intake = new BatchIntake({ ...plan, frameMinBytes, isDecoding: true })
+    const intake = new BatchIntake({ ...plan, frameMinBytes })
     const read = createHash('sha256')
     const holes: OffsetInterval[] = []
     let last: CutFrame | undefined
@@ -75,6 +77,7 @@ class Bundle {
       const mode = isPacked(stretch) && frame.isCompressible ? 'compressed' : 'stored'
       const upload = await this.#begin(transform)
       const { statistics, rawBytes } = frame
+      this.#minima.push(inlineMinima.find(frame))
       await upload.addFrame({ ...statistics, stream, rawBytes }, await transform.encode(frame.chunks, mode))
       holes.push(...frame.holes)
       last = frame
@@ -95,7 +98,7 @@ class Bundle {
 
   close(): Promise<SegmentRecord> {
     invariant(this.#upload, 'a bundle of nothing')
-    return this.#upload.close(this.#aborted, this.#extents)
+    return this.#upload.close(this.#aborted, this.#extents, knownMinima(this.#minima))
   }
 
   async abort(): Promise<void> {
