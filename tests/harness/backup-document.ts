@@ -20,12 +20,25 @@ export interface MissingDocument {
   readonly reason: string
 }
 
+/** How long a kind of step took, in milliseconds. */
+export interface LatencyDocument {
+  readonly p50_ms: number
+  readonly p99_ms: number
+  readonly max_ms: number
+}
+
 /** The report of a backup, as far as the tests read it. */
 export interface BackupDocument {
   readonly outcome: string
   readonly commit: string
   readonly records: number
   readonly recovery_point: string | null
+  readonly checkpoints: LatencyDocument & {
+    readonly count: number
+    readonly upload: LatencyDocument
+    readonly commit: LatencyDocument
+    readonly histogram: readonly { readonly le_ms: number; readonly count: number }[]
+  }
   readonly gaps: readonly MissingDocument[]
   readonly divergences: readonly DivergenceDocument[]
   readonly unread: readonly (MissingDocument & { readonly detail: string })[]

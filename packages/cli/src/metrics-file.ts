@@ -1,9 +1,16 @@
 import { rename, rm, writeFile } from 'node:fs/promises'
-import type { Observer, RunMetrics } from '@kafka-backup/core'
+import type { Observer, RunEvent, RunMetrics } from '@kafka-backup/core'
+
+const WRITTEN_AFTER: ReadonlySet<RunEvent['type']> = new Set([
+  'commit_created',
+  'lag_measured',
+  'store_availability',
+  'cluster_availability',
+] as const)
 
 /**
- * Keeps a file of a run's figures for a collector of text files: written anew at every commit, whenever a lag was measured and at the end, and never
- * seen half written.
+ * Keeps a file of a run's figures for a collector of text files: written anew at every commit, whenever a lag was measured or somebody stops or begins
+ * to answer, and at the end, and never seen half written.
  */
 export class MetricsFile {
   readonly #path: string
@@ -17,7 +24,7 @@ export class MetricsFile {
 
   readonly observe: Observer = (event) => {
     this.#metrics.observe(event)
-    if (event.type !== 'commit_created' && event.type !== 'lag_measured') return
+    if (!WRITTEN_AFTER.has(event.type)) return
     this.#writing = this.#writing.then(() => this.#write())
     this.#writing.catch(() => undefined)
   }

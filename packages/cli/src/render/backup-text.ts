@@ -1,4 +1,4 @@
-import type { BackupPlan, BackupReport } from '@kafka-backup/core'
+import type { BackupPlan, BackupReport, LatencySummary } from '@kafka-backup/core'
 import {
   divergenceDocument,
   divergenceText,
@@ -57,7 +57,7 @@ export function backupReportText(report: BackupReport): string {
   }
   const lines = [
     `${word[report.outcome].padEnd(12)}${plural(report.records, 'record')} · ${formatBytes(report.rawBytes)} read, ${formatBytes(report.storedBytes)} stored (${formatRatio(report.rawBytes, report.storedBytes)}) · ${formatDuration(report.durationMs)} · ${formatRate(report.rawBytes, report.durationMs)} · commit ${report.commit}`,
-    `            ${recoveryText(report)} · ${plural(report.gaps.length, 'gap')} · checkpoint p99 ${formatDuration(report.checkpointP99Ms)}`,
+    `            ${recoveryText(report)} · ${plural(report.gaps.length, 'gap')} · ${checkpointText(report)}`,
   ]
   if (report.lag) lines.push(`            ${lagText(report.lag)}`)
   lines.push(...backupWarnings(report).map((line) => `            ${line}`))
@@ -86,6 +86,11 @@ function recoveryText(report: BackupReport): string {
   return 'no new recovery point'
 }
 
+function checkpointText({ checkpoints: { whole } }: BackupReport): string {
+  const of = (durationMs: number) => formatDuration(durationMs)
+  return `checkpoint p50 ${of(whole.p50Ms)}, p99 ${of(whole.p99Ms)}, max ${of(whole.maxMs)}`
+}
+
 /** The report for programs; `size_gb`, `messages_count` and `duration_sec` are what schedulers read. */
 export function backupDocument(report: BackupReport) {
   return {
@@ -103,8 +108,9 @@ export function backupDocument(report: BackupReport) {
     duration_ms: Math.round(report.durationMs),
     recovery_point: report.recoveryPointMs === null ? null : formatTime(report.recoveryPointMs),
     lag: report.lag && lagDocument(report.lag),
-    checkpoint_p50_ms: report.checkpointP50Ms,
-    checkpoint_p99_ms: report.checkpointP99Ms,
+    checkpoint_p50_ms: report.checkpoints.whole.p50Ms,
+    checkpoint_p99_ms: report.checkpoints.whole.p99Ms,
+    checkpoints: checkpointsDocument(report.checkpoints),
     size_gb: report.storedBytes / 1e9,
     messages_count: report.records,
     duration_sec: report.durationMs / 1_000,
@@ -121,6 +127,21 @@ export function backupDocument(report: BackupReport) {
       next_offset: entry.nextOffset,
       target_offset: entry.targetOffset,
     })),
+  }
+}
+
+function checkpointsDocument({ whole, upload, commit }: BackupReport['checkpoints']) {
+  const partOf = ({ p50Ms, p99Ms, maxMs }: LatencySummary) => ({
+    p50_ms: p50Ms,
+    p99_ms: p99Ms,
+    max_ms: maxMs,
+  })
+  return {
+    count: whole.count,
+    ...partOf(whole),
+    upload: partOf(upload),
+    commit: partOf(commit),
+    histogram: whole.buckets.map(({ boundMs, count }) => ({ le_ms: boundMs, count })),
   }
 }
 

@@ -1,4 +1,4 @@
-import type { BackupDigest, BackupLag, JobView, NextOffset } from '@kafka-backup/core'
+import type { BackupDigest, BackupLag, Circuit, JobView, NextOffset } from '@kafka-backup/core'
 import { digestDocument, gapLines, historyLines, lagText, topicTable } from './digest-text.ts'
 import { unreadText } from './history-text.ts'
 import { renderTable } from './table.ts'
@@ -33,7 +33,7 @@ export function statusText(status: BackupStatus): string {
   return [
     `${backupId}   ${runText(status)}   recovery point ${recoveryText(status)}`,
     ...(digest ? [commitLine(digest, status.nowMs)] : []),
-    ...(status.job ? [jobLine(status.job)] : []),
+    ...(status.job ? [jobLine(status.job), ...circuitLines(status.job, status.nowMs)] : []),
     ...(digest ? [topicTable(digest, topicLagOf(status))] : []),
     ...(status.isByPartition || !digest ? partitionTable(status) : []),
     ...(digest ? [...gapLines(digest), ...historyLines(digest)] : []),
@@ -70,6 +70,25 @@ function commitLine(digest: BackupDigest, nowMs: number): string {
 function jobLine({ from, ageMs }: JobView): string {
   const where = from === 'local' ? 'local state' : 'state/offsets.db of the repository'
   return `${INDENT}${where}, of ${formatDuration(ageMs)} ago`
+}
+
+/** Of a run that is there: whether its store and its brokers answer it. */
+function circuitLines({ job, liveness }: JobView, nowMs: number): string[] {
+  if (liveness !== 'running' && liveness !== 'paused') return []
+  const { store, cluster } = job.circuits
+  const parts = [
+    ...(store ? [`store    ${circuitText(store, nowMs)}`] : []),
+    ...(cluster ? [`brokers  ${circuitText(cluster, nowMs)}`] : []),
+  ]
+  return parts.map((part) => `${INDENT}${part}`)
+}
+
+function circuitText({ state, failures, sinceMs, nextTryMs, reason }: Circuit, nowMs: number): string {
+  const since = `since ${formatTime(sinceMs)}`
+  if (state === 'closed') return `answer ${since}`
+  const isDue = nextTryMs === null || nextTryMs <= nowMs
+  const next = isDue ? 'being tried' : `next try in ${formatDuration(nextTryMs - nowMs)}`
+  return `do not answer ${since}: ${plural(failures, 'failure')} in a row, ${next} (${reason})`
 }
 
 /** Clocks of two machines differ; the future is shown as now. */
@@ -139,7 +158,19 @@ function jobDocument({ job, from, liveness, ageMs }: JobView) {
     last_heartbeat: formatTime(job.lastHeartbeatMs),
     last_checkpoint: job.lastCheckpointMs === null ? null : formatTime(job.lastCheckpointMs),
     commit: job.commit?.number ?? null,
+    store: job.circuits.store && circuitDocument(job.circuits.store),
+    cluster: job.circuits.cluster && circuitDocument(job.circuits.cluster),
     host: job.host,
     process_id: job.processId,
+  }
+}
+
+function circuitDocument({ state, failures, sinceMs, nextTryMs, reason }: Circuit) {
+  return {
+    state,
+    failures,
+    since: formatTime(sinceMs),
+    next_try: nextTryMs === null ? null : formatTime(nextTryMs),
+    reason,
   }
 }

@@ -30,6 +30,8 @@ const UNREAD = {
   detail: 'producer 7 holds it back',
 } as const
 
+const ONE_MS = { count: 1, sumMs: 1, p50Ms: 1, p99Ms: 1, maxMs: 1, buckets: [{ boundMs: 5, count: 1 }] }
+
 const REPORT: BackupReport = {
   backupId: 'daily',
   runId: 'run-1',
@@ -42,10 +44,8 @@ const REPORT: BackupReport = {
   segments: 1,
   durationMs: 1_000,
   recoveryPointMs: null,
-  commits: 1,
   lag: null,
-  checkpointP50Ms: 1,
-  checkpointP99Ms: 1,
+  checkpoints: { whole: ONE_MS, upload: ONE_MS, commit: ONE_MS },
   isolation: 'read_committed',
   isSingleWriterVouched: false,
   gaps: [

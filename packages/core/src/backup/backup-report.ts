@@ -1,4 +1,4 @@
-import type { RunLag, RunProgress } from '../events/run-event.ts'
+import type { CheckpointDuration, RunLag, RunProgress } from '../events/run-event.ts'
 import type { BackupState } from '../format/backup-state.ts'
 import type {
   DivergenceRecord,
@@ -8,6 +8,7 @@ import type {
   UnreadRecord,
 } from '../format/commit.ts'
 import type { Clock } from '../runtime/clock.ts'
+import { LatencyHistogram, type LatencySummary } from '../runtime/latency-histogram.ts'
 import type { BackupPlan } from './backup-plan.ts'
 import type { PartitionWriter } from './partition-writer.ts'
 
@@ -19,6 +20,16 @@ export interface PartitionResult {
   readonly firstOffset: bigint
   readonly nextOffset: bigint
   readonly targetOffset: bigint
+}
+
+/** What the commits of a run took, from when each was decided on until the store had acknowledged it. */
+export interface CheckpointLatency {
+  /** Everything: the two that follow, one after the other. */
+  readonly whole: LatencySummary
+  /** Until the data that was due was durable. */
+  readonly upload: LatencySummary
+  /** From then on, until the commit document was. */
+  readonly commit: LatencySummary
 }
 
 /** What a backup run did. Times in milliseconds, sizes in bytes. */
@@ -37,9 +48,7 @@ export interface BackupReport {
   readonly recoveryPointMs: number | null
   /** How far a continuous run was behind when it ended; null for others. */
   readonly lag: RunLag | null
-  readonly commits: number
-  readonly checkpointP50Ms: number
-  readonly checkpointP99Ms: number
+  readonly checkpoints: CheckpointLatency
   readonly isolation: IsolationLevel
   /** Nothing but somebody's word kept a second run from writing to the same backup. */
   readonly isSingleWriterVouched: boolean
@@ -50,9 +59,6 @@ export interface BackupReport {
   readonly partitions: readonly PartitionResult[]
 }
 
-// A run may go on for years; what its newest commits took is what counts.
-const DURATIONS_MAX = 10_000
-
 /** Counts while a run goes on. */
 export class BackupTally {
   readonly gaps: GapRecord[] = []
@@ -60,7 +66,9 @@ export class BackupTally {
   readonly #plan: BackupPlan
   readonly #clock: Clock
   readonly #beganMs: number
-  readonly #commitDurationsMs: number[] = []
+  readonly #whole = new LatencyHistogram()
+  readonly #upload = new LatencyHistogram()
+  readonly #commit = new LatencyHistogram()
   #records = 0
   #rawBytes = 0
   #storedBytes = 0
@@ -85,11 +93,12 @@ export class BackupTally {
   }
 
   addCommit(
-    durationMs: number,
+    { durationMs, uploadMs }: CheckpointDuration,
     declared: { readonly gaps: readonly GapRecord[]; readonly divergences: readonly DivergenceRecord[] },
   ): void {
-    this.#commitDurationsMs.push(durationMs)
-    if (this.#commitDurationsMs.length > DURATIONS_MAX) this.#commitDurationsMs.shift()
+    this.#whole.add(durationMs)
+    this.#upload.add(uploadMs)
+    this.#commit.add(durationMs - uploadMs)
     this.gaps.push(...declared.gaps)
     this.divergences.push(...declared.divergences)
   }
@@ -119,7 +128,6 @@ export class BackupTally {
     readonly isSingleWriterVouched: boolean
     readonly lag: RunLag | null
   }): BackupReport {
-    const sorted = this.#commitDurationsMs.toSorted((a, b) => a - b)
     return {
       backupId: this.#plan.backupId,
       runId: end.runId,
@@ -134,9 +142,11 @@ export class BackupTally {
       recoveryPointMs:
         end.lag?.recoveryPointMs ?? (end.outcome === 'complete' ? this.#plan.targetAtMs : null),
       lag: end.lag,
-      commits: sorted.length,
-      checkpointP50Ms: quantile(sorted, 0.5),
-      checkpointP99Ms: quantile(sorted, 0.99),
+      checkpoints: {
+        whole: this.#whole.summary,
+        upload: this.#upload.summary,
+        commit: this.#commit.summary,
+      },
       isolation: this.#plan.isolation,
       isSingleWriterVouched: end.isSingleWriterVouched,
       gaps: this.gaps,
@@ -152,9 +162,4 @@ export class BackupTally {
       })),
     }
   }
-}
-
-/** Nearest-rank quantile of ascending values; 0 when there are none. */
-function quantile(sorted: readonly number[], fraction: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * fraction) - 1)] ?? 0
 }

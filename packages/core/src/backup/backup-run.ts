@@ -161,8 +161,9 @@ class BackupRun {
         await Promise.allSettled(this.#writers.map((writer) => writer.abort()))
         return this.#report(outcome)
       }
+      const decidedAtMs = this.#options.clock.monotonicMs()
       await this.#flush(true)
-      await this.#commits.commit(outcome)
+      await this.#commits.commit(outcome, { decidedAtMs })
     } catch (error) {
       await this.#salvage(error)
       throw error
@@ -304,8 +305,9 @@ class BackupRun {
 
   /** Commits what is due; segments that are younger than their interval stay open. */
   async #checkpoint(): Promise<void> {
+    const decidedAtMs = this.#options.clock.monotonicMs()
     await this.#flush(false)
-    await this.#commits.commit('running')
+    await this.#commits.commit('running', { decidedAtMs })
     if (this.#isContinuous) this.#options.observe({ type: 'lag_measured', lag: this.#lag() })
     if (this.#options.clock.monotonicMs() - this.#manifestAtMs > MANIFEST_INTERVAL_MS)
       await this.#renderManifest()

@@ -31,6 +31,8 @@ export class BrokerFollower {
         const handedOver = await this.#attemptOnce(unfinished)
         unfinished = unfinished.filter((writer) => !writer.isDone && !handedOver.has(writer))
       }
+      // Others go on with what it handed over; after a failure nothing has answered.
+      this.#shared.waits.end(this)
     } finally {
       await settleAll(this.#spawned)
     }
@@ -138,12 +140,13 @@ export class BrokerFollower {
 
   #noteProgress(): void {
     this.#attempt = 0
+    this.#shared.waits.end(this)
     this.#lastProgressMs = this.#shared.clock.monotonicMs()
     this.#shared.onProgress()
   }
 
   async #waitAfter(error: unknown, writers: readonly PartitionWriter[]): Promise<void> {
-    const { clock, random, signal, observe } = this.#shared
+    const { clock, random, signal, waits } = this.#shared
     if (signal.aborted) return
     // A replica that fails is not insisted on: the leader has everything.
     for (const writer of writers) backToLeader(this.#shared, writer)
@@ -151,13 +154,10 @@ export class BrokerFollower {
     const isRetryable = isKafkaBackupError(error) && error.category === 'cluster' && error.retryable
     if (!isRetryable || idleMs > TROUBLE.giveUpAfterMs) throw error
     this.#attempt++
-    observe({
-      type: 'retry_scheduled',
-      what: describeGroup(writers),
-      reason: error.message,
-      attempt: this.#attempt,
-    })
-    await clock.sleep(backoffDelayMs(TROUBLE, this.#attempt, random), signal).catch(() => undefined)
+    const delayMs = backoffDelayMs(TROUBLE, this.#attempt, random)
+    const wait = { what: describeGroup(writers), reason: error.message, attempt: this.#attempt, delayMs }
+    waits.note(this, wait)
+    await clock.sleep(delayMs, signal).catch(() => undefined)
   }
 }
 

@@ -1,6 +1,7 @@
 import { isKafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { backoffDelayMs } from '../runtime/retry.ts'
 import { settleAll } from '../runtime/settle-all.ts'
+import { ClusterWaits } from './cluster-waits.ts'
 import { readPartitions } from './partition-reading.ts'
 import type { PartitionWriter } from './partition-writer.ts'
 import { type ReadingOptions, TROUBLE } from './shared-reading.ts'
@@ -20,20 +21,23 @@ export interface ContinuousReadingOptions extends ReadingOptions {
  * @throws what a broker or a writer throws and waiting does not mend
  */
 export async function readContinuously(options: ContinuousReadingOptions): Promise<void> {
-  const { clock, signal, observe } = options
+  const { clock, random, signal } = options
+  const waits = new ClusterWaits(options.observe)
   let failures = 0
   while (!signal.aborted) {
     try {
-      await readRound(options, () => {
+      await readRound({ ...options, waits }, () => {
         failures = 0
+        waits.end(waits)
       })
     } catch (error) {
       if (signal.aborted) return
       const isPassing = isKafkaBackupError(error) && error.category === 'cluster' && error.retryable
       if (!isPassing) throw error
       failures++
-      observe({ type: 'retry_scheduled', what: 'the cluster', reason: error.message, attempt: failures })
-      await clock.sleep(backoffDelayMs(TROUBLE, failures), signal).catch(() => undefined)
+      const delayMs = backoffDelayMs(TROUBLE, failures, random)
+      waits.noteAlone(waits, { what: 'the cluster', reason: error.message, attempt: failures, delayMs })
+      await clock.sleep(delayMs, signal).catch(() => undefined)
     }
   }
 }

@@ -1,5 +1,6 @@
 import { ResponseBuffers } from '../kafka/response-buffers.ts'
 import { BrokerFollower } from './broker-follower.ts'
+import { ClusterWaits } from './cluster-waits.ts'
 import type { PartitionWriter } from './partition-writer.ts'
 import { ReadingWatch } from './reading-watch.ts'
 import type { Follow, ReadingOptions, SharedReading } from './shared-reading.ts'
@@ -36,6 +37,7 @@ export async function readPartitions(
   const shared: SharedReading = {
     ...options,
     signal: AbortSignal.any([options.signal, failure.signal]),
+    waits: options.waits ?? new ClusterWaits(options.observe),
     buffers: new ResponseBuffers(
       options.fetchMaxBytes + RESPONSE_OVERHEAD_BYTES,
       BUFFERS_PER_CONNECTION * lanes,

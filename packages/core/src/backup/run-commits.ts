@@ -1,4 +1,4 @@
-import type { Observer } from '../events/run-event.ts'
+import type { CheckpointDuration, Observer } from '../events/run-event.ts'
 import type { BackupState } from '../format/backup-state.ts'
 import type { Commit, RunOutcome, TopicRecord } from '../format/commit.ts'
 import type { SegmentRecord } from '../format/segment-record.ts'
@@ -34,6 +34,14 @@ interface CommitOptions {
   readonly signal?: AbortSignal
   /** Also when the run goes on and there is nothing to say. */
   readonly isNeeded?: boolean
+  /** When it was decided on, monotonic milliseconds: data has become durable since. Absent: now. */
+  readonly decidedAtMs?: number
+}
+
+/** When a commit was decided on, and when its data was durable. Monotonic milliseconds. */
+interface CommitTimes {
+  readonly decidedAtMs: number
+  readonly durableAtMs: number
 }
 
 /** The commits of one run: what became durable since the last one, and what the run declares. */
@@ -86,12 +94,18 @@ export class RunCommits {
    */
   commit(outcome: RunOutcome, options: CommitOptions = {}): Promise<void> {
     const before = outcome === 'failed' ? this.#committing.catch(() => undefined) : this.#committing
-    const committing = before.then(() => this.#commitNow(outcome, options))
+    const durableAtMs = this.#options.clock.monotonicMs()
+    const times = { decidedAtMs: options.decidedAtMs ?? durableAtMs, durableAtMs }
+    const committing = before.then(() => this.#commitNow(outcome, options, times))
     this.#committing = committing
     return committing
   }
 
-  async #commitNow(outcome: RunOutcome, { signal, isNeeded = false }: CommitOptions): Promise<void> {
+  async #commitNow(
+    outcome: RunOutcome,
+    { signal, isNeeded = false }: CommitOptions,
+    times: CommitTimes,
+  ): Promise<void> {
     const { state, storage, clock, isContinuous } = this.#options
     const writers = [...this.#options.writers]
     const work = writers.map((writer) => writer.takeDurable())
@@ -103,25 +117,28 @@ export class RunCommits {
     const joined = isContinuous ? this.#begins.length : 0
     const news = segments.length + gaps.length + divergences.length + joined
     if (outcome === 'running' && news === 0 && !isNeeded) return settle(writers)
-    const beganMs = clock.monotonicMs()
     // What a failed commit said is said by no later one: it would lack what became durable with it.
     const topics = this.#changedTopics.splice(0)
     const begins = this.#begins.splice(0)
     const said = { topics, begins, segments, gaps, divergences, artifacts }
     const draft: CommitDraft = { ...this.#identity(outcome, writers), ...said }
     const commit = await appendCommit(storage, state, draft, signal, writtenBy(writers))
+    const acknowledgedAtMs = clock.monotonicMs()
     settle(writers)
     this.#hasCommitted = true
     // A backup that had no commit before this one could not be asked with before the run.
     if (commit.number === 1n) await assertCreatesOnce(storage, state, clock)
-    this.#tell(commit, clock.monotonicMs() - beganMs)
+    this.#tell(commit, {
+      durationMs: acknowledgedAtMs - times.decidedAtMs,
+      uploadMs: times.durableAtMs - times.decidedAtMs,
+    })
     await writeSnapshotIfDue(storage, state)
   }
 
-  #tell({ number, gaps, divergences }: Commit, durationMs: number): void {
+  #tell({ number, gaps, divergences }: Commit, took: CheckpointDuration): void {
     const { tally, observe } = this.#options
-    tally.addCommit(durationMs, { gaps, divergences })
-    observe({ type: 'commit_created', number, durationMs })
+    tally.addCommit(took, { gaps, divergences })
+    observe({ type: 'commit_created', number, ...took })
     for (const divergence of divergences) observe({ type: 'divergence_declared', ...divergence })
     for (const gap of gaps) observe({ type: 'gap_declared', ...gap })
   }

@@ -6,6 +6,7 @@ import type { ClusterSecurity } from '../kafka/security.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 import type { RetryPolicy } from '../runtime/retry.ts'
+import type { ClusterWaits } from './cluster-waits.ts'
 import type { PartitionWriter } from './partition-writer.ts'
 import type { ReadingWatch } from './reading-watch.ts'
 import type { SourceChange } from './source-change.ts'
@@ -30,6 +31,8 @@ export interface ReadingOptions {
   readonly random: Random
   readonly signal: AbortSignal
   readonly observe: Observer
+  /** Of several readings together; absent: of this one. */
+  readonly waits?: ClusterWaits
   readonly onProgress: () => void
   /** The source has another history now: closes the writer and gives the one that reads it. */
   readonly onDiverged: (
@@ -50,6 +53,7 @@ export interface TroubleRecord {
 
 /** What all groups of a run share. Times are monotonic. */
 export interface SharedReading extends ReadingOptions {
+  readonly waits: ClusterWaits
   readonly buffers: ResponseBuffers
   readonly laneOf: (writer: PartitionWriter) => number
   readonly watch: ReadingWatch

@@ -23,7 +23,7 @@ export type RunEvent =
     }
   | { readonly type: 'progressed'; readonly progress: RunProgress }
   | { readonly type: 'segment_closed'; readonly key: string; readonly bytes: number }
-  | { readonly type: 'commit_created'; readonly number: bigint; readonly durationMs: number }
+  | ({ readonly type: 'commit_created'; readonly number: bigint } & CheckpointDuration)
   | {
       readonly type: 'gap_declared'
       readonly topic: string
@@ -91,14 +91,15 @@ export type RunEvent =
       readonly reason: string
       readonly attempt: number
     }
-  | {
-      /** Calls to the store are stopped, tried with one, or made again. `retryInMs`: until the next try, when `open`. */
+  | ({
+      /** Calls to the store are stopped, tried with one, or made again. */
       readonly type: 'store_availability'
       readonly location: string
-      readonly state: 'closed' | 'open' | 'trying'
-      readonly retryInMs: number
-      readonly reason: string
-    }
+    } & Availability)
+  | ({
+      /** Brokers do not answer and are asked again after a pause (`open`), or all answer again. */
+      readonly type: 'cluster_availability'
+    } & Availability)
   | {
       /** What a run could not remove again, for people: it harms nothing and takes space. */
       readonly type: 'left_behind'
@@ -133,6 +134,25 @@ export type RunEvent =
       readonly detail: string
     }
   | { readonly type: 'stop_requested' }
+
+/** Whether somebody answers. */
+export interface Availability {
+  readonly state: 'closed' | 'open' | 'trying'
+  /** In a row, without an answer between them. */
+  readonly failures: number
+  /** Until the next try, when `open`. */
+  readonly retryInMs: number
+  /** What failed last; empty: nothing did. */
+  readonly reason: string
+}
+
+/** What a commit took. Milliseconds. */
+export interface CheckpointDuration {
+  /** From the decision to commit until the store had acknowledged the commit. */
+  readonly durationMs: number
+  /** How much of it was spent until the data that was due was durable; 0 when none was waited for. */
+  readonly uploadMs: number
+}
 
 /** How far a continuous run is behind its source. */
 export interface RunLag {

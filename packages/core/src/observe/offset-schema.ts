@@ -1,4 +1,5 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import { CIRCUIT_TABLE, type Circuits, readCircuits, writeCircuits } from './circuit-rows.ts'
 import type { CommitMark, JobRow, OffsetRow, OffsetState, SeenCommit } from './offset-state.ts'
 
 /** The tables of docs/format/offset-state.md. The first two are those that other tools know. */
@@ -40,7 +41,7 @@ CREATE TABLE IF NOT EXISTS seen_commits (
   sha256 TEXT NOT NULL,
   seen_at INTEGER NOT NULL,
   PRIMARY KEY (repository, backup_id)
-);`
+);${CIRCUIT_TABLE}`
 
 const TABLE_NAMES = ['offsets', 'backup_jobs', 'job_details']
 
@@ -110,6 +111,7 @@ export function writeJob(database: DatabaseSync, job: JobRow): void {
     job.processId,
   ]
   database.prepare(UPSERT_DETAILS).run(...details)
+  writeCircuits(database, job.backupId, job.circuits)
 }
 
 export function readSeen(database: DatabaseSync, repository: string, backupId: string): SeenCommit | null {
@@ -149,12 +151,13 @@ export function readOffsetState(
   if (!row || (repository !== null && row.repository !== repository)) return null
   const rows = database.prepare(SELECT_OFFSETS)
   rows.setReadBigInts(true)
-  return { job: jobOf(row), offsets: rows.all(backupId, rowsMax).map(offsetOf), seen: null }
+  const job = jobOf(row, readCircuits(database, backupId))
+  return { job, offsets: rows.all(backupId, rowsMax).map(offsetOf), seen: null }
 }
 
 type Row = Record<string, unknown>
 
-function jobOf(row: Row): JobRow {
+function jobOf(row: Row, circuits: Circuits): JobRow {
   const number = nullableBigint(row.commit_number)
   return {
     backupId: String(row.backup_id),
@@ -171,6 +174,7 @@ function jobOf(row: Row): JobRow {
     commit: number === null ? null : { number, sha256: String(row.commit_sha256) },
     heartbeatIntervalMs: Number(row.heartbeat_interval_ms),
     syncIntervalMs: Number(row.sync_interval_ms),
+    circuits,
     host: String(row.host),
     processId: Number(row.process_id),
   }

@@ -1,5 +1,5 @@
 import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-error.ts'
-import type { Observer, RunEvent } from '../events/run-event.ts'
+import type { Availability, Observer, RunEvent } from '../events/run-event.ts'
 import type { BackupState } from '../format/backup-state.ts'
 import type { RunOutcome } from '../format/commit.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -9,6 +9,8 @@ import { LIMITS } from '../runtime/limits.ts'
 import { thisProcess } from '../runtime/this-process.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import type { CheckpointCache } from './checkpoint-cache.ts'
+import { circuitAfter, closedCircuit } from './circuit.ts'
+import type { CircuitTarget } from './circuit-rows.ts'
 import { isLogPutBack } from './log-put-back.ts'
 import {
   type JobRow,
@@ -98,6 +100,7 @@ export class OffsetStateKeeper {
       commit: markOf(state),
       heartbeatIntervalMs: LIMITS.heartbeatIntervalMs,
       syncIntervalMs,
+      circuits: { store: closedCircuit(nowMs), cluster: closedCircuit(nowMs) },
       host: thisProcess.host,
       processId: thisProcess.processId,
     }
@@ -138,7 +141,9 @@ export class OffsetStateKeeper {
   }
 
   #note(event: RunEvent): void {
+    if (event.type === 'cluster_availability') this.#turn('cluster', event)
     if (event.type === 'store_availability') {
+      this.#turn('store', event)
       if (event.state === 'closed') this.#change({ status: 'running', reason: '' })
       else if (event.reason !== '') {
         this.#change({ status: 'paused', reason: `the store does not answer: ${event.reason}` })
@@ -153,6 +158,14 @@ export class OffsetStateKeeper {
       commit: markOf(state),
       runId: state.runs.at(-1)?.id ?? null,
     })
+  }
+
+  #turn(target: CircuitTarget, change: Availability): void {
+    if (!this.#job) return
+    const { circuits } = this.#job
+    const nowMs = this.#options.clock.nowMs()
+    const before = circuits[target] ?? closedCircuit(nowMs)
+    this.#change({ circuits: { ...circuits, [target]: circuitAfter(before, change, nowMs) } })
   }
 
   #takeOffsets(): void {

@@ -1,5 +1,6 @@
 import type { BackupState } from '../format/backup-state.ts'
 import type { RunOutcome } from '../format/commit.ts'
+import type { Circuits } from './circuit-rows.ts'
 
 /**
  * How a backup job stands, in the words of the database. `completed`: the run ended complete, and nothing else; `paused`: it waits
@@ -51,6 +52,7 @@ export interface JobRow {
   readonly heartbeatIntervalMs: number
   /** 0: no copies are made. */
   readonly syncIntervalMs: number
+  readonly circuits: Circuits
   readonly host: string
   readonly processId: number
 }

@@ -1,4 +1,7 @@
-import type { Observer, RunEvent } from '../events/run-event.ts'
+import type { Availability, Observer, RunEvent } from '../events/run-event.ts'
+import { LatencyHistogram } from '../runtime/latency-histogram.ts'
+import { CIRCUIT_STATES, circuitStateOf } from './circuit.ts'
+import { CIRCUIT_TARGETS, type CircuitTarget } from './circuit-rows.ts'
 
 type Labels = Readonly<Record<string, string | number>>
 
@@ -25,6 +28,11 @@ const FAMILIES = {
     'gauge',
     'Everything acknowledged before it is committed (continuous runs).',
   ],
+  kafka_backup_circuit_state: [
+    'gauge',
+    'Whether the store and the brokers are asked: 1 for the state that the circuit is in, 0 for the others.',
+  ],
+  kafka_backup_circuit_failures: ['gauge', 'Failures in a row while the circuit is not closed.'],
   kafka_backup_last_run_complete: ['gauge', '1 when the last run ended complete, 0 when it did not.'],
   kafka_backup_last_run_end_timestamp_seconds: ['gauge', 'When the last run ended.'],
   kafka_backup_deletion_seconds_left: [
@@ -33,12 +41,21 @@ const FAMILIES = {
   ],
 } as const satisfies Record<string, readonly [Family['kind'], string]>
 
+const HISTOGRAMS = {
+  kafka_backup_checkpoint_duration_seconds:
+    'Time from the decision to commit until the store had acknowledged the commit, data included.',
+  kafka_backup_commit_duration_seconds: 'The part of it after the data was durable.',
+} as const
+
+type HistogramName = keyof typeof HISTOGRAMS
+
 type FamilyName = keyof typeof FAMILIES
 
 /** Figures of one run, gathered from its events and rendered in the text format of Prometheus. */
 export class RunMetrics {
   readonly #common: Labels
   readonly #families = new Map<FamilyName, Family>()
+  readonly #histograms = new Map<HistogramName, LatencyHistogram>()
 
   /** `common` are labels of every figure, such as the backup's id. */
   constructor(common: Labels) {
@@ -46,6 +63,7 @@ export class RunMetrics {
     for (const [name, [kind, help]] of Object.entries(FAMILIES)) {
       this.#families.set(name as FamilyName, { kind, help, values: new Map() })
     }
+    for (const target of CIRCUIT_TARGETS) this.#turn(target, { state: 'closed', failures: 0 })
   }
 
   readonly observe: Observer = (event) => {
@@ -66,6 +84,7 @@ export class RunMetrics {
       lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${kind}`)
       for (const [labels, value] of values) lines.push(`${name}{${labels}} ${value}`)
     }
+    for (const [name, histogram] of this.#histograms) lines.push(...this.#renderHistogram(name, histogram))
     return `${lines.join('\n')}\n`
   }
 
@@ -80,6 +99,14 @@ export class RunMetrics {
       }
       case 'commit_created':
         this.#add('kafka_backup_commits_total', {}, 1)
+        this.#time('kafka_backup_checkpoint_duration_seconds', event.durationMs)
+        this.#time('kafka_backup_commit_duration_seconds', event.durationMs - event.uploadMs)
+        return
+      case 'store_availability':
+        this.#turn('store', event)
+        return
+      case 'cluster_availability':
+        this.#turn('cluster', event)
         return
       case 'retry_scheduled':
         this.#add('kafka_backup_retries_total', {}, 1)
@@ -111,6 +138,14 @@ export class RunMetrics {
     }
   }
 
+  #turn(target: CircuitTarget, change: Pick<Availability, 'state' | 'failures'>): void {
+    const current = circuitStateOf(change)
+    for (const state of CIRCUIT_STATES) {
+      this.#set('kafka_backup_circuit_state', { target, state }, state === current ? 1 : 0)
+    }
+    this.#set('kafka_backup_circuit_failures', { target }, change.failures)
+  }
+
   #set(name: FamilyName, labels: Labels, value: number): void {
     this.#families.get(name)?.values.set(this.#render(labels), value)
   }
@@ -119,6 +154,24 @@ export class RunMetrics {
     const values = this.#families.get(name)?.values
     const key = this.#render(labels)
     values?.set(key, (values.get(key) ?? 0) + value)
+  }
+
+  #time(name: HistogramName, durationMs: number): void {
+    const histogram = this.#histograms.get(name) ?? new LatencyHistogram()
+    this.#histograms.set(name, histogram)
+    histogram.add(durationMs)
+  }
+
+  #renderHistogram(name: HistogramName, { summary }: LatencyHistogram): string[] {
+    const { buckets, count, sumMs } = summary
+    const all = [...buckets.map((bucket) => [bucket.boundMs / 1_000, bucket.count]), ['+Inf', count]] as const
+    return [
+      `# HELP ${name} ${HISTOGRAMS[name]}`,
+      `# TYPE ${name} histogram`,
+      ...all.map(([le = 0, value]) => `${name}_bucket{${this.#render({ le })}} ${value}`),
+      `${name}_sum{${this.#render({})}} ${sumMs / 1_000}`,
+      `${name}_count{${this.#render({})}} ${count}`,
+    ]
   }
 
   #render(labels: Labels): string {

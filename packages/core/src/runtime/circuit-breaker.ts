@@ -17,6 +17,8 @@ export type BreakerState = 'closed' | 'open' | 'trying'
 export interface BreakerChange {
   readonly state: BreakerState
   readonly pauseMs: number
+  /** In a row; 0 when it is closed. */
+  readonly failures: number
   /** What failed last; undefined when nothing did. */
   readonly error: unknown
 }
@@ -118,6 +120,6 @@ export class CircuitBreaker {
     this.#state = state
     this.#generation++
     if (state === 'closed') this.#failures = 0
-    this.#onChange({ state, pauseMs, error })
+    this.#onChange({ state, pauseMs, failures: this.#failures, error })
   }
 }

@@ -101,7 +101,7 @@ function leavingAfter(
 }
 
 function report(observe: Observer | undefined, location: string, change: BreakerChange): void {
-  const { state, pauseMs, error } = change
+  const { state, pauseMs, failures, error } = change
   const reason = isKafkaBackupError(error) ? error.message : ''
-  observe?.({ type: 'store_availability', location, state, retryInMs: pauseMs, reason })
+  observe?.({ type: 'store_availability', location, state, failures, retryInMs: pauseMs, reason })
 }

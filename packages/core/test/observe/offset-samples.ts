@@ -1,6 +1,7 @@
 import { mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { closedCircuit } from '../../src/observe/circuit.ts'
 import type { CommitMark, JobRow, OffsetRow } from '../../src/observe/offset-state.ts'
 
 export const REPOSITORY = 'file:///var/backups'
@@ -22,6 +23,7 @@ export function jobRow(parts: Partial<JobRow> = {}): JobRow {
     commit: mark(7n),
     heartbeatIntervalMs: 5_000,
     syncIntervalMs: 30_000,
+    circuits: { store: closedCircuit(1_700_000_100_000), cluster: closedCircuit(1_700_000_100_000) },
     host: 'host-7',
     processId: 4711,
     ...parts,

@@ -67,7 +67,7 @@ class SampleRun {
         gaps: [{ ...place, partition: 0 }],
       }),
     )
-    this.keeper.observe({ type: 'commit_created', number: commit.number, durationMs: 1 })
+    this.keeper.observe({ type: 'commit_created', number: commit.number, durationMs: 1, uploadMs: 0 })
   }
 
   get troubles(): string[] {
@@ -75,6 +75,12 @@ class SampleRun {
       event.type === 'offset_state_trouble' ? `${event.where}: ${event.detail}` : [],
     )
   }
+}
+
+/** What the last change says of the store and the cluster. */
+function circuitsOf(saved: readonly OffsetChange[]) {
+  const { store, cluster } = saved.at(-1)?.job.circuits ?? {}
+  return [store, cluster].map((circuit) => [circuit?.state, circuit?.failures])
 }
 
 /** A cache that does what the parts say, and nothing else. */
@@ -128,14 +134,20 @@ describe('the state of a run', () => {
     const saved: OffsetChange[] = []
     const run = new SampleRun(() => cacheOf({ save: async (change) => void saved.push(change) }))
     run.begin()
-    const away = { type: 'store_availability', location: 'x', retryInMs: 5 } as const
+    const away = { type: 'store_availability', location: 'x', retryInMs: 5, failures: 5 } as const
     run.keeper.observe({ ...away, state: 'open', reason: 'x does not answer' })
     await until(() => saved.at(-1)?.job.status === 'paused')
     assert.match(saved.at(-1)?.job.reason ?? '', /x does not answer/)
+    assert.deepEqual(circuitsOf(saved), [
+      ['open', 5],
+      ['closed', 0],
+    ])
     // A try that nobody made is taken back.
     run.keeper.observe({ ...away, state: 'trying', reason: '' })
-    run.keeper.observe({ ...away, state: 'closed', reason: '' })
+    await until(() => circuitsOf(saved)[0]?.[0] === 'half_open')
+    run.keeper.observe({ ...away, state: 'closed', reason: '', failures: 0 })
     await until(() => saved.at(-1)?.job.status === 'running')
+    assert.deepEqual(circuitsOf(saved)[0], ['closed', 0])
     for (const { job } of saved) {
       if (job.status === 'paused') assert.match(job.reason, /x does not answer/)
     }
