@@ -2,10 +2,10 @@ export type { BackupPlan, PartitionPlan } from './backup/backup-plan.ts'
 export type { BackupReport, PartitionResult } from './backup/backup-report.ts'
 export {
   type BackupRunOptions,
-  type BackupTuning,
   type ContinuousOptions,
   runBackup,
 } from './backup/backup-run.ts'
+export type { BackupTuning } from './backup/backup-tuning.ts'
 export { prepareBackup } from './backup/prepare-backup.ts'
 export type { CompactPlan } from './compact/compact-plan.ts'
 export {

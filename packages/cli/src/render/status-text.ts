@@ -77,18 +77,26 @@ function circuitLines({ job, liveness }: JobView, nowMs: number): string[] {
   if (liveness !== 'running' && liveness !== 'paused') return []
   const { store, cluster } = job.circuits
   const parts = [
-    ...(store ? [`store    ${circuitText(store, nowMs)}`] : []),
-    ...(cluster ? [`brokers  ${circuitText(cluster, nowMs)}`] : []),
+    ...(store
+      ? [`store    ${circuitText(store, { does: 'answers', doesNot: 'does not answer' }, nowMs)}`]
+      : []),
+    ...(cluster
+      ? [`brokers  ${circuitText(cluster, { does: 'answer', doesNot: 'do not answer' }, nowMs)}`]
+      : []),
   ]
   return parts.map((part) => `${INDENT}${part}`)
 }
 
-function circuitText({ state, failures, sinceMs, nextTryMs, reason }: Circuit, nowMs: number): string {
+function circuitText(
+  { state, failures, sinceMs, nextTryMs, reason }: Circuit,
+  verb: { readonly does: string; readonly doesNot: string },
+  nowMs: number,
+): string {
   const since = `since ${formatTime(sinceMs)}`
-  if (state === 'closed') return `answer ${since}`
+  if (state === 'closed') return `${verb.does} ${since}`
   const isDue = nextTryMs === null || nextTryMs <= nowMs
   const next = isDue ? 'being tried' : `next try in ${formatDuration(nextTryMs - nowMs)}`
-  return `do not answer ${since}: ${plural(failures, 'failure')} in a row, ${next} (${reason})`
+  return `${verb.doesNot} ${since}: ${plural(failures, 'failure')} in a row, ${next} (${reason})`
 }
 
 /** Clocks of two machines differ; the future is shown as now. */

@@ -23,6 +23,7 @@ import { SpareCores } from '../runtime/spare-cores.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { type BackupPlan, beginningOf } from './backup-plan.ts'
 import { type BackupReport, BackupTally } from './backup-report.ts'
+import type { BackupTuning } from './backup-tuning.ts'
 import { FRAME_MIN_BYTES } from './batch-intake.ts'
 import { BundleWriter } from './bundle-writer.ts'
 import { type ContinuousReadingOptions, readContinuously } from './continuous-reading.ts'
@@ -37,29 +38,6 @@ import { PartitionWriter, type WriterContext } from './partition-writer.ts'
 import { RunCommits } from './run-commits.ts'
 import type { ReadingOptions } from './shared-reading.ts'
 import type { SourceChange } from './source-change.ts'
-
-/** How a backup runs. Sizes in bytes, times in milliseconds. */
-export interface BackupTuning {
-  readonly segmentMaxBytes: number
-  readonly segmentMaxIntervalMs: number
-  readonly checkpointIntervalMs: number
-  readonly fetchMaxBytes: number
-  readonly fetchMaxWaitMs: number
-  readonly connectionsPerBroker: number
-  /** Empty: from the leaders. */
-  readonly rackId: string
-  readonly transactionWaitMs: number
-  /** 0: never. */
-  readonly deletionWarningMs: number
-  /** false: every frame is stored as it is. */
-  readonly isCompressing: boolean
-  /** A run that is stopped commits what it has read; false: it leaves it to the next run. */
-  readonly isCheckpointingOnStop: boolean
-  /** A frame is cut at the first response border at or after this; absent: by the number of partitions. */
-  readonly frameMinBytes?: number
-  /** How long the end of a segment waits for smallest timestamps while nothing waits behind it; absent: LIMITS.minimumPatienceMs. */
-  readonly minimumPatienceMs?: number
-}
 
 /** What a run without an end looks for, and how often. Times in milliseconds. */
 export interface ContinuousOptions extends TopicSelection {
