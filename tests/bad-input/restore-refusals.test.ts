@@ -38,6 +38,7 @@ before(async () => {
     aging: { partitions: 1, config: { 'retention.ms': '-1' } },
     weekly: { partitions: 1, config: { 'retention.ms': String(WEEK_MS) } },
     shelf: { partitions: 1, config: { 'retention.ms': String(DAY_MS) } },
+    gone: { partitions: 1, config: { 'retention.ms': String(DAY_MS) } },
     woken: { partitions: 1, config: { 'retention.ms': String(DAY_MS) } },
     shortlived: { partitions: 1, config: { 'retention.ms': '86400000' } },
     small: { partitions: 1, config: { 'max.message.bytes': '2000' } },
@@ -326,6 +327,18 @@ test('puts back what a restore held that was killed and not gone on with', async
   assert.equal(await retentionOf('shelf'), '-1')
   await expectExit(0, [...args, '--existing-topics', 'purge', '--yes'])
   assert.equal(await retentionOf('shelf'), String(DAY_MS))
+})
+
+test('puts back nothing on a topic that was deleted since a killed restore held it', async () => {
+  const args = [...restoreArgs(cluster, archive, new Map([['history', 'gone']])), '--hold-retention']
+  const program = startProgram([...args, '--rate-limit-records-per-sec', '20'])
+  while ((await retentionOf('gone')) !== '-1' && program.child.exitCode === null) await delay(20)
+  program.child.kill('SIGKILL')
+  await program.ended
+  assert.equal(await retentionOf('gone'), '-1')
+  await cluster.tools.deleteTopic('gone')
+  await expectExit(0, [...args, '--resume'])
+  assert.equal(await retentionOf('gone'), '-1')
 })
 
 test('a process that wakes after its successor has finished holds nothing', async () => {

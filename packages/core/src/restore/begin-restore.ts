@@ -112,7 +112,7 @@ export async function beginRestore(options: BeginRestoreOptions): Promise<Prepar
       const generation = (last?.state.generation ?? 0) + 1
       const isShared = options.target.existingTopics === 'append'
       // What the abandoned restore held is still held; its originals are put back at the end of this one.
-      const heldSettings = joinHeld(target.heldSettings, isLeft ? last.state.opened.heldSettings : [])
+      const heldSettings = joinHeld(target.heldSettings, isLeft ? await stillHeld(cluster, last.state) : [])
       const opened = openedEntry({ plan, target, heldSettings, request, clusterId, isShared })
       return RestoreLedger.open(storage, opened, generation, { writer, clock, signal })
     },
@@ -166,12 +166,26 @@ function untouched({ opened }: LedgerState): TargetPlan {
 }
 
 /** Topics that were deleted since, or created again, hold nothing of it any more. */
-async function isStillThere(cluster: Cluster, { begun }: LedgerState): Promise<boolean> {
-  if (!begun) return true
+async function isStillThere(cluster: Cluster, { opened, begun }: LedgerState): Promise<boolean> {
+  // One that died before it had begun may have held settings of topics; which ones those were is not known.
+  if (!begun) return (await stillHeld(cluster, { opened, begun })).length === opened.heldSettings.length
   const survey = await cluster.survey(begun.topics.map((topic) => topic.name))
   return begun.topics.every(({ name, topicId }) => {
     const found = survey.topics.find((topic) => topic.name === name)
     return found !== undefined && found.topicId === topicId
+  })
+}
+
+/** A topic that was deleted since holds nothing any more: its old setting would make one of the same name delete what is restored. */
+async function stillHeld(
+  cluster: Cluster,
+  { opened, begun }: Pick<LedgerState, 'opened' | 'begun'>,
+): Promise<HeldSetting[]> {
+  const { topics } = await cluster.survey(opened.heldSettings.map(({ topic }) => topic))
+  return opened.heldSettings.filter(({ topic }) => {
+    const topicId = begun?.topics.find(({ name }) => name === topic)?.topicId ?? null
+    const found = topics.find(({ name }) => name === topic)
+    return found !== undefined && (topicId === null || found.topicId === topicId)
   })
 }
 
