@@ -162,6 +162,14 @@ test('a target that ends before what was written is not gone on with', async () 
   assert.equal(await offsetOf(stage, 'high_watermark'), 0n, 'nothing was written')
 })
 
+test('a restore of which somebody deleted records meanwhile does not finish', async () => {
+  const stage = await openStage(kafka, cluster, 'deleted-from')
+  await interruptAt(stage, 4)
+  await cluster.deleteRecords([{ ...stage.place, offset: 1n }])
+  await assert.rejects(stage.run({}), { code: 'KB_TARGET_CHANGED', message: /begins at offset 1,/ })
+  assert.equal(stage.ledger.state.finished, null)
+})
+
 test('a restore that was abandoned while it slept cannot write any more', async () => {
   const stage = await openStage(kafka, cluster, 'abandoned')
   let endOffset = -1n

@@ -10,7 +10,7 @@ import { releaseTarget } from './prepare-target.ts'
 import type { LaneEnd } from './restore-attempt.ts'
 import { isIncomplete, type RestorePlan } from './restore-plan.ts'
 import { isTransactional } from './take-over.ts'
-import { assertEnds } from './target-ends.ts'
+import { assertBegins, assertEnds } from './target-ends.ts'
 import { assertEqual, type RestoreVerdict, verifyRestore } from './verify-restore.ts'
 
 /** Everything a restore works with. */
@@ -65,6 +65,7 @@ export async function runRestore(options: RestoreRunOptions): Promise<RestoreRep
     const { filled, onWritten, onFilled } = progress
     const { ends, recoveries } = await writeAll(options, { learned, onWritten, onFilled })
     await assertEnds(options, ends, isTransactional(ledger.state.opened.mode))
+    await assertBegins(options, ends, ledger.state.begun?.partitions ?? [])
     if (plan.isKeepingOffsets) await sealStarts(options.cluster, ends, options)
     const pace = paceOf(progress.writtenBytes(), clock.monotonicMs() - beganMs)
     // Who verifies reads the same window again.
