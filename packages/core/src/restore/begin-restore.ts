@@ -4,14 +4,19 @@ import type { HeldSetting } from '../format/restore-ledger.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { assertStillThere } from '../repository/assert-held.ts'
 import { openExistingBackup } from '../repository/open-backup.ts'
-import { type LedgerState, RestoreLedger, readLedgers } from '../repository/restore-ledger.ts'
+import {
+  type LedgerOptions,
+  type LedgerState,
+  RestoreLedger,
+  readLedgers,
+} from '../repository/restore-ledger.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { beginAtFirstRecords } from './first-records.ts'
 import { resolveWindow } from './request-time.ts'
 import { planRestore, type RestorePlan, type RestoreSelection } from './restore-plan.ts'
-import { preflightRestore, type TargetOptions, type TargetPlan } from './restore-preflight.ts'
+import { preflightRestore, purgedTopics, type TargetOptions, type TargetPlan } from './restore-preflight.ts'
 import { type RestoreRequest, requestDocument, requestSha256 } from './restore-request.ts'
 import { type SinceBegun, sinceBegun } from './since-begun.ts'
 import { boundedWindow, type TimeWindow } from './time-window.ts'
@@ -104,17 +109,21 @@ export async function beginRestore(options: BeginRestoreOptions): Promise<Prepar
     since,
     async openLedger() {
       if (known) return known
-      // Whoever slept through this finds the end of its ledger, and its transactions fenced.
-      if (isLeft) {
-        await last.append({ type: 'abandoned' }, signal)
-        await options.fence(last.state)
+      const writing = { writer, clock, signal }
+      const left = [...(isLeft ? [last] : []), ...(await purgedRestores(options, target, last, writing))]
+      const earlier: HeldSetting[] = []
+      for (const ledger of left) {
+        // Whoever slept through this finds the end of its ledger, and its transactions fenced.
+        await ledger.append({ type: 'abandoned' }, signal)
+        await options.fence(ledger.state)
+        earlier.push(...(await stillHeld(cluster, ledger.state)))
       }
       const generation = (last?.state.generation ?? 0) + 1
       const isShared = options.target.existingTopics === 'append'
-      // What the abandoned restore held is still held; its originals are put back at the end of this one.
-      const heldSettings = joinHeld(target.heldSettings, isLeft ? await stillHeld(cluster, last.state) : [])
+      // What an abandoned restore held is still held; its originals are put back at the end of this one.
+      const heldSettings = joinHeld(target.heldSettings, earlier)
       const opened = openedEntry({ plan, target, heldSettings, request, clusterId, isShared })
-      return RestoreLedger.open(storage, opened, generation, { writer, clock, signal })
+      return RestoreLedger.open(storage, opened, generation, writing)
     },
   }
 }
@@ -174,6 +183,32 @@ async function isStillThere(cluster: Cluster, { opened, begun }: LedgerState): P
     const found = survey.topics.find((topic) => topic.name === name)
     return found !== undefined && found.topicId === topicId
   })
+}
+
+/**
+ * Restores of other requests whose records a purge deletes: they cannot be gone on with, and what they have open would hide from readers of
+ * committed records what is restored now. A ledger that cannot be read must not be in the way.
+ */
+async function purgedRestores(
+  { storage, backupId }: BeginRestoreOptions,
+  target: TargetPlan,
+  last: RestoreLedger | undefined,
+  writing: LedgerOptions,
+): Promise<RestoreLedger[]> {
+  const topics = purgedTopics(target)
+  const ledgers =
+    topics.length === 0 ? [] : await readLedgers(storage, backupId, writing.signal).catch(() => [])
+  const purged = ledgers.filter(
+    ({ restoreId, opened, begun, finished, isAbandoned }) =>
+      restoreId !== last?.state.restoreId &&
+      opened.clusterId === target.clusterId &&
+      finished === null &&
+      !isAbandoned &&
+      begun?.topics.some(({ name }) => topics.includes(name)),
+  )
+  return Promise.all(
+    purged.map(({ restoreId }) => RestoreLedger.findById(storage, backupId, restoreId, writing)),
+  )
 }
 
 /** A topic that was deleted since holds nothing any more: its old setting would make one of the same name delete what is restored. */

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { openCluster } from '@kafka-backup/core'
+import { fillTopics, type KafkaCluster, openKafkaProxy, startKafkaCluster } from '@kafka-backup/testkit'
+import { type Archive, assertExit, backupArgs, expectExit, restoreArgs } from '../harness/archive.ts'
+import { createTopics } from '../harness/new-topics.ts'
+import { retentionOf } from '../harness/retention.ts'
+import { startProgram } from '../harness/run-program.ts'
+
+const DAY_MS = 86_400_000
+const RECORDS = 300
+const YEAR_2020_MS = Date.UTC(2020, 0, 1)
+const INCREMENTAL_ALTER_CONFIGS = 44
+
+let cluster: KafkaCluster
+let archive: Archive
+
+before(async () => {
+  cluster = await startKafkaCluster()
+  archive = { folder: join(cluster.folder, 'archive'), backupId: 'daily' }
+  const short = { partitions: 1, config: { 'retention.ms': String(DAY_MS) } }
+  const history = { partitions: 1, config: { 'retention.ms': '-1' } }
+  await createTopics(cluster, { history, shelf: short, crowded: short, gone: short, woken: short })
+  await fillTopics(cluster, [{ topic: 'history', records: RECORDS, beginTimestampMs: YEAR_2020_MS }])
+  await expectExit(0, backupArgs(cluster, archive, ['history']))
+})
+
+after(() => cluster?.close())
+
+test('puts back what a restore held that was killed and not gone on with', async () => {
+  const args = [...restoreArgs(cluster, archive, new Map([['history', 'shelf']])), '--hold-retention']
+  const program = startProgram([...args, '--rate-limit-records-per-sec', '20'])
+  while ((await retentionOf(cluster, 'shelf')) !== '-1' && program.child.exitCode === null) await delay(20)
+  program.child.kill('SIGKILL')
+  await program.ended
+  assert.equal(await retentionOf(cluster, 'shelf'), '-1')
+  await expectExit(0, [...args, '--existing-topics', 'purge', '--yes'])
+  assert.equal(await retentionOf(cluster, 'shelf'), String(DAY_MS))
+})
+
+test('a purge gives up the restore of another choice whose records it deletes', async () => {
+  const args = [...restoreArgs(cluster, archive, new Map([['history', 'crowded']])), '--hold-retention']
+  const program = startProgram([...args, '--rate-limit-records-per-sec', '100'])
+  while ((await endOf('crowded')) === 0n && program.child.exitCode === null) await delay(20)
+  program.child.kill('SIGKILL')
+  await program.ended
+  const other = ['--offsets', 'history/0:50-', '--existing-topics', 'purge', '--yes', '--verify']
+  await expectExit(0, [...args, ...other])
+  assert.equal(await retentionOf(cluster, 'crowded'), String(DAY_MS))
+})
+
+test('puts back nothing on a topic that was deleted since a killed restore held it', async () => {
+  const args = [...restoreArgs(cluster, archive, new Map([['history', 'gone']])), '--hold-retention']
+  const program = startProgram([...args, '--rate-limit-records-per-sec', '20'])
+  while ((await retentionOf(cluster, 'gone')) !== '-1' && program.child.exitCode === null) await delay(20)
+  program.child.kill('SIGKILL')
+  await program.ended
+  assert.equal(await retentionOf(cluster, 'gone'), '-1')
+  await cluster.tools.deleteTopic('gone')
+  await expectExit(0, [...args, '--resume'])
+  assert.equal(await retentionOf(cluster, 'gone'), '-1')
+})
+
+test('a process that wakes after its successor has finished holds nothing', async () => {
+  await using proxy = await openKafkaProxy(cluster)
+  proxy.setFate(({ apiKey }) => (apiKey === INCREMENTAL_ALTER_CONFIGS ? 'hold' : 'pass'))
+  const names = new Map([['history', 'woken']])
+  const slow = { bootstrap: proxy.bootstrap }
+  const sleeper = startProgram([...restoreArgs(slow, archive, names), '--hold-retention', '--resume'])
+  while (proxy.count(INCREMENTAL_ALTER_CONFIGS) === 0 && sleeper.child.exitCode === null) await delay(20)
+  await expectExit(0, [...restoreArgs(cluster, archive, names), '--hold-retention', '--resume'])
+  assert.equal(await retentionOf(cluster, 'woken'), String(DAY_MS))
+  proxy.setFate(() => 'pass')
+  proxy.release()
+  assertExit(await sleeper.ended, 5)
+  assert.equal(await retentionOf(cluster, 'woken'), String(DAY_MS))
+})
+
+async function endOf(topic: string): Promise<bigint> {
+  const client = openCluster({ bootstrapServers: cluster.bootstrapServers, clientId: 'test-evidence' })
+  try {
+    const ends = await client.listOffsets('high_watermark', [{ topic, partition: 0 }])
+    return ends.get(`${topic}/0`) ?? 0n
+  } finally {
+    await client.close()
+  }
+}
