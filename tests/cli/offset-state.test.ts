@@ -95,7 +95,7 @@ describe('a run that is killed', () => {
     const tables = copy.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").all()
     assert.deepEqual(
       tables.map(({ name }) => name),
-      ['backup_jobs', 'job_details', 'offsets', 'seen_commits'],
+      ['backup_jobs', 'job_circuits', 'job_details', 'offsets', 'seen_commits'],
     )
     assert.equal(copy.prepare('SELECT status FROM backup_jobs').get()?.status, 'completed')
     copy.close()

@@ -65,7 +65,7 @@ export async function runRestore(options: RestoreRunOptions): Promise<RestoreRep
     const { filled, onWritten, onFilled } = progress
     const { ends, recoveries } = await writeAll(options, { learned, onWritten, onFilled })
     await assertEnds(options, ends, isTransactional(ledger.state.opened.mode))
-    await assertBegins(options, ends, ledger.state.begun?.partitions ?? [])
+    await assertBegins(options, ends)
     if (plan.isKeepingOffsets) await sealStarts(options.cluster, ends, options)
     const pace = paceOf(progress.writtenBytes(), clock.monotonicMs() - beganMs)
     // Who verifies reads the same window again.

@@ -1,5 +1,4 @@
 import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-error.ts'
-import type { TargetPlace } from '../format/restore-ledger.ts'
 import { partitionName } from '../kafka/cluster.ts'
 import { type PartitionRange, type PartitionReaderOptions, readPartition } from '../kafka/partition-reader.ts'
 import { BatchCursor } from '../protocol/record-batch.ts'
@@ -37,26 +36,23 @@ export async function assertEnds(
 }
 
 /**
- * What was deleted from the begin of the log is missing too, also where it expired: the end of the log does not tell it. `begins` are
- * the offsets from which on the restore writes.
+ * What was deleted from the begin of the log is missing too, also where it expired: the end of the log does not tell it.
  * @throws KB_TARGET_CHANGED
  */
 export async function assertBegins(
   { cluster, clock, signal }: PartitionReaderOptions,
   ends: readonly LaneEnd[],
-  begins: readonly (TargetPlace & { readonly beginOffset: bigint })[],
 ): Promise<void> {
   const written = ends.filter(({ position }) => position > 0n)
   const read = () => cluster.listOffsets('log_start', written)
   const starts = written.length === 0 ? new Map() : await retry(read, { policy: END_RETRY, clock, signal })
-  for (const { topic, partition } of written) {
+  for (const { topic, partition, beginOffset } of written) {
     const name = partitionName({ topic, partition })
     const startOffset: bigint = starts.get(name) ?? 0n
-    const own = begins.find((entry) => entry.topic === topic && entry.partition === partition)
-    if (!own || startOffset <= own.beginOffset) continue
+    if (startOffset <= beginOffset) continue
     throw new KafkaBackupError(
       'KB_TARGET_CHANGED',
-      `${name} begins at offset ${startOffset}, and this restore wrote from offset ${own.beginOffset} on: somebody deleted records of it, or the retention of the topic did`,
+      `${name} begins at offset ${startOffset}, and this restore wrote from offset ${beginOffset} on: somebody deleted records of it, or the retention of the topic did`,
       { context: { topic, partition, offset: startOffset.toString() } },
     )
   }
