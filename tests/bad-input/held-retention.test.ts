@@ -22,7 +22,14 @@ before(async () => {
   archive = { folder: join(cluster.folder, 'archive'), backupId: 'daily' }
   const short = { partitions: 1, config: { 'retention.ms': String(DAY_MS) } }
   const history = { partitions: 1, config: { 'retention.ms': '-1' } }
-  await createTopics(cluster, { history, shelf: short, crowded: short, gone: short, woken: short })
+  await createTopics(cluster, {
+    history,
+    shelf: short,
+    'broken-off': short,
+    crowded: short,
+    gone: short,
+    woken: short,
+  })
   await fillTopics(cluster, [{ topic: 'history', records: RECORDS, beginTimestampMs: YEAR_2020_MS }])
   await expectExit(0, backupArgs(cluster, archive, ['history']))
 })
@@ -38,6 +45,21 @@ test('puts back what a restore held that was killed and not gone on with', async
   assert.equal(await retentionOf(cluster, 'shelf'), '-1')
   await expectExit(0, [...args, '--existing-topics', 'purge', '--yes'])
   assert.equal(await retentionOf(cluster, 'shelf'), String(DAY_MS))
+})
+
+test('says what stays held when a restore is interrupted', async () => {
+  const args = [...restoreArgs(cluster, archive, new Map([['history', 'broken-off']])), '--hold-retention']
+  const program = startProgram([...args, '--rate-limit-records-per-sec', '20'])
+  while ((await retentionOf(cluster, 'broken-off')) !== '-1' && program.child.exitCode === null)
+    await delay(20)
+  program.child.kill('SIGINT')
+  const { exitCode, stderr } = await program.ended
+  assert.equal(exitCode, 130)
+  const original = String(DAY_MS)
+  assert.match(stderr, new RegExp(`Still held: retention.ms=-1 of topic broken-off \\(${original} before\\)`))
+  const resumed = await expectExit(0, [...args, '--resume'])
+  assert.doesNotMatch(resumed.stderr, /Still held/)
+  assert.equal(await retentionOf(cluster, 'broken-off'), original)
 })
 
 test('a purge gives up the restore of another choice whose records it deletes', async () => {

@@ -39,6 +39,8 @@ export function eventText(event: RunEvent, verb: Command['verb']): string | unde
       return `No lease: ${event.reason}. A second run of this backup is noticed only when both want to commit.`
     case 'left_behind':
       return `Left behind in ${event.location}: ${event.what}. Nothing reads it; a rule for unfinished uploads removes it.`
+    case 'setting_still_held':
+      return heldText(event)
     case 'log_put_back':
       return putBackText(event)
     case 'offset_state_trouble':
@@ -55,6 +57,11 @@ function availabilityText({ state, retryInMs, reason }: EventOf<'store_availabil
   // A try that nobody made is taken back; nothing has to be waited for.
   if (state === 'trying' || reason === '') return undefined
   return `The store does not answer; trying again in ${formatDuration(retryInMs)}: ${reason}`
+}
+
+function heldText({ topic, name, held, original }: EventOf<'setting_still_held'>): string {
+  const before = original === null ? 'not set before' : `${original} before`
+  return `Still held: ${name}=${held} of topic ${topic} (${before}), until this restore ends; --resume goes on with it.`
 }
 
 /** For a warning of a run, and of `status`. */

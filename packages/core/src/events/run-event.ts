@@ -107,6 +107,15 @@ export type RunEvent =
       readonly what: string
     }
   | {
+      /** A restore that did not finish leaves a setting of a topic changed until it is gone on with. */
+      readonly type: 'setting_still_held'
+      readonly topic: string
+      readonly name: string
+      readonly held: string
+      /** Null: the topic had none of its own. */
+      readonly original: string | null
+    }
+  | {
       /** Another run may be at work on the backup; whether it is, shows within `forMs`. */
       readonly type: 'lease_watched'
       readonly host: string

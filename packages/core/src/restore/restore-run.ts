@@ -60,6 +60,8 @@ export async function runRestore(options: RestoreRunOptions): Promise<RestoreRep
   const isResumed = ledger.state.claims.length > 0
   const progress = trackProgress(options)
   const learned = new LearnedMinima()
+  const { heldSettings } = ledger.state.opened
+  let isHeld = true
   try {
     await beginTarget(options)
     const { filled, onWritten, onFilled } = progress
@@ -71,7 +73,8 @@ export async function runRestore(options: RestoreRunOptions): Promise<RestoreRep
     // Who verifies reads the same window again.
     await learned.keep(options.storage, plan.backupId, clock)
     const verified = options.isVerifying ? await verify(options) : null
-    await releaseTarget(options.cluster, ledger.state.opened.heldSettings)
+    await releaseTarget(options.cluster, heldSettings)
+    isHeld = false
     const records = ends.reduce((sum, end) => sum + Number(end.position), 0)
     assertAsPlanned(plan, records)
     const outcome = isIncomplete(plan) ? 'incomplete' : 'complete'
@@ -104,6 +107,8 @@ export async function runRestore(options: RestoreRunOptions): Promise<RestoreRep
       verified,
     }
   } catch (error) {
+    if (isHeld)
+      for (const setting of heldSettings) options.observe({ type: 'setting_still_held', ...setting })
     throw withResumeHint(options, isOfStop(error, options.signal) ? options.signal.reason : error)
   }
 }
