@@ -19,7 +19,7 @@ export const LIMITS = {
   /** Decompressed body of a batch that is looked through for its smallest timestamp; that of a larger one stays unknown. */
   minimumBatchMaxRawBytes: 32 * 1024 * 1024,
   /** How long the end of a segment waits for smallest timestamps while nothing else waits for that end. */
-  minimumPatienceMs: 100,
+  minimumPatienceMs: 25,
   /** Largest object of kept minima: those of an index of the largest size. */
   minimaMaxBytes: 4 * 1024 * 1024,
   /** Objects of kept minima beside one segment; each holds what those before it do not. The number is one digit of their names. */
