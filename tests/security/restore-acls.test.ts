@@ -36,6 +36,7 @@ before(async () => {
   await createTopics(cluster, {
     'orders-unwritable': { partitions: 2 },
     'orders-unreadable': { partitions: 2 },
+    'orders-unseen': { partitions: 2 },
     'orders-kept': { partitions: 2 },
     'payments-short': { partitions: 1, config: { 'retention.ms': String(DAY_MS) } },
     'orders-granted': { partitions: 2 },
@@ -43,6 +44,7 @@ before(async () => {
   })
   await secured.allow(GUEST_USER, ['Read', 'Describe', 'DescribeConfigs'], 'orders-unwritable')
   await secured.allow(GUEST_USER, ['Write', 'Describe', 'DescribeConfigs'], 'orders-unreadable')
+  await secured.allow(GUEST_USER, ['Read', 'Write', 'Describe'], 'orders-unseen')
   for (const topic of ['orders-kept', 'payments-short', 'orders-granted', 'payments-granted']) {
     await secured.allow(GUEST_USER, NEEDED, topic)
   }
@@ -68,6 +70,15 @@ const LACKING: readonly (readonly [
     [['orders', 'orders-unreadable']],
     [],
     ['topic orders-unreadable ', 'the account lacks the ACL Read'],
+  ],
+  [
+    'DescribeConfigs, and tells the rest as well',
+    [
+      ['orders', 'orders-unseen'],
+      ['payments', 'payments-new'],
+    ],
+    [],
+    ['topic orders-unseen ', 'the ACL DescribeConfigs', 'topic payments-new ', 'cannot be created'],
   ],
   [
     'Delete, for a purge',

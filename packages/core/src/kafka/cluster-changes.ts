@@ -17,6 +17,7 @@ const OPERATION_BITS: readonly (readonly [TopicOperation, number])[] = [
   ['write', 4],
   ['delete', 6],
   ['describe', 8],
+  ['describe_configs', 10],
   ['alter_configs', 11],
 ]
 /** What a broker answers that was not asked, or does not know the question. */

@@ -104,7 +104,7 @@ export interface TopicTrial {
 }
 
 /** What an account may do with a topic; the names are Kafka's. */
-export type TopicOperation = 'read' | 'write' | 'delete' | 'describe' | 'alter_configs'
+export type TopicOperation = 'read' | 'write' | 'delete' | 'describe' | 'describe_configs' | 'alter_configs'
 
 /** A setting of a topic: a new value, or null to remove it, so that the broker's default counts. */
 export interface TopicSettingChange {

@@ -28,13 +28,20 @@ export interface TargetFacts {
 export async function factsOf(cluster: Cluster, description: ClusterDescription): Promise<TargetFacts> {
   const names = description.topics.map(({ name }) => name)
   const leaders = description.topics.flatMap(({ partitions }) => partitions.map(({ leader }) => leader))
-  const [values, overrides, operations, cappingBrokers] = await Promise.all([
-    cluster.topicConfigs(names, TARGET_SETTINGS),
-    cluster.topicOverrides(names, TARGET_SETTINGS),
-    cluster.topicOperations(names),
+  const operations = await cluster.topicOperations(names)
+  // Asked for the settings of one that may not be read, a broker would refuse, and nothing else would be told.
+  const readable = names.filter((name) => maySeeSettings(operations.get(name)))
+  const [values, overrides, cappingBrokers] = await Promise.all([
+    cluster.topicConfigs(readable, TARGET_SETTINGS),
+    cluster.topicOverrides(readable, TARGET_SETTINGS),
     cluster.cappingBrokers(leaders),
   ])
   return { description, values, overrides, operations, cappingBrokers }
+}
+
+/** Where the brokers do not tell, they are asked. */
+function maySeeSettings(allowed: ReadonlySet<TopicOperation> | undefined): boolean {
+  return allowed === undefined || allowed.has('describe_configs')
 }
 
 /** One topic that exists, but for what it holds. */
@@ -46,12 +53,16 @@ export function judgeTopic(
 ): { readonly refusals: Refusal[]; readonly held: readonly HeldSetting[] } {
   const { targetTopic } = topic
   const own = facts.values.get(targetTopic) ?? new Map<string, string>()
-  const retention = retentionTrouble(plan, topic, own, {
-    nowMs: options.nowMs,
-    isHolding: options.isHoldingRetention,
-    overrides: facts.overrides.get(targetTopic) ?? new Map(),
-  })
-  const needed: TopicOperation[] = ['read', 'write', 'describe']
+  const allowed = facts.operations.get(targetTopic)
+  // Of settings that nobody may see, only that is said.
+  const retention = maySeeSettings(allowed)
+    ? retentionTrouble(plan, topic, own, {
+        nowMs: options.nowMs,
+        isHolding: options.isHoldingRetention,
+        overrides: facts.overrides.get(targetTopic) ?? new Map(),
+      })
+    : { refusals: [], held: [] }
+  const needed: TopicOperation[] = ['read', 'write', 'describe', 'describe_configs']
   if (options.existingTopics === 'purge') needed.push('delete')
   if (retention.held.length > 0) needed.push('alter_configs')
   const found = facts.description.topics.find((entry) => entry.name === targetTopic)
@@ -64,7 +75,7 @@ export function judgeTopic(
       ...refuseTimes(topic, own, options.nowMs),
       // Also of a restore that is gone on with: what it holds is -1 now, everything else was judged by settings that may have changed.
       ...retention.refusals,
-      ...refuseAccess(topic, facts.operations.get(targetTopic), needed),
+      ...refuseAccess(topic, allowed, needed),
     ],
     held: retention.held,
   }

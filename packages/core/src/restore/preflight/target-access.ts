@@ -7,6 +7,7 @@ const ACL_NAMES: Readonly<Record<TopicOperation, string>> = {
   write: 'Write',
   delete: 'Delete',
   describe: 'Describe',
+  describe_configs: 'DescribeConfigs',
   alter_configs: 'AlterConfigs',
 }
 
