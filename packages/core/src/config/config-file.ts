@@ -15,6 +15,8 @@ import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { LIMITS } from '../runtime/limits.ts'
 import { ProblemList, placeInFile, shownText } from './problems.ts'
 
+const NO_ANCHOR = 'there is no anchor of this name before this alias; a text that begins with * needs quotes'
+
 /** A file of YAML that is well-formed; what its keys mean is not known here. */
 export interface ConfigFile {
   readonly document: Document
@@ -44,7 +46,8 @@ export function parseConfigText(text: string, file: string): ConfigFile {
   const lineOf = (node: unknown): number => (isNode(node) && node.range ? lineAt(node.range[0]) : 1)
   const problems = new ProblemList(file)
   for (const { pos, message, code } of [...document.errors, ...document.warnings]) {
-    const reason = code === 'RESOURCE_EXHAUSTION' ? 'it is nested too deeply' : shownText(message)
+    const reason =
+      code === 'RESOURCE_EXHAUSTION' ? 'it is nested too deeply' : shownText(withoutQuote(message))
     problems.add({ code: 'KB_CONFIG_INVALID', message: `not valid YAML: ${reason}`, line: lineAt(pos[0]) })
   }
   // A document with errors may be incomplete; nothing more can be said about it.
@@ -71,7 +74,7 @@ function checkNodes(document: Document, lineOf: (node: unknown) => number, probl
     aliasCount++
     if (aliasCount === ALIAS_MAX_COUNT + 1) refuse(alias, `more than ${ALIAS_MAX_COUNT} aliases`)
     const isKnown = aliasCount > ALIAS_MAX_COUNT || alias.resolve(document) !== undefined
-    if (!isKnown) refuse(alias, `there is no anchor ${shownText(alias.source)} before this alias`)
+    if (!isKnown) refuse(alias, NO_ANCHOR)
   }
 
   function checkKey({ key }: Pair, lines: Map<string, number>): void {
@@ -84,6 +87,11 @@ function checkNodes(document: Document, lineOf: (node: unknown) => number, probl
     if (line !== undefined) refuse(key, `${shownText(name)} is written twice (first in line ${line})`)
     lines.set(name, lineOf(key))
   }
+}
+
+/** What the library says, without what it quotes of the file: a password that lacks its quotes may be a tag or a token of YAML. */
+function withoutQuote(message: string): string {
+  return message.replace(/(?::|(?<=^Invalid escape sequence)) .*$/s, '')
 }
 
 /** A key as written; YAML may take `1` or `true` for something else than a text. */

@@ -72,7 +72,7 @@ describe('YAML that is not accepted', () => {
       /backup\.__proto__ cannot be a key/,
       2,
     ],
-    ['an alias of nothing', 'backup_id: *nobody', /there is no anchor nobody before this alias$/, 1],
+    ['an alias of nothing', 'backup_id: *nobody', /there is no anchor of this name before this alias/, 1],
     ['a key that is a list', '? [a, b]\n: 1', /a key must be a plain name/, 1],
     ['deep nesting', '['.repeat(20_000), /nested too deeply/, 1],
     ['a section that is a value', 'backup_id: a\nbackup: fast', /backup must be a section/, 2],
@@ -84,6 +84,27 @@ describe('YAML that is not accepted', () => {
       assert.match(error.message, message)
       assert.deepEqual([error.context.file, error.context.line], ['backup.yaml', line])
       assert.ok(error.message.startsWith(`backup.yaml:${line}: `))
+    })
+  }
+
+  for (const value of [
+    ...['*CANARY', '!CANARY', '!CANARY x', '!<CANARY', '!!CANARY x', '!CANARY!x y', '|CANARY', '>CANARY'],
+    ...[
+      ']CANARY',
+      '}CANARY',
+      '"CANARY',
+      '"a"CANARY',
+      '"a\\CANARY"',
+      '%CANARY',
+      '@CANARY',
+      '[CANARY',
+      'a: CANARY',
+    ],
+  ]) {
+    it(`repeats nothing of a secret without its quotes: ${value}`, async () => {
+      const text = `storage:\n  access_key: AK\n  secret_key: ${value}`
+      const error = await failure({ flags, text }, 'KB_CONFIG_INVALID')
+      assert.doesNotMatch(`${error.message} ${error.hint}`, /ANARY/)
     })
   }
 
