@@ -63,6 +63,42 @@ describe('credentials for S3', { skip: missingS3Server() }, () => {
     })
   })
 
+  it('with a line break, as files of secrets have them, are no defect of the program', async () => {
+    const keys = { AWS_ACCESS_KEY_ID: `${server.accessKey}\n`, AWS_SECRET_ACCESS_KEY: CANARY }
+    const token = {
+      AWS_ACCESS_KEY_ID: server.accessKey,
+      AWS_SECRET_ACCESS_KEY: CANARY,
+      AWS_SESSION_TOKEN: 'a\n',
+    }
+    for (const chain of [keys, token]) {
+      await withChain(chain, async () => {
+        for (const { code, message } of await failureOf(open(NONE))) {
+          assert.equal(code, 'KB_STORAGE_PERMISSION')
+          assert.match(message, /a character that no request can carry, such as a line break/)
+        }
+      })
+    }
+  })
+
+  it('find no region where none is said, and none that could be one', async () => {
+    const keys = { AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: CANARY }
+    for (const [region, says] of [
+      [{}, /no region is known/],
+      [{ AWS_REGION: 'us-east-1\n' }, /the region is no name of one/],
+      [{ AWS_REGION: 'a/b' }, /the region is no name of one/],
+    ] as const) {
+      await withChain({ ...keys, ...region }, async () => {
+        const backend = openS3(new URL('s3://bucket'), NONE)
+        await assert.rejects(backend.read('a', 1), (error) => {
+          assert.ok(isKafkaBackupError(error, 'KB_LOCATION_INVALID'), inspect(error))
+          assert.match(error.message, says)
+          return true
+        })
+        await backend.close()
+      })
+    }
+  })
+
   it('come from the profile that the location names', async () => {
     const file = join(folder, 'credentials')
     await writeFile(

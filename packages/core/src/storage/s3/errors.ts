@@ -100,6 +100,10 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   InvalidObjectState: impossible('the object is archived', 'Restore the object to a class that can be read.'),
   ...NETWORK_MEANINGS,
   // Of the client.
+  ERR_INVALID_CHAR: denied(
+    'a key, the token or the region has a character that no request can carry, such as a line break',
+    KEY_HINT,
+  ),
   TimeoutError: passing('the store does not answer'),
 }
 
@@ -197,6 +201,7 @@ function meaningOfStatus({ name, status }: Answer, isHead: boolean | undefined):
     return denied('the store refuses the credentials', EXPIRED_HINT)
   if (status === 301 || status === 307) return misplaced('the bucket is in another region', REGION_HINT)
   if (name === 'RegionMissing') return misplaced('no region is known', REGION_HINT)
+  if (name === 'RegionInvalid') return misplaced('the region is no name of one', REGION_HINT)
   return impossible('the store refuses the request', 'Look the answer up in the documentation of the store.')
 }
 
@@ -221,6 +226,7 @@ function answerOf(error: unknown): Answer | undefined {
   const known = names.find((text) => MEANINGS[text] !== undefined || NOT_FOUND_NAMES.includes(text))
   if (known !== undefined) return { name: known, status, isOfStore }
   if (error.message === 'Region is missing') return { name: 'RegionMissing', status, isOfStore }
+  if (error.message.startsWith('Region not accepted:')) return { name: 'RegionInvalid', status, isOfStore }
   if (status !== undefined) {
     return { name: names.find((text) => text !== 'Error') ?? NAMELESS, status, isOfStore }
   }
