@@ -21,6 +21,8 @@ interface CapabilityMeaning {
   readonly isNeeded: boolean
   readonly yes: string
   readonly no: string
+  /** In place of `no` where the account lacks a right, which says nothing of the store. */
+  readonly denied?: string
   readonly advice: string
 }
 
@@ -55,6 +57,7 @@ export const CAPABILITY_MEANINGS: Readonly<Record<CapabilityId, CapabilityMeanin
     isNeeded: true,
     yes: 'What was committed is there for the next run.',
     no: 'The next run could miss what was committed.',
+    denied: 'The account may not read and list what it wrote, which every run does.',
     advice: 'Choose a store with strong consistency, without a cache in front of it.',
   },
   streamed_write: {
@@ -73,13 +76,15 @@ export const CAPABILITY_MEANINGS: Readonly<Record<CapabilityId, CapabilityMeanin
     isNeeded: true,
     yes: 'Commits are found, all of them and in their order.',
     no: 'Commits could be missed.',
+    denied: 'The account may not list, so that no commit is found.',
     advice: OTHER_STORE,
   },
   replace: {
     isNeeded: true,
     yes: 'The manifest can be rendered anew after each run.',
     no: 'The manifest cannot be rendered anew, so that a second run fails.',
-    advice: 'Let the account overwrite objects whose key ends with manifest.json.',
+    denied: 'The account may not replace the manifest and read it, so that a second run fails.',
+    advice: 'Let the account overwrite and read objects whose key ends with manifest.json.',
   },
   delete: {
     isNeeded: false,
@@ -113,7 +118,9 @@ export const CAPABILITY_MEANINGS: Readonly<Record<CapabilityId, CapabilityMeanin
   },
 }
 
-/** The sentence for an answer. */
-export function meaningOf(id: CapabilityId, answer: CheckResult['answer']): string {
-  return answer === 'unknown' ? UNKNOWN_MEANING : CAPABILITY_MEANINGS[id][answer]
+/** The sentence for an answer. `isDenied`: it was had by a refusal for lack of a right. */
+export function meaningOf(id: CapabilityId, answer: CheckResult['answer'], isDenied: boolean): string {
+  if (answer === 'unknown') return UNKNOWN_MEANING
+  const row = CAPABILITY_MEANINGS[id]
+  return answer === 'no' && isDenied ? (row.denied ?? row.no) : row[answer]
 }

@@ -199,14 +199,14 @@ function placeFindings(facts: PlaceFacts | undefined): Finding[] {
 }
 
 function describe(finding: Finding, isSingleWriter: boolean): ProbedCapability {
-  const { id, answer, detail } = finding
+  const { id, answer, detail, error } = finding
   const isVouched = isSingleWriter && (id === 'put_if_absent' || id === 'streamed_put_if_absent')
   const isNeeded = CAPABILITY_MEANINGS[id].isNeeded && !isVouched
   return {
     id,
     answer,
     isNeeded,
-    meaning: meaningOf(id, answer),
+    meaning: meaningOf(id, answer, error?.code === 'KB_STORAGE_PERMISSION'),
     detail: detail ?? null,
     advice: adviceFor(finding, isVouched),
     code: isNeeded && answer !== 'yes' ? codeOf(finding) : null,

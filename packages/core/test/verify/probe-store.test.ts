@@ -137,6 +137,15 @@ describe('a probe of S3', { skip: missingS3Server() }, () => {
     const listless = await probe(storage)
     assert.equal(listless.exitCode, 8)
     assert.equal(answers(listless).list, 'no')
+    proxy.decide = (method, path) => (method === 'GET' && !path.includes('list-type=2') ? denied : 'pass')
+    const blind = await probe(storage)
+    assert.equal(blind.exitCode, 8)
+    // A refusal says nothing of what the store would do.
+    for (const { id, answer, meaning } of [...listless.capabilities, ...blind.capabilities]) {
+      const isRight = ['read_after_write', 'list', 'replace'].includes(id)
+      if (isRight && answer === 'no') assert.match(meaning, /^The account may not /, id)
+    }
+    assert.match(blind.capabilities.find(({ id }) => id === 'replace')?.advice ?? '', /overwrite and read/)
     await storage.close()
   })
 
