@@ -49,6 +49,43 @@ describe('S3 when answers are lost', { skip: missingS3Server() }, () => {
     assert.equal((await place.current.direct.stat(KEY))?.bytes, 9 * MIB)
   })
 
+  it('begins again when a success names no upload', async () => {
+    let begins = 0
+    place.current.proxy.decide = (method, path) =>
+      method === 'POST' && !path.includes('uploadId') && ++begins === 1 ? { refuse: 200, body: '' } : 'pass'
+    const writer = await stream(place.current.backend, patternBytes(9 * MIB, 9))
+    await writer.commit()
+    assert.equal(begins, 2)
+    assert.equal((await place.current.direct.stat(KEY))?.bytes, 9 * MIB)
+  })
+
+  it('knows its upload again when its end was sent twice, and the second found no upload', async () => {
+    const writer = await stream(place.current.backend, patternBytes(9 * MIB, 9))
+    place.current.proxy.decide = (method, path) =>
+      isEnd(method, path) ? { garble: 404, body: errorXml('NoSuchUpload') } : 'pass'
+    await writer.commit()
+    assert.equal((await place.current.direct.stat(KEY))?.bytes, 9 * MIB)
+  })
+
+  it('speaks of parts that stay only when they do', async () => {
+    const left: string[] = []
+    const { proxy } = place.current
+    const url = new URL(`s3://${current.bucket}?endpoint=${proxy.endpoint}`)
+    const backend = openS3(url, keysOf(server), { onLeft: (what) => left.push(what) })
+    for (const [code, count] of [
+      ['NoSuchUpload', 0],
+      ['AccessDenied', 1],
+    ] as const) {
+      proxy.decide = () => 'pass'
+      const writer = await stream(backend, patternBytes(9 * MIB, 9))
+      const status = code === 'NoSuchUpload' ? 404 : 403
+      proxy.decide = (method) => (method === 'DELETE' ? { refuse: status, body: errorXml(code) } : 'pass')
+      await writer.abort()
+      assert.equal(left.length, count, code)
+    }
+    await backend.close()
+  })
+
   it('believes a store that gives its requests no numbers by the documents of its refusals', async () => {
     const { proxy, backend, direct } = place.current
     await direct.put(KEY, Buffer.from('there'))

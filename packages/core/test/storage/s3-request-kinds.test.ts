@@ -23,15 +23,19 @@ it('requests to S3 are told apart by what they cost', { skip: missingS3Server() 
   const writer = await backend.openWrite('b')
   await writer.write([Buffer.alloc(17 * MIB)])
   await writer.commit()
+  const given = await backend.openWrite('c')
+  await given.write([Buffer.alloc(9 * MIB)])
+  await given.abort()
   await backend.close()
   assert.deepEqual(counter.counts, {
     put: 1,
     get: 1,
     head: 1,
     list: 1,
-    delete: 1,
-    begin_upload: 1,
-    upload_part: 3,
+    // That of parts too, which costs nothing either.
+    delete: 2,
+    begin_upload: 2,
+    upload_part: 3 + 1,
     complete_upload: 1,
     other: 0,
   })

@@ -6,7 +6,7 @@ import { objectExists } from '../object-errors.ts'
 import type { PartUpload, UploadPart } from '../parts/part-upload.ts'
 import { isAmbiguous } from '../settled-create.ts'
 import type { ObjectKey } from '../storage-backend.ts'
-import { foreignAnswer, strangeStore } from './errors.ts'
+import { foreignAnswer } from './errors.ts'
 import type { S3Objects } from './object-requests.ts'
 
 /** Metadata of an object: which upload made it. */
@@ -49,7 +49,7 @@ export class MultipartUpload implements PartUpload {
     )
     if (!uploadId) {
       const attempt = { action: 'write' as const, subject: key, bucket: objects.place.bucket }
-      throw strangeStore(attempt, 'the store begins an upload without a name')
+      throw foreignAnswer(attempt)
     }
     return new MultipartUpload(objects, key, { uploadId, token })
   }
@@ -100,9 +100,11 @@ export class MultipartUpload implements PartUpload {
       if (!etag) throw this.#foreign()
     } catch (error) {
       // A clear refusal of the first request is the answer. Of a later one, such as "no such upload", it may only mean that
-      // an earlier one was carried out; and "exists" may mean our own object, when something on the way sends requests twice.
-      const isTaken = isKafkaBackupError(error, 'KB_OBJECT_EXISTS')
-      const mayBeDone = isAmbiguous(error) || isTaken || (!isFirst && isKafkaBackupError(error))
+      // an earlier one was carried out; "exists" and "no such upload" may mean that also of the first one, when something on
+      // the way sends requests twice.
+      const isOfSecond =
+        isKafkaBackupError(error, 'KB_OBJECT_EXISTS') || isKafkaBackupError(error, 'KB_STORAGE_UNSUPPORTED')
+      const mayBeDone = isAmbiguous(error) || isOfSecond || (!isFirst && isKafkaBackupError(error))
       if (!mayBeDone || !(await this.#isDone(signal))) throw error
     }
   }
@@ -111,7 +113,13 @@ export class MultipartUpload implements PartUpload {
     await this.#objects.connection.request(
       { action: 'write', subject: this.#key },
       signal,
-      ({ sdk, client, options }) => client.send(new sdk.AbortMultipartUploadCommand(this.#target()), options),
+      async ({ sdk, client, options }) => {
+        const command = new sdk.AbortMultipartUploadCommand(this.#target())
+        await client.send(command, options).catch((error: unknown) => {
+          // Its parts are gone, by a rule or by an abort whose answer was lost.
+          if (!(error instanceof Error) || error.name !== 'NoSuchUpload') throw error
+        })
+      },
     )
   }
 
