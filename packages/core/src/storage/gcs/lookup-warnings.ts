@@ -16,6 +16,17 @@ export function silenceLookupWarnings(): void {
   }
 }
 
+/** Runs a step, which must not wait for anything, without what it warns of on the console. */
+export function withoutConsoleWarnings<T>(step: () => T): T {
+  const { warn } = console
+  console.warn = () => {}
+  try {
+    return step()
+  } finally {
+    console.warn = warn
+  }
+}
+
 function nameOf([warning, options]: readonly unknown[]): unknown {
   if (warning instanceof Error) return warning.name
   return typeof options === 'string' ? options : (options as { readonly type?: unknown } | undefined)?.type

@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises'
-import { silenceLookupWarnings } from './lookup-warnings.ts'
+import { silenceLookupWarnings, withoutConsoleWarnings } from './lookup-warnings.ts'
 
 /** The part of Google's library that is used: it finds credentials, and fetches and renews tokens. */
 export interface SignIn {
@@ -27,7 +27,9 @@ export async function openSignIn(serviceAccountPath: string | undefined): Promis
   const { Storage } = await import('@google-cloud/storage')
   // Without the name of a project the library would look for one, with programs of Google and over the network.
   const project = { projectId: 'none' }
-  const { authClient } = new Storage(credentials === undefined ? project : { ...project, credentials })
+  const options = credentials === undefined ? project : { ...project, credentials }
+  // It warns its callers, on the console of who runs the program, of files that they have not looked at.
+  const { authClient } = withoutConsoleWarnings(() => new Storage(options))
   return {
     headers: async (url) => {
       const found = await authClient.getRequestHeaders(url)
@@ -45,7 +47,9 @@ async function readKeyFile(path: string): Promise<object> {
   } catch (error) {
     if (error instanceof KeyFileError) throw error
     // The text of a syntax error repeats a part of the file.
-    throw new KeyFileError(error instanceof SyntaxError ? 'it is not JSON' : 'it cannot be read')
+    if (error instanceof SyntaxError) throw new KeyFileError('it is not JSON')
+    const { code = 'unknown' } = error as NodeJS.ErrnoException
+    throw new KeyFileError(`it cannot be read (${code}, ${path})`)
   }
   const { type } = (document ?? {}) as { readonly type?: unknown }
   if (typeof type !== 'string') throw new KeyFileError('it does not say what kind of credentials it has')
