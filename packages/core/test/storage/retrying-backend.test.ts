@@ -97,6 +97,7 @@ describe('retrying backend', () => {
     const stranger = retrying(inner)
     await expectCode(stranger.backend.stat('a'), 'KB_STORAGE_UNAVAILABLE')
     assert.ok(stranger.clock.monotonicMs() <= STORAGE_RETRY.strangerGiveUpAfterMs)
+    assert.ok(stranger.clock.monotonicMs() <= 10_000, 'as decision 8 says')
     const known = retrying(inner)
     await known.backend.listFolders('')
     await expectCode(known.backend.stat('a'), 'KB_STORAGE_UNAVAILABLE')

@@ -86,6 +86,32 @@ describe('S3 when answers are lost', { skip: missingS3Server() }, () => {
     await backend.close()
   })
 
+  it('leaves a connection on which nothing comes any more', async () => {
+    const { proxy, direct } = place.current
+    await direct.put(KEY, patternBytes(MIB, 3))
+    const url = new URL(`s3://${current.bucket}?endpoint=${proxy.endpoint}`)
+    const backend = openS3(url, keysOf(server), {}, { silenceTimeoutMs: 100 })
+    for (const fate of ['withhold', 'stall'] as const) {
+      proxy.decide = () => fate
+      const before = performance.now()
+      await expectCode(backend.read(KEY, MIB), 'KB_STORAGE_UNAVAILABLE')
+      await expectCode(backend.readRange(KEY, { begin: 1, end: MIB }), 'KB_STORAGE_UNAVAILABLE')
+      await expectCode(backend.listFolders(''), 'KB_STORAGE_UNAVAILABLE')
+      assert.ok(performance.now() - before < 10_000)
+    }
+    await backend.close()
+  })
+
+  it('refuses a listing that says that there is more and not where', async () => {
+    const { proxy, backend, direct } = place.current
+    await direct.put(KEY, Buffer.from('there'))
+    const more = '<IsTruncated>true</IsTruncated>'
+    proxy.decide = () => ({
+      rewrite: (body) => body.replace(/<IsTruncated>false<\/IsTruncated>/, more),
+    })
+    await expectCode(backend.listFolders(''), 'KB_STORAGE_UNSUPPORTED')
+  })
+
   it('believes a store that gives its requests no numbers by the documents of its refusals', async () => {
     const { proxy, backend, direct } = place.current
     await direct.put(KEY, Buffer.from('there'))
