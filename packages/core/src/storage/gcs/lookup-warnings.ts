@@ -18,12 +18,13 @@ export function silenceLookupWarnings(): void {
 
 /** Runs a step, which must not wait for anything, without what it warns of on the console. */
 export function withoutConsoleWarnings<T>(step: () => T): T {
-  const { warn } = console
-  console.warn = () => {}
+  const { console: screen } = globalThis
+  const { warn } = screen
+  screen.warn = () => {}
   try {
     return step()
   } finally {
-    console.warn = warn
+    screen.warn = warn
   }
 }
 
