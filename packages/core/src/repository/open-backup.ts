@@ -1,6 +1,7 @@
 import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { BackupState } from '../format/backup-state.ts'
 import { LIMITS } from '../runtime/limits.ts'
+import { shellWord } from '../runtime/shell-word.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { type ReadCommit, readCommit } from './commit-log.ts'
 import {
@@ -64,7 +65,7 @@ export async function openExistingBackup(
       `there is no backup "${backupId}" in ${storage.location}`,
       {
         context: { backup: backupId },
-        hint: `List the backups there with: kafka-backup list --repo ${storage.location}`,
+        hint: `List the backups there with: kafka-backup list --repo ${shellWord(storage.location)}`,
       },
     )
   }

@@ -5,6 +5,7 @@ import { openUndamaged, removalsIn } from '../repository/removal-of.ts'
 import type { TransformsById } from '../repository/segment-reader.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import { runConcurrently } from '../runtime/run-concurrently.ts'
+import { shellWord } from '../runtime/shell-word.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { assertArtifact } from './check-artifact.ts'
 import { checkLedgers } from './check-ledgers.ts'
@@ -243,7 +244,7 @@ class Validation {
     const message = `there is no backup "${backupId}" in ${storage.location}`
     return new KafkaBackupError('KB_BACKUP_NOT_FOUND', message, {
       context: { backup: backupId },
-      hint: `List the backups there with: kafka-backup list --repo ${storage.location}`,
+      hint: `List the backups there with: kafka-backup list --repo ${shellWord(storage.location)}`,
     })
   }
 }
