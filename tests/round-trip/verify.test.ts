@@ -5,14 +5,18 @@ import { pathToFileURL } from 'node:url'
 import { fillTopics, type KafkaCluster, startKafkaCluster } from '@kafka-backup/testkit'
 import {
   type Archive,
+  assertExit,
   backupArgs,
   expectComplete,
   expectExit,
   renamed,
   restoreArgs,
 } from '../harness/archive.ts'
+import { endOffsets } from '../harness/end-offsets.ts'
 import { createTopics } from '../harness/new-topics.ts'
+import { startProgram } from '../harness/run-program.ts'
 import { expectSameRecords, readTopics } from '../harness/same-content.ts'
+import { until } from '../harness/until.ts'
 
 const TOPICS = ['orders', 'payments'] as const
 const RECORDS = 3_000
@@ -217,11 +221,16 @@ test('what is not said or does not exist is refused in words', async () => {
 test('everything twice is equal for neither restore without a word', async () => {
   const names = renamed(TOPICS, 'twice')
   const first = (await expectExit(0, restoreArgs(cluster, archive, names))).json<{ restore_id: string }>()
-  const append = ['--existing-topics', 'append', '--yes', '--rate-limit-records-per-sec', '1000']
-  await Promise.all([
-    expectExit(0, [...restoreArgs(cluster, archive, names), ...append]),
-    fillTopics(cluster, [{ topic: 'payments-twice', records: MEANWHILE, seed: 4 }]),
-  ])
+  const append = ['--existing-topics', 'append', '--yes', '--rate-limit-records-per-sec', '500']
+  const endOf = async () => (await endOffsets(cluster, ['payments-twice'])).get('payments-twice/0') ?? 0n
+  const before = await endOf()
+  const again = startProgram([...restoreArgs(cluster, archive, names), ...append])
+  await until('it writes', async () => again.child.exitCode !== null || (await endOf()) > before)
+  // It stands still while others write, so that they are surely among its records.
+  again.child.kill('SIGSTOP')
+  await fillTopics(cluster, [{ topic: 'payments-twice', records: MEANWHILE, seed: 4 }])
+  again.child.kill('SIGCONT')
+  assertExit(await again.ended, 0)
   const second = (await expectExit(0, verifyArgs())).json<Report>()
   const [one, two, shared] = second.partitions
   assert.deepEqual(
