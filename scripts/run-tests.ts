@@ -7,7 +7,7 @@ import { missingPrerequisites, skipReasons } from './test-prerequisites.ts'
 import { type FileResult, runTestFile, signalRunning } from './test-process.ts'
 import { addTallies, summaryLine } from './test-tally.ts'
 
-const USAGE = `Usage: npm test -- [part of a path …] [--concurrency=2] [--brokers=2] [--timeout-s=…] [--root=folder]
+const USAGE = `Usage: npm test -- [part of a path …] [--concurrency=2] [--brokers=3] [--timeout-s=…] [--root=folder]
 Runs the test files whose path holds one of the parts; without one all but the proofs, which npm run proof runs. --brokers says how many of those that start brokers run at
 a time: they wait more than they compute. --timeout-s is for each file: 600, or four hours where parts are named, since variables such as KILLS make a file long.`
 const TIMEOUT_S = 600
@@ -19,7 +19,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     concurrency: { type: 'string', default: '2' },
-    brokers: { type: 'string', default: '2' },
+    brokers: { type: 'string', default: '3' },
     'timeout-s': { type: 'string' },
     root: { type: 'string', default: join(import.meta.dirname, '..') },
     help: { type: 'boolean', default: false },
