@@ -1,4 +1,4 @@
-import { hasUnknownMinimum, minTimestampOfFrame } from '../format/frame-minimum.ts'
+import { hasUnknownMinimum, minimumOrNull } from '../format/frame-minimum.ts'
 import type { BatchStatistics } from '../format/segment-index.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { LIMITS } from '../runtime/limits.ts'
@@ -53,19 +53,13 @@ export const inlineMinima: MinimumFinder = {
   find: (frame) => {
     if (!hasUnknownMinimum(frame.statistics)) return null
     const minimum = new FrameMinimum()
-    minimum.settle(minimumOrNull(Buffer.concat(frame.chunks)), frame.statistics.maxTimestampMs)
+    minimum.settle(
+      minimumOrNull(Buffer.concat(frame.chunks), LIMITS.minimumBatchMaxRawBytes),
+      frame.statistics.maxTimestampMs,
+    )
     return minimum
   },
   close: async () => undefined,
-}
-
-/** A wrong guess would hide records from a restore, so whatever cannot be read is unknown. */
-export function minimumOrNull(batches: Buffer): bigint | null {
-  try {
-    return minTimestampOfFrame(batches, LIMITS.minimumBatchMaxRawBytes)
-  } catch {
-    return null
-  }
 }
 
 /** What was found, by the place in the list. */

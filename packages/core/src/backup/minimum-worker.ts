@@ -1,7 +1,8 @@
 import { readlinkSync } from 'node:fs'
 import { availableParallelism, setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
-import { minimumOrNull } from './minimum-finder.ts'
+import { minimumOrNull } from '../format/frame-minimum.ts'
+import { LIMITS } from '../runtime/limits.ts'
 
 /** Whole batches in the shared memory that the worker was started with. */
 export interface MinimumRequest {
@@ -42,7 +43,7 @@ const memory = workerData as SharedArrayBuffer
 // The exit of the thread tells that nothing will be found.
 if (stepBack() || availableParallelism() >= PLENTY_OF_CORES) {
   parentPort?.on('message', ({ id, begin, bytes }: MinimumRequest) => {
-    const minTimestampMs = minimumOrNull(Buffer.from(memory, begin, bytes))
+    const minTimestampMs = minimumOrNull(Buffer.from(memory, begin, bytes), LIMITS.minimumBatchMaxRawBytes)
     const { user, system } = process.threadCpuUsage()
     const answer: MinimumAnswer = { id, minTimestampMs, cpuMs: (user + system) / 1000 }
     parentPort?.postMessage(answer)

@@ -1,7 +1,11 @@
-import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { FrameEntry } from '../format/segment-index.ts'
 import type { SegmentRecord } from '../format/segment-record.ts'
-import { type RangeSource, SegmentReader, type TransformsById } from '../repository/segment-reader.ts'
+import {
+  inSegment,
+  type RangeSource,
+  SegmentReader,
+  type TransformsById,
+} from '../repository/segment-reader.ts'
 import { invariant } from '../runtime/invariant.ts'
 import { PartContent } from '../verify/frame-content.ts'
 import { assertLastBatch } from '../verify/last-batch.ts'
@@ -26,7 +30,7 @@ export async function openChecked(
   record: SegmentRecord,
   { backupId, transforms, signal }: CheckedReading,
 ): Promise<SegmentReader> {
-  return withKey(record.key, async () => {
+  return inSegment(record.key, async () => {
     assertRecord(record)
     const reader = await SegmentReader.open(source, backupId, record, transforms, signal)
     assertStructure(record, reader.header, reader.index)
@@ -50,7 +54,7 @@ export async function* checkedFrames(
   for (let number = part.frames[0]; number < part.frames[1]; number++) {
     const entry = reader.index.frames[number]
     invariant(entry, 'the structure of the index was compared')
-    const batches = await withKey(key, async () => {
+    const batches = await inSegment(key, async () => {
       const read = await reader.readBatches(entry, signal)
       content.assertFrame(entry, read)
       if (number === part.frames[1] - 1) {
@@ -60,16 +64,5 @@ export async function* checkedFrames(
       return read
     })
     yield { entry, batches }
-  }
-}
-
-/** Runs a step; damage that it meets names the object. */
-async function withKey<T>(key: string, step: () => Promise<T>): Promise<T> {
-  try {
-    return await step()
-  } catch (error) {
-    if (!isKafkaBackupError(error) || error.context.key !== undefined) throw error
-    const context = { ...error.context, key }
-    throw new KafkaBackupError(error.code, `${key}: ${error.message}`, { context, cause: error })
   }
 }

@@ -34,6 +34,15 @@ export function minTimestampOfFrame(batches: Buffer, batchMaxRawBytes: number): 
   throw new KafkaBackupError('KB_BATCH_CORRUPT', `${cursor.partialBytes} bytes behind the last batch`)
 }
 
+/** The same; null for what cannot be read: a wrong guess would hide records from a restore. */
+export function minimumOrNull(batches: Buffer, batchMaxRawBytes: number): bigint | null {
+  try {
+    return minTimestampOfFrame(batches, batchMaxRawBytes)
+  } catch {
+    return null
+  }
+}
+
 function bodyOf(cursor: BatchCursor, batchMaxRawBytes: number): Buffer {
   const isNeeded = cursor.messageSet === null && !cursor.isLogAppendTime && cursor.recordCount > 0
   return isNeeded ? decompressBody(cursor.codec, cursor.body, batchMaxRawBytes) : NOTHING

@@ -93,7 +93,8 @@ export class SegmentReader {
   }
 }
 
-async function inSegment<T>(key: string, step: () => Promise<T>): Promise<T> {
+/** Runs a step; damage that it meets names the object. */
+export async function inSegment<T>(key: string, step: () => Promise<T>): Promise<T> {
   try {
     return await step()
   } catch (error) {

@@ -1,4 +1,4 @@
-import { minTimestampOfFrame } from '../format/frame-minimum.ts'
+import { minimumOrNull } from '../format/frame-minimum.ts'
 import type { SegmentRecord } from '../format/segment-record.ts'
 import { keepMinima } from '../repository/kept-minima.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -17,7 +17,7 @@ export class LearnedMinima {
   learn(record: SegmentRecord, frame: number, batches: Buffer, maxTimestampMs: bigint): void {
     const own = this.#segments.get(record.key) ?? { record, minima: new Map<number, bigint>() }
     if (own.minima.has(frame)) return
-    const minMs = minimumOrNull(batches)
+    const minMs = minimumOrNull(batches, LIMITS.batchMaxRawBytes)
     if (minMs === null || minMs > maxTimestampMs) return
     own.minima.set(frame, minMs)
     this.#segments.set(record.key, own)
@@ -39,13 +39,5 @@ export class LearnedMinima {
         await keepMinima(storage, backupId, record, minima, signal)
       }),
     ).catch(() => undefined)
-  }
-}
-
-function minimumOrNull(batches: Buffer): bigint | null {
-  try {
-    return minTimestampOfFrame(batches, LIMITS.batchMaxRawBytes)
-  } catch {
-    return null
   }
 }
