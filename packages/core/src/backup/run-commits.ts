@@ -1,6 +1,6 @@
 import type { CheckpointDuration, Observer } from '../events/run-event.ts'
 import type { BackupState } from '../format/backup-state.ts'
-import type { Commit, RunOutcome, TopicRecord } from '../format/commit.ts'
+import type { ArtifactRecord, Commit, RunOutcome, TopicRecord } from '../format/commit.ts'
 import type { SegmentRecord } from '../format/segment-record.ts'
 import { partitionName, type TopicDescription } from '../kafka/cluster.ts'
 import { appendCommit, type CommitDraft } from '../repository/commit-log.ts'
@@ -51,6 +51,7 @@ export class RunCommits {
   readonly #changedTopics: TopicRecord[] = []
   readonly #begins: Commit['begins'][number][] = []
   readonly #bundles: SegmentRecord[] = []
+  readonly #artifacts: ArtifactRecord[] = []
   #committing: Promise<void> = Promise.resolve()
   #hasCommitted = false
 
@@ -71,6 +72,11 @@ export class RunCommits {
   /** A durable object with parts of several writers: belongs into the next commit. */
   addBundle(bundle: SegmentRecord): void {
     this.#bundles.push(bundle)
+  }
+
+  /** A durable document that belongs to the backup: named by the next commit, which is made for it where there is no other news. */
+  addArtifact(artifact: ArtifactRecord): void {
+    this.#artifacts.push(artifact)
   }
 
   /** The same for a topic that has another id now. */
@@ -112,10 +118,10 @@ export class RunCommits {
     const segments = [...work.flatMap((entry) => entry.segments), ...this.#bundles.splice(0)]
     const gaps = work.flatMap((entry) => entry.gaps)
     const divergences = work.flatMap((entry) => entry.divergences)
-    const artifacts = work.flatMap((entry) => entry.artifacts)
+    const artifacts = [...work.flatMap((entry) => entry.artifacts), ...this.#artifacts.splice(0)]
     // A partition that joins a continuous run may wait for its first record for ever; that it joined counts.
     const joined = isContinuous ? this.#begins.length : 0
-    const news = segments.length + gaps.length + divergences.length + joined
+    const news = segments.length + gaps.length + divergences.length + artifacts.length + joined
     if (outcome === 'running' && news === 0 && !isNeeded) return settle(writers)
     // What a failed commit said is said by no later one: it would lack what became durable with it.
     const topics = this.#changedTopics.splice(0)

@@ -13,7 +13,12 @@ export type ParsedKey =
   | { readonly kind: 'bundle'; readonly sequence: number; readonly writer: string }
   | { readonly kind: 'commit'; readonly number: bigint }
   | { readonly kind: 'snapshot'; readonly number: bigint }
-  | { readonly kind: 'artifact'; readonly artifactKind: string; readonly number: bigint }
+  | {
+      readonly kind: 'artifact'
+      readonly artifactKind: string
+      readonly number: bigint
+      readonly writer: string
+    }
   | { readonly kind: 'restore'; readonly restoreId: string; readonly number: bigint }
   | {
       readonly kind: 'quarantine'
@@ -40,8 +45,7 @@ const BUNDLE = /^bundles\/bundle-([0-9]{10})-([0-9a-f]{8})\.(?:zst|lz4)$/
 const MINIMA = /^(.+)\.minima-([1-9])\.json$/
 const COMMIT = /^commits\/([0-9]{20})\.json$/
 const SNAPSHOT = /^snapshots\/([0-9]{20})\.json\.zst$/
-const ARTIFACT = /^artifacts\/([a-z][a-z0-9-]{0,63})\/([0-9]{20})\.json$/
-
+const ARTIFACT = /^artifacts\/([a-z][a-z0-9-]{0,63})\/([0-9]{20})-([0-9a-f]{8})\.json$/
 const LEASE = /^leases\/([0-9a-f]{8})\.json$/
 const RESTORE = /^restores\/([0-9a-f]{16}-[0-9]{4,9})\/([0-9]{10})\.json$/
 
@@ -71,6 +75,15 @@ export function quarantineKey(
 ): string {
   const name = `batch-${String(place.sequence).padStart(10, '0')}-${place.writer}.bin`
   return `${backupId}/quarantine/${place.topic}/partition=${place.partition}/${name}`
+}
+
+/** `daily/artifacts/topics/00000000000000000412-9f2c11ab.json`: `number` is that of the commit that was next when it was written. */
+export function artifactKey(
+  backupId: string,
+  place: { kind: string; number: bigint; writer: string },
+): string {
+  const name = `${String(place.number).padStart(20, '0')}-${place.writer}.json`
+  return `${backupId}/artifacts/${place.kind}/${name}`
 }
 
 /** `daily/bundles/bundle-0000000007-9f2c11ab.zst` */
@@ -163,9 +176,9 @@ export function parseKey(backupId: string, key: string): ParsedKey | undefined {
   if (commit?.[1]) return { kind: 'commit', number: BigInt(commit[1]) }
   const snapshot = SNAPSHOT.exec(rest)
   if (snapshot?.[1]) return { kind: 'snapshot', number: BigInt(snapshot[1]) }
-  const artifact = ARTIFACT.exec(rest)
-  if (artifact?.[1] && artifact[2])
-    return { kind: 'artifact', artifactKind: artifact[1], number: BigInt(artifact[2]) }
+  const [, artifactKind, number, writer] = ARTIFACT.exec(rest) ?? []
+  if (artifactKind && number && writer)
+    return { kind: 'artifact', artifactKind, number: BigInt(number), writer }
   const lease = LEASE.exec(rest)
   if (lease?.[1]) return { kind: 'lease', lease: lease[1] }
   const restore = RESTORE.exec(rest)
@@ -178,7 +191,7 @@ export function parseKey(backupId: string, key: string): ParsedKey | undefined {
 /** Whether an object of this name is removed when nothing names it: those that a run writes before its commit. */
 export function isOrphanKey(backupId: string, key: string): boolean {
   const kind = parseKey(backupId, key)?.kind
-  return kind === 'segment' || kind === 'bundle' || kind === 'quarantine'
+  return kind === 'segment' || kind === 'bundle' || kind === 'quarantine' || kind === 'artifact'
 }
 
 /** The key of the object that decides whether this one stays: of kept minima their segment, else itself. */

@@ -23,7 +23,7 @@ export interface UnnamedObjects {
   readonly orphans: readonly ObjectEntry[]
 }
 
-const FOLDERS = ['bundles', 'quarantine', 'topics'] as const
+const FOLDERS = ['artifacts', 'bundles', 'quarantine', 'topics'] as const
 
 /** Asks the store what is there, and the commits that prune or compact what they freed. `state` is the newest one. */
 export async function findUnnamed(
@@ -77,7 +77,7 @@ function freedBy({ backupId, segments, pruned, compacted }: Commit): FreedObject
   ]
 }
 
-/** Unnamed segments and quarantined batches with what belongs to them, which may be there without them, by the key that commits know. */
+/** Unnamed segments, artifacts and quarantined batches with what belongs to them, which may be there without them, by the key that commits know. */
 async function listUnnamed(
   storage: StorageBackend,
   state: BackupState,

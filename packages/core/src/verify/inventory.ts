@@ -50,5 +50,6 @@ export async function takeInventory(
 /** The partition that a segment's key names; a bundle's key names none. */
 export function partitionOfKey(backupId: string, key: string): PartitionName | undefined {
   const parsed = parseKey(backupId, key)
-  return parsed?.kind === 'segment' ? { topic: parsed.topic, partition: parsed.partition } : undefined
+  const isOfPartition = parsed?.kind === 'segment' || parsed?.kind === 'quarantine'
+  return isOfPartition ? { topic: parsed.topic, partition: parsed.partition } : undefined
 }

@@ -1,5 +1,6 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { hasEverything } from '../format/run-record.ts'
+import { readArtifact } from '../repository/artifacts.ts'
 import { assertBackupId, commitKey, ownerKey } from '../repository/key-layout.ts'
 import { openUndamaged, removalsIn } from '../repository/removal-of.ts'
 import type { TransformsById } from '../repository/segment-reader.ts'
@@ -7,7 +8,6 @@ import { type Clock, systemClock } from '../runtime/clock.ts'
 import { runConcurrently } from '../runtime/run-concurrently.ts'
 import { shellWord } from '../runtime/shell-word.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
-import { assertArtifact } from './check-artifact.ts'
 import { checkLedgers } from './check-ledgers.ts'
 import { checkMinima } from './check-minima.ts'
 import { checkSegment } from './check-segment.ts'
@@ -139,7 +139,7 @@ class Validation {
     const findings: Finding[] = []
     for (const { record, commit } of this.#named.artifacts) {
       try {
-        await assertArtifact(storage, record, signal)
+        await readArtifact(storage, record, signal)
       } catch (error) {
         if (!isDamageError(error)) throw error
         const own = touchedBy(commit)
@@ -151,8 +151,6 @@ class Validation {
 
   #foreign(inventory: Inventory, walk: LogWalk): Finding[] {
     const { backupId } = this.#options
-    const { pruned } = this.#named
-    const named = new Set(this.#named.artifacts.map(({ record }) => record.key))
     const foreign = (key: string, message: string): Finding => {
       return { severity: 'foreign', code: 'KB_VALIDATION_FAILED', key, partitions: [], message }
     }
@@ -161,9 +159,6 @@ class Validation {
       ...walk.strayNumbers.map((number) => {
         return foreign(commitKey(backupId, number), 'it is no commit, and no commits lead to its number')
       }),
-      ...[...inventory.artifacts.keys()]
-        .filter((key) => !named.has(key) && !pruned.has(key))
-        .map((key) => foreign(key, 'no readable commit names it')),
     ]
   }
 
@@ -179,8 +174,10 @@ class Validation {
   }
 
   #unnamed(inventory: Inventory, named: ReadonlySet<string>) {
-    const { pruned } = this.#named
-    return [...inventory.segments.values()].filter(({ key }) => !named.has(key) && !pruned.has(key))
+    const { pruned, artifacts } = this.#named
+    const namedArtifacts = new Set(artifacts.map(({ record }) => record.key))
+    const isNamed = (key: string) => named.has(key) || namedArtifacts.has(key) || pruned.has(key)
+    return [...inventory.segments.values(), ...inventory.artifacts.values()].filter(({ key }) => !isNamed(key))
   }
 
   /** What was pruned and is still there: a later prune deletes it. */

@@ -211,7 +211,7 @@ test('a name in a commit is used only when it is the name of what it holds', () 
         artifacts: [
           {
             kind: 'report',
-            key: `${BACKUP}/artifacts/other/00000000000000000002.json`,
+            key: `${BACKUP}/artifacts/other/00000000000000000002-9f2c11ab.json`,
             bytes: 1,
             sha256: digest,
           },

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
+  artifactKey,
   assertBackupId,
   bundleKey,
   commitKey,
@@ -43,16 +44,18 @@ test('every key is parsed back to what it was built from', () => {
       sequence,
       writer,
     })
+    const place = { kind: 'topics', number, writer }
+    assert.deepEqual(parseKey(backup, artifactKey(backup, place)), {
+      kind: 'artifact',
+      artifactKind: 'topics',
+      number,
+      writer,
+    })
     assert.deepEqual(parseKey(backup, commitKey(backup, number)), { kind: 'commit', number })
     assert.deepEqual(parseKey(backup, snapshotKey(backup, number)), { kind: 'snapshot', number })
   }
   assert.deepEqual(parseKey('b', manifestKey('b')), { kind: 'manifest' })
   assert.deepEqual(parseKey('b', offsetStateKey('b')), { kind: 'offset_state' })
-  assert.deepEqual(parseKey('b', `b/artifacts/topic-configs/${'7'.padStart(20, '0')}.json`), {
-    kind: 'artifact',
-    artifactKind: 'topic-configs',
-    number: 7n,
-  })
 })
 
 test('keys are spelled as the document shows them', () => {
@@ -98,8 +101,9 @@ test('a key that we would not build is foreign', () => {
     'daily/commits/0000000000000000000１.json',
     'daily/commits/00000000000000000001.json.zst',
     'daily/snapshots/00000000000000000001.json',
-    'daily/artifacts/Report/00000000000000000001.json',
-    'daily/artifacts/../00000000000000000001.json',
+    'daily/artifacts/topics/00000000000000000001.json',
+    'daily/artifacts/Report/00000000000000000001-9f2c11ab.json',
+    'daily/artifacts/../00000000000000000001-9f2c11ab.json',
   ]
   for (const key of foreign) assert.equal(parseKey('daily', key), undefined, JSON.stringify(key))
   // The id is text, not a pattern.

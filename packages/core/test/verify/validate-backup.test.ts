@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { sha256Hex } from '../../src/format/canonical-json.ts'
 import { renderManifest } from '../../src/format/manifest.ts'
 import { appendCommit } from '../../src/repository/commit-log.ts'
-import { manifestKey } from '../../src/repository/key-layout.ts'
+import { artifactKey, manifestKey, quarantineKey } from '../../src/repository/key-layout.ts'
 import { MemoryBackend } from '../../src/storage/memory/backend.ts'
 import type { ValidationProgress } from '../../src/verify/validation-report.ts'
 import { BACKUP, dataBatch, draft, ORDERS_0, validate, writeSegment } from './archive-writer.ts'
@@ -55,6 +55,25 @@ for (const kind of Object.keys(STORES) as (keyof typeof STORES)[]) {
       assert.deepEqual(
         report.findings.map(({ severity, key, partitions }) => ({ severity, key, partitions })),
         [{ severity: 'note', key: orphan.key, partitions: [{ topic: 'orders', partition: 0 }] }],
+      )
+    }))
+
+  test(`so are an artifact and a quarantined batch (${kind})`, () =>
+    withStore(kind, async (store) => {
+      await writeSampleArchive(store.backend)
+      const place = { topic: 'orders', partition: 0, sequence: 9, writer: '00c0ffee' }
+      const batch = quarantineKey(BACKUP, place)
+      const artifact = artifactKey(BACKUP, { kind: 'topics', number: 5n, writer: '00c0ffee' })
+      for (const key of [batch, artifact]) await store.write(key, Buffer.from('hello'))
+      const report = await validate(store.backend)
+      assert.equal(report.verdict, 'complete')
+      assert.deepEqual(report.orphans, { objects: 2, bytes: 10 })
+      assert.deepEqual(
+        report.findings.map(({ severity, key, partitions }) => [severity, key, partitions]).sort(),
+        [
+          ['note', artifact, []],
+          ['note', batch, [{ topic: 'orders', partition: 0 }]],
+        ],
       )
     }))
 
@@ -123,7 +142,7 @@ test('an artifact is checked against the commit that names it', () =>
   withStore('memory', async (store) => {
     const { state } = await writeSampleArchive(store.backend)
     const bytes = Buffer.from('{"topics":[]}\n')
-    const key = `${BACKUP}/artifacts/topic-configs/00000000000000000005.json`
+    const key = `${BACKUP}/artifacts/topic-configs/00000000000000000005-9f2c11ab.json`
     const artifacts = [{ kind: 'topic-configs', key, bytes: bytes.length, sha256: sha256Hex(bytes) }]
     await store.write(key, bytes)
     await appendCommit(store.backend, state, draft('run-3', 'complete', { artifacts }))

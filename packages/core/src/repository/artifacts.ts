@@ -1,0 +1,57 @@
+import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import type { BackupState } from '../format/backup-state.ts'
+import { sha256Hex } from '../format/canonical-json.ts'
+import type { ArtifactRecord } from '../format/commit.ts'
+import { LIMITS } from '../runtime/limits.ts'
+import type { StorageBackend } from '../storage/storage-backend.ts'
+import { artifactKey } from './key-layout.ts'
+
+// A batch in quarantine may be larger than a document.
+const ARTIFACT_MAX_BYTES = Math.max(LIMITS.documentMaxBytes, LIMITS.batchMaxBytes)
+
+/** What a run writes beside the records. */
+export interface NewArtifact {
+  readonly kind: string
+  /** Of the run. */
+  readonly writer: string
+  readonly bytes: Uint8Array
+}
+
+/**
+ * Writes an artifact; it belongs to the backup once a commit names it. A run writes one of a kind for each of its commits at most.
+ * @throws KB_STORAGE_*, KB_LIMIT_EXCEEDED
+ */
+export async function writeArtifact(
+  storage: StorageBackend,
+  state: BackupState,
+  { kind, writer, bytes }: NewArtifact,
+  signal?: AbortSignal,
+): Promise<ArtifactRecord> {
+  if (bytes.length > LIMITS.documentMaxBytes) {
+    throw new KafkaBackupError(
+      'KB_LIMIT_EXCEEDED',
+      `the artifact "${kind}" would have ${bytes.length} bytes, more than ${LIMITS.documentMaxBytes}`,
+    )
+  }
+  const key = artifactKey(state.backupId, { kind, number: state.nextNumber, writer })
+  await storage.put(key, bytes, signal ? { signal } : {})
+  return { kind, key, bytes: bytes.length, sha256: sha256Hex(bytes) }
+}
+
+/** The newest artifact of a kind, as of the state's last commit. */
+export function latestArtifact(state: BackupState, kind: string): ArtifactRecord | undefined {
+  return state.artifacts.findLast((artifact) => artifact.kind === kind)
+}
+
+/** The bytes that the commit named. @throws KB_OBJECT_NOT_FOUND, KB_VALIDATION_FAILED, KB_LIMIT_EXCEEDED, KB_STORAGE_* */
+export async function readArtifact(
+  storage: StorageBackend,
+  record: ArtifactRecord,
+  signal?: AbortSignal,
+): Promise<Buffer> {
+  const bytes = await storage.read(record.key, ARTIFACT_MAX_BYTES, signal ? { signal } : {})
+  if (bytes.length === record.bytes && sha256Hex(bytes) === record.sha256) return bytes
+  throw new KafkaBackupError('KB_VALIDATION_FAILED', 'length or SHA-256 differs from what its commit says', {
+    context: { key: record.key },
+  })
+}
