@@ -177,7 +177,9 @@ class Validation {
     const { pruned, artifacts } = this.#named
     const namedArtifacts = new Set(artifacts.map(({ record }) => record.key))
     const isNamed = (key: string) => named.has(key) || namedArtifacts.has(key) || pruned.has(key)
-    return [...inventory.segments.values(), ...inventory.artifacts.values()].filter(({ key }) => !isNamed(key))
+    return [...inventory.segments.values(), ...inventory.artifacts.values()].filter(
+      ({ key }) => !isNamed(key),
+    )
   }
 
   /** What was pruned and is still there: a later prune deletes it. */
