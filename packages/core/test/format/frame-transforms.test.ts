@@ -46,6 +46,16 @@ for (const transform of TRANSFORMS) {
     }
   })
 
+  test(`a small frame of ${transform.id} holds little memory`, async () => {
+    for (const bytes of [1, 1_000, 100_000]) {
+      const frame = await transform.encode([prng(bytes).bytes(bytes)], 'compressed')
+      const held = new Set(frame.map(({ buffer }) => buffer))
+      const heldBytes = [...held].reduce((sum, buffer) => sum + buffer.byteLength, 0)
+      // Buffers up to 4 KiB are cut from one of Node's of 64 KiB, which others share.
+      assert.ok(heldBytes <= bytes * 1.1 + 72 * 1024, `${bytes} bytes hold ${heldBytes}`)
+    }
+  })
+
   test(`what ${transform.id} decodes can be changed without changing anything else`, async () => {
     for (const mode of ['compressed', 'stored'] as const) {
       const chunks = [Buffer.from('some batches, some batches')]
