@@ -2,7 +2,6 @@ import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-err
 import { openBrokerLink } from '../kafka/broker-connections.ts'
 import { type ClusterDescription, partitionName } from '../kafka/cluster.ts'
 import { backoffDelayMs } from '../runtime/retry.ts'
-import { settleAll } from '../runtime/settle-all.ts'
 import { isOfStop } from '../runtime/stopped.ts'
 import { describedPartition } from './described-partition.ts'
 import { FetchLoop, type LostPartition } from './fetch-loop.ts'
@@ -14,7 +13,6 @@ import { LEADER_ONLY, type SharedReading, TROUBLE } from './shared-reading.ts'
 /** Reads one group of partitions; when their ways part, groups of their own go on through `follow`. */
 export class BrokerFollower {
   readonly #shared: SharedReading
-  readonly #spawned: Promise<void>[] = []
   #attempt = 0
   #lastProgressMs: number
 
@@ -26,16 +24,12 @@ export class BrokerFollower {
   async run(group: readonly PartitionWriter[]): Promise<void> {
     const { signal } = this.#shared
     let unfinished = group.filter((writer) => !writer.isDone)
-    try {
-      while (unfinished.length > 0 && !signal.aborted) {
-        const handedOver = await this.#attemptOnce(unfinished)
-        unfinished = unfinished.filter((writer) => !writer.isDone && !handedOver.has(writer))
-      }
-      // Others go on with what it handed over; after a failure nothing has answered.
-      this.#shared.waits.end(this)
-    } finally {
-      await settleAll(this.#spawned)
+    while (unfinished.length > 0 && !signal.aborted) {
+      const handedOver = await this.#attemptOnce(unfinished)
+      unfinished = unfinished.filter((writer) => !writer.isDone && !handedOver.has(writer))
     }
+    // Others go on with what it handed over; after a failure nothing has answered.
+    this.#shared.waits.end(this)
   }
 
   /** Reads until the brokers part or something fails; returns the writers that other groups go on with. */
@@ -51,7 +45,7 @@ export class BrokerFollower {
       if (groups.size === 1) await this.#readFromBroker(survey, staying, handedOver)
       else {
         for (const writer of staying) handedOver.add(writer)
-        this.#spawned.push(...[...groups.values()].map((members) => this.#shared.follow(members)))
+        for (const members of groups.values()) this.#shared.follow(members)
       }
     } catch (error) {
       await this.#waitAfter(error, writers)
@@ -127,15 +121,11 @@ export class BrokerFollower {
 
   #handOver(lost: readonly LostPartition[], handedOver: Set<PartitionWriter>): void {
     for (const { writer } of lost) handedOver.add(writer)
-    const goingOn = goOnAfterLoss(this.#shared, lost)
-    goingOn.catch(() => undefined)
-    this.#spawned.push(goingOn)
+    this.#shared.begin(() => goOnAfterLoss(this.#shared, lost))
   }
 
   #blame(writer: PartitionWriter, isOver: boolean): void {
-    const blaming = blameTransactions(this.#shared, writer, isOver)
-    blaming.catch(() => undefined)
-    this.#spawned.push(blaming)
+    this.#shared.begin(() => blameTransactions(this.#shared, writer, isOver))
   }
 
   #noteProgress(): void {

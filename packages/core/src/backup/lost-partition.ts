@@ -17,8 +17,8 @@ const DAMAGED_AFTER_ATTEMPTS = 3
 const LEADER_CHANGES: ReadonlySet<number> = new Set([5, 6, 7, 8, 9, 13, 56, 74, 75, 77, 78])
 
 /**
- * Goes on with partitions that a fetch loop gave back: looks for their leaders, declares what has become of them, or gives
- * them up. @throws what cannot be waited out or declared
+ * Goes on with partitions that a fetch loop gave back: declares what has become of them, gives them up, or has them followed to where
+ * their leaders are now. @throws what cannot be waited out or declared
  */
 export async function goOnAfterLoss(shared: SharedReading, lost: readonly LostPartition[]): Promise<void> {
   const { clock, signal } = shared
@@ -39,7 +39,7 @@ export async function goOnAfterLoss(shared: SharedReading, lost: readonly LostPa
     if (reader) readers.push(reader)
   }
   if (hasTrouble) await clock.sleep(pauseMs(shared, readers), signal).catch(() => undefined)
-  if (readers.length > 0 && !signal.aborted) await shared.follow(readers)
+  if (readers.length > 0 && !signal.aborted) shared.follow(readers)
 }
 
 /** Reads the partition from its leader for a while. True when it was read from another replica until now. */

@@ -1,9 +1,10 @@
 import { ResponseBuffers } from '../kafka/response-buffers.ts'
+import { OpenTasks } from '../runtime/open-tasks.ts'
 import { BrokerFollower } from './broker-follower.ts'
 import { ClusterWaits } from './cluster-waits.ts'
 import type { PartitionWriter } from './partition-writer.ts'
 import { ReadingWatch } from './reading-watch.ts'
-import type { Follow, ReadingOptions, SharedReading } from './shared-reading.ts'
+import type { ReadingOptions, SharedReading } from './shared-reading.ts'
 import { TransactionWait } from './transaction-wait.ts'
 
 // A response is a little larger than the batches in it.
@@ -23,17 +24,10 @@ export async function readPartitions(
 ): Promise<void> {
   const lanes = options.connectionsPerBroker
   const failure = new AbortController()
+  const tasks = new OpenTasks((error) => failure.abort(error))
   const laneOf = new Map(
     writers.map((writer, at) => [`${writer.plan.topic}/${writer.plan.partition}`, at % lanes]),
   )
-  const follow: Follow = async (group) => {
-    try {
-      await new BrokerFollower(shared).run(group)
-    } catch (error) {
-      failure.abort(error)
-      throw error
-    }
-  }
   const shared: SharedReading = {
     ...options,
     signal: AbortSignal.any([options.signal, failure.signal]),
@@ -47,9 +41,11 @@ export async function readPartitions(
     transactions: new TransactionWait(options.transactionWaitMs),
     troubles: new Map(),
     replicas: new Map(),
-    follow,
+    begin: (task) => tasks.begin(task),
+    follow: (group) => tasks.begin(() => new BrokerFollower(shared).run(group)),
   }
-  await follow(nearestToDeletionFirst(writers))
+  shared.follow(nearestToDeletionFirst(writers))
+  await tasks.ended
 }
 
 /** Kafka deletes at the beginning of a log, so who stands closest to it has the least time. */

@@ -41,9 +41,6 @@ export interface ReadingOptions {
   ) => Promise<PartitionWriter>
 }
 
-/** Reads a group of partitions; resolves when each is done. */
-export type Follow = (group: readonly PartitionWriter[]) => Promise<void>
-
 /** A partition that could not be read on from `offset`, how often that was found, and when first. */
 export interface TroubleRecord {
   readonly offset: bigint
@@ -62,7 +59,10 @@ export interface SharedReading extends ReadingOptions {
   readonly troubles: Map<PartitionWriter, TroubleRecord>
   /** Brokers that leaders have named as nearer, until when they are asked; -1: nobody but the leader is. */
   readonly replicas: Map<PartitionWriter, { readonly broker: number; readonly untilMs: number }>
-  readonly follow: Follow
+  /** Begins what nobody waits for but the reading as a whole; a failure of it ends that. */
+  readonly begin: (task: () => Promise<void>) => void
+  /** Begins to read a group of partitions until each is done. */
+  readonly follow: (group: readonly PartitionWriter[]) => void
 }
 
 /** Broker number that stands for the leader, whoever that is. */

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { seededRandom } from '@kafka-backup/testkit'
+import { runBackup } from '../../packages/core/src/backup/backup-run.ts'
+import { noMinima } from '../../packages/core/src/backup/minimum-finder.ts'
+import { prepareBackup } from '../../packages/core/src/backup/prepare-backup.ts'
+import { zstdTransform } from '../../packages/core/src/format/zstd-transform.ts'
+import type { OpenBrokerLink } from '../../packages/core/src/kafka/broker-connections.ts'
+import type { Cluster } from '../../packages/core/src/kafka/cluster.ts'
+import { openBackup } from '../../packages/core/src/repository/open-backup.ts'
+import { MemoryBackend } from '../../packages/core/src/storage/memory/backend.ts'
+import { FaultPlan } from '../../packages/testkit/src/simulation/faults.ts'
+import { simulatedCluster } from '../../packages/testkit/src/simulation/simulated-cluster.ts'
+import { openSimulatedLinks } from '../../packages/testkit/src/simulation/simulated-connection.ts'
+import { SimulatedProcess } from '../../packages/testkit/src/simulation/simulated-process.ts'
+import { SimulatedTopics } from '../../packages/testkit/src/simulation/simulated-topics.ts'
+import { SimulatedWorld } from '../../packages/testkit/src/simulation/world.ts'
+
+const BROKERS = 3
+const MOVES = 100
+const MOVE_EVERY_MS = 5_000
+const TUNING = {
+  segmentMaxBytes: 1024 * 1024,
+  segmentMaxIntervalMs: 60_000,
+  checkpointIntervalMs: 60_000,
+  fetchMaxBytes: 1024 * 1024,
+  fetchMaxWaitMs: 500,
+  connectionsPerBroker: 1,
+  rackId: '',
+  transactionWaitMs: 0,
+  deletionWarningMs: 0,
+  isCompressing: false,
+  isCheckpointingOnStop: true,
+}
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
+
+/** A run without an end on three partitions; its world, and every connection that it ever opened. */
+async function startRun() {
+  const world = new SimulatedWorld()
+  const process = new SimulatedProcess(world, { name: 'run', random: seededRandom(1) })
+  const topics = new SimulatedTopics(BROKERS, () => world.elapsedMs)
+  const topic = topics.create('moving', BROKERS)
+  const faults = FaultPlan.none(seededRandom(2))
+  // A backup asks for nothing but what a reading cluster has.
+  const cluster = simulatedCluster(topics, process, faults) as Cluster
+  const open = openSimulatedLinks({ topics, process, faults, random: seededRandom(3), fetchVersion: 13 })
+  const opened: WeakRef<object>[] = []
+  const openLink: OpenBrokerLink = async (address, options) => {
+    const link = await open(address, options)
+    opened.push(new WeakRef(link.connection))
+    return link
+  }
+  const storage = new MemoryBackend('test')
+  const stop = new AbortController()
+  const { clock, random } = process
+  const backUp = async () => {
+    const state = await openBackup(storage, 'moving')
+    const isChosen = () => true
+    const choice = { topics: ['moving'], isChosen, isolation: 'read_committed' } as const
+    const plan = await prepareBackup(cluster, state, choice, clock, stop.signal, random)
+    const continuous = { chooseTopics: () => ['moving'], isChosen, refreshIntervalMs: 60_000 }
+    return runBackup({
+      ...{ plan, state, storage, cluster, openLink, continuous, clock, random, tuning: TUNING },
+      ...{ minima: noMinima, clientId: 'test', bootstrapServers: ['simulated:9001'], program: 'test' },
+      ...{ transform: zstdTransform(1), observe: () => undefined, signal: stop.signal },
+    })
+  }
+  return { world, topic, opened, stop, run: backUp() }
+}
+
+test('a run that goes on holds nothing of the connections to leaders that it has left', async () => {
+  const { world, topic, opened, stop, run } = await startRun()
+  let moves = 0
+  const move = (): void => {
+    for (const [partition, log] of topic.logs.entries()) {
+      topic.leaders[partition] = ((topic.leaders[partition] ?? 0) % BROKERS) + 1
+      log.elect()
+      log.append([{ timestamp: BigInt(world.nowMs), key: null, value: Buffer.alloc(100), headers: [] }])
+    }
+    moves++
+    world.after(MOVE_EVERY_MS, move)
+  }
+  world.after(MOVE_EVERY_MS, move)
+  await world.run(() => moves === MOVES, Number.POSITIVE_INFINITY)
+  for (let at = 0; at < 3; at++) {
+    await turn()
+    collectGarbage()
+  }
+  const kept = opened.filter((connection) => connection.deref() !== undefined).length
+  stop.abort(new Error('enough'))
+  let isOver = false
+  void run.finally(() => {
+    isOver = true
+  })
+  await world.run(() => isOver, Number.POSITIVE_INFINITY)
+  const { outcome, records } = await run
+  assert.deepEqual([outcome, records >= (MOVES - 1) * BROKERS], ['interrupted', true])
+  assert.ok(opened.length > MOVES, `${opened.length} connections were opened`)
+  // Those of the last two leaders of each partition.
+  assert.ok(kept <= 2 * BROKERS, `${kept} of ${opened.length} connections are held`)
+})
