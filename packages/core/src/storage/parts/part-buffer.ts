@@ -1,4 +1,5 @@
-const FIRST_BYTES = 256 * 1024
+// What a continuous run writes at a checkpoint is often this small; larger objects double it a few times more.
+const FIRST_BYTES = 16 * 1024
 
 /** Bytes of the part that is being filled: grows by doubling, so that small objects cost little memory. */
 export class PartBuffer {
