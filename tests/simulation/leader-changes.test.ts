@@ -7,6 +7,7 @@ import { seededRandom } from '@kafka-backup/testkit'
 import { runBackup } from '../../packages/core/src/backup/backup-run.ts'
 import { noMinima } from '../../packages/core/src/backup/minimum-finder.ts'
 import { prepareBackup } from '../../packages/core/src/backup/prepare-backup.ts'
+import { isKafkaBackupError, KafkaBackupError } from '../../packages/core/src/errors/kafka-backup-error.ts'
 import { zstdTransform } from '../../packages/core/src/format/zstd-transform.ts'
 import type { OpenBrokerLink } from '../../packages/core/src/kafka/broker-connections.ts'
 import type { Cluster } from '../../packages/core/src/kafka/cluster.ts'
@@ -20,6 +21,8 @@ import { SimulatedTopics } from '../../packages/testkit/src/simulation/simulated
 import { SimulatedWorld } from '../../packages/testkit/src/simulation/world.ts'
 
 const BROKERS = 3
+/** The first broker leads two of them. */
+const PARTITIONS = BROKERS + 1
 const MOVES = 100
 const MOVE_EVERY_MS = 5_000
 const TUNING = {
@@ -39,15 +42,18 @@ const TUNING = {
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 
-/** A run without an end on three partitions; its world, and every connection that it ever opened. */
+/** A run without an end; its world, every connection that it ever opened, and what its cluster may be made to refuse. */
 async function startRun() {
   const world = new SimulatedWorld()
   const process = new SimulatedProcess(world, { name: 'run', random: seededRandom(1) })
   const topics = new SimulatedTopics(BROKERS, () => world.elapsedMs)
-  const topic = topics.create('moving', BROKERS)
+  const topic = topics.create('moving', PARTITIONS)
   const faults = FaultPlan.none(seededRandom(2))
   // A backup asks for nothing but what a reading cluster has.
   const cluster = simulatedCluster(topics, process, faults) as Cluster
+  const refuse = (error: Error) => {
+    cluster.listOffsets = () => Promise.reject(error)
+  }
   const open = openSimulatedLinks({ topics, process, faults, random: seededRandom(3), fetchVersion: 13 })
   const opened: WeakRef<object>[] = []
   const openLink: OpenBrokerLink = async (address, options) => {
@@ -70,7 +76,11 @@ async function startRun() {
       ...{ transform: zstdTransform(1), observe: () => undefined, signal: stop.signal },
     })
   }
-  return { world, topic, opened, stop, run: backUp() }
+  return { world, topic, opened, refuse, stop, run: backUp() }
+}
+
+function record(nowMs: number) {
+  return { timestamp: BigInt(nowMs), key: null, value: Buffer.alloc(100), headers: [] }
 }
 
 test('a run that goes on holds nothing of the connections to leaders that it has left', async () => {
@@ -80,7 +90,7 @@ test('a run that goes on holds nothing of the connections to leaders that it has
     for (const [partition, log] of topic.logs.entries()) {
       topic.leaders[partition] = ((topic.leaders[partition] ?? 0) % BROKERS) + 1
       log.elect()
-      log.append([{ timestamp: BigInt(world.nowMs), key: null, value: Buffer.alloc(100), headers: [] }])
+      log.append([record(world.nowMs)])
     }
     moves++
     world.after(MOVE_EVERY_MS, move)
@@ -99,8 +109,34 @@ test('a run that goes on holds nothing of the connections to leaders that it has
   })
   await world.run(() => isOver, Number.POSITIVE_INFINITY)
   const { outcome, records } = await run
-  assert.deepEqual([outcome, records >= (MOVES - 1) * BROKERS], ['interrupted', true])
+  assert.deepEqual([outcome, records >= (MOVES - 1) * PARTITIONS], ['interrupted', true])
   assert.ok(opened.length > MOVES, `${opened.length} connections were opened`)
   // Those of the last two leaders of each partition.
-  assert.ok(kept <= 2 * BROKERS, `${kept} of ${opened.length} connections are held`)
+  assert.ok(kept <= 2 * PARTITIONS, `${kept} of ${opened.length} connections are held`)
+})
+
+test('a failure to go on with one partition ends the run while another of the same leader is read on', async () => {
+  const { world, topic, refuse, run } = await startRun()
+  const [log, ...others] = topic.logs
+  const refusal = new KafkaBackupError('KB_CLUSTER_PERMISSION', 'refused by the test')
+  let isOver = false
+  const ended = run
+    .catch((error: unknown) => error)
+    .finally(() => {
+      isOver = true
+    })
+  // Deleted before it was read; whoever asks since when is refused.
+  world.after(10_000, () => {
+    refuse(refusal)
+    log?.append([record(world.nowMs), record(world.nowMs)])
+    log?.deleteBefore(2n)
+  })
+  const write = (): void => {
+    for (const other of others) other.append([record(world.nowMs)])
+    world.after(1_000, write)
+  }
+  world.after(1_000, write)
+  await world.run(() => isOver || world.elapsedMs > 60_000, Number.POSITIVE_INFINITY)
+  assert.equal(isOver, true, 'the run has ended')
+  assert.ok(isKafkaBackupError(await ended, 'KB_CLUSTER_PERMISSION'))
 })
