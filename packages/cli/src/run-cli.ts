@@ -10,6 +10,7 @@ import {
   systemRandom,
   toKafkaBackupError,
 } from '@kafka-backup/core'
+import { boundGarbage } from '@kafka-backup/core/internal'
 import { CommanderError } from 'commander'
 import { saying } from './before-writing.ts'
 import type { Command, CommandContext, CommandResult, OutputFormat } from './command.ts'
@@ -63,6 +64,7 @@ async function runCommand(registry: Registry, parsed: ParsedCommand): Promise<nu
   )
   const observe: Observer = parsed.isQuiet ? () => undefined : observer.observe
   const stop = watchStopSignals(() => observe({ type: 'stop_requested' }))
+  using _garbage = boundGarbage(systemClock)
   try {
     format = outputFormat(parsed.outputFormat)
     loaded = await loadSettings(parsed).catch((error: unknown) => {

@@ -33,6 +33,7 @@ export { buildBatch, type RecordInput } from './protocol/record-batch-builder.ts
 export { openBackup } from './repository/open-backup.ts'
 export type { Clock } from './runtime/clock.ts'
 export { exitNow } from './runtime/exit.ts'
+export { boundGarbage } from './runtime/garbage-bound.ts'
 export type { Random } from './runtime/random.ts'
 export { objectExists, objectNotFound, objectTooLarge } from './storage/object-errors.ts'
 export { type ObjectAnswer, type ObjectRequests, ObjectStoreBackend } from './storage/object-store-backend.ts'

@@ -113,6 +113,10 @@ export const LIMITS = {
   offsetStateMaxRows: 2_000_000,
   /** How long `status` waits for a store or a cluster when it has something to show without them. */
   statusPatienceMs: 10_000,
+  /** Garbage that is left to the collector before it is called: what V8 by itself would let grow to four times as much. */
+  garbageMaxBytes: 16 * 1024 * 1024,
+  /** How often the memory of the program is looked at, and so collected at most: 50 ms in so many are less than half a percent. */
+  garbageLookMs: 15_000,
   /** Messages that either side sends in one authentication; the longest mechanism needs three. */
   saslMaxRounds: 8,
 } as const
