@@ -8,6 +8,12 @@ interface Pending {
   readonly reject: (error: Error) => void
 }
 
+/**
+ * It makes some garbage every few seconds, which for hours would slowly fill all that V8 allows for a young generation. What the thread keeps,
+ * a row for each partition, is of the old one, which is not bounded.
+ */
+const YOUNG_MAX_MB = 2
+
 type Call = CacheRequest extends infer R ? (R extends unknown ? Omit<R, 'id'> : never) : never
 
 /**
@@ -67,6 +73,7 @@ export class OffsetCacheThread implements CheckpointCache {
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
     const worker = new Worker(new URL(`./offset-cache-worker.${extension}`, import.meta.url), {
       workerData: { path: this.place },
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MAX_MB },
       // Early releases of Node.js 24 call their SQLite experimental, on standard error.
       execArgv: ['--disable-warning=ExperimentalWarning'],
     })
