@@ -27,6 +27,8 @@ const RECORDS_PER_SECOND = Number(process.env.PER_SECOND ?? 300)
 /** Shorter runs say nothing about a slope. */
 const STEADY_MINUTES = 20
 const SLOPE_MAX_MIB_PER_HOUR = 1
+/** At any time, with what is mapped from the file of Node.js. */
+const PEAK_MAX_MIB = 250
 const MORE_DESCRIPTORS_MAX = 2
 const PAUSE_MS = 5_000
 const PATIENCE_MS = 20 * 60_000
@@ -147,9 +149,10 @@ async function untilCommitted(
 function assertSteady(t: TestContext, samples: readonly ProcessSample[]): void {
   const warm = samples.slice(Math.floor(samples.length / 3))
   const { mibPerHour, standardError } = memorySlope(warm)
-  const peakMib = Math.max(...samples.map(({ mib }) => mib))
+  const peakMib = samples.at(-1)?.peakMib ?? 0
   const descriptors = [warm[0]?.descriptors ?? 0, warm.at(-1)?.descriptors ?? 0] as const
   t.diagnostic(JSON.stringify({ samples: samples.length, peakMib, mibPerHour, standardError, descriptors }))
+  assert.ok(peakMib <= PEAK_MAX_MIB, `${peakMib} MiB were resident`)
   if (MINUTES < STEADY_MINUTES) return
   const leastMibPerHour = mibPerHour - 2 * standardError
   assert.ok(leastMibPerHour < SLOPE_MAX_MIB_PER_HOUR, `${mibPerHour} MiB an hour, error ${standardError}`)

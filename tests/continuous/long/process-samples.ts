@@ -1,10 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** What a process held at a moment: resident memory and open descriptors. */
+/** What a process held at a moment: resident memory, the most that it ever had of that, and open descriptors. */
 export interface ProcessSample {
   readonly hours: number
   readonly mib: number
+  readonly peakMib: number
   readonly descriptors: number
 }
 
@@ -24,8 +25,10 @@ export async function sampleProcess(pid: number, stop: AbortSignal): Promise<Pro
   while (!stop.aborted) {
     const status = await readFile(`/proc/${pid}/status`, 'utf8')
     const descriptors = (await readdir(`/proc/${pid}/fd`)).length
-    const mib = Number(/^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1]) / 1024
-    samples.push({ hours: (performance.now() - beganMs) / MS_PER_HOUR, mib, descriptors })
+    const mibOf = (name: string) =>
+      Number(new RegExp(`^${name}:\\s*(\\d+) kB$`, 'm').exec(status)?.[1]) / 1024
+    const [mib, peakMib] = [mibOf('VmRSS'), mibOf('VmHWM')]
+    samples.push({ hours: (performance.now() - beganMs) / MS_PER_HOUR, mib, peakMib, descriptors })
     await delay(INTERVAL_MS, undefined, { signal: stop }).catch(() => {})
   }
   return samples
