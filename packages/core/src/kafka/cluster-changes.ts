@@ -2,7 +2,7 @@ import { type RetryPolicy, retry } from '../runtime/retry.ts'
 import { type DeletionBound, partitionName, type TopicOperation, type TopicSettingChange } from './cluster.ts'
 import type { ClusterConnections } from './cluster-connections.ts'
 import { askLeaders, byTopic, type LeaderShare } from './cluster-leaders.ts'
-import { ALTER_CONFIGS, DELETE_RECORDS, METADATA } from './cluster-requests.ts'
+import { ALTER_CONFIGS, type ConfigResource, DELETE_RECORDS, METADATA } from './cluster-requests.ts'
 import { controllerOf } from './cluster-topics.ts'
 import { brokerError } from './kafka-error.ts'
 
@@ -54,7 +54,7 @@ export async function changeTopicSettings(
     configs: own.map(({ name, value }) =>
       value === null ? { name, configOperation: REMOVE as 1 } : { name, configOperation: SET as 0, value },
     ),
-  })) as Parameters<(typeof ALTER_CONFIGS)['codecs'][number]['createRequest']>[0]
+  })) as ConfigResource[]
   const controller = await controllerOf(connections)
   const { responses } = await connections.ask(controller, ALTER_CONFIGS, resources, isTrial)
   for (const { errorCode, errorMessage, resourceName: topic } of responses) {

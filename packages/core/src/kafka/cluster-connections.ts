@@ -50,7 +50,7 @@ export class ClusterConnections {
    */
   async askAny<Question extends unknown[], Answer extends object>(
     api: LibraryApi<Question, Answer>,
-    ...question: Question
+    ...question: NoInfer<Question>
   ): Promise<Answer> {
     const failures: KafkaBackupError[] = []
     const beganMs = systemClock.monotonicMs()
@@ -73,7 +73,7 @@ export class ClusterConnections {
   async ask<Question extends unknown[], Answer extends object>(
     broker: BrokerAddress,
     api: LibraryApi<Question, Answer>,
-    ...question: Question
+    ...question: NoInfer<Question>
   ): Promise<Answer> {
     const wasOpen = this.#links.has(keyOf(broker))
     const link = await this.link(broker)

@@ -1,38 +1,3 @@
-import {
-  createTopicsV4,
-  createTopicsV5,
-  createTopicsV6,
-  createTopicsV7,
-  deleteRecordsV0,
-  deleteRecordsV1,
-  deleteRecordsV2,
-  describeConfigsV1,
-  describeConfigsV2,
-  describeConfigsV3,
-  describeConfigsV4,
-  describeProducersV0,
-  describeTransactionsV0,
-  incrementalAlterConfigsV0,
-  incrementalAlterConfigsV1,
-  listOffsetsV4,
-  listOffsetsV5,
-  listOffsetsV6,
-  listOffsetsV7,
-  listOffsetsV8,
-  listOffsetsV9,
-  listTransactionsV0,
-  listTransactionsV1,
-  listTransactionsV2,
-  metadataV7,
-  metadataV8,
-  metadataV9,
-  metadataV10,
-  metadataV11,
-  metadataV12,
-  offsetForLeaderEpochV2,
-  offsetForLeaderEpochV3,
-  offsetForLeaderEpochV4,
-} from '@platformatic/kafka'
 import type { LibraryApi } from './library-request.ts'
 
 /** One topic in an answer to Metadata. Ids are hyphened hex, all zeros where the version has none. */
@@ -69,7 +34,7 @@ export const METADATA: LibraryApi<
   key: 3,
   firstVersion: 7,
   flexibleFrom: 9,
-  codecs: [metadataV7, metadataV8, metadataV9, metadataV10, metadataV11, metadataV12],
+  codecs: ['metadataV7', 'metadataV8', 'metadataV9', 'metadataV10', 'metadataV11', 'metadataV12'],
 }
 
 interface OffsetQuestion {
@@ -97,7 +62,14 @@ export const LIST_OFFSETS: LibraryApi<
   key: 2,
   firstVersion: 4,
   flexibleFrom: 6,
-  codecs: [listOffsetsV4, listOffsetsV5, listOffsetsV6, listOffsetsV7, listOffsetsV8, listOffsetsV9],
+  codecs: [
+    'listOffsetsV4',
+    'listOffsetsV5',
+    'listOffsetsV6',
+    'listOffsetsV7',
+    'listOffsetsV8',
+    'listOffsetsV9',
+  ],
 }
 
 interface EpochTopicQuestion {
@@ -126,10 +98,11 @@ export const OFFSET_FOR_LEADER_EPOCH: LibraryApi<
   key: 23,
   firstVersion: 2,
   flexibleFrom: 4,
-  codecs: [offsetForLeaderEpochV2, offsetForLeaderEpochV3, offsetForLeaderEpochV4],
+  codecs: ['offsetForLeaderEpochV2', 'offsetForLeaderEpochV3', 'offsetForLeaderEpochV4'],
 }
 
-interface ConfigQuestion {
+/** Which settings of one topic are asked for. */
+export interface ConfigQuestion {
   readonly resourceType: 2
   readonly resourceName: string
   readonly configurationKeys: string[]
@@ -156,7 +129,7 @@ export const DESCRIBE_CONFIGS: LibraryApi<
   key: 32,
   firstVersion: 1,
   flexibleFrom: 4,
-  codecs: [describeConfigsV1, describeConfigsV2, describeConfigsV3, describeConfigsV4],
+  codecs: ['describeConfigsV1', 'describeConfigsV2', 'describeConfigsV3', 'describeConfigsV4'],
 }
 
 interface CreateQuestion {
@@ -187,7 +160,7 @@ export const CREATE_TOPICS: LibraryApi<
   key: 19,
   firstVersion: 4,
   flexibleFrom: 5,
-  codecs: [createTopicsV4, createTopicsV5, createTopicsV6, createTopicsV7],
+  codecs: ['createTopicsV4', 'createTopicsV5', 'createTopicsV6', 'createTopicsV7'],
 }
 
 interface DeletionAnswer {
@@ -209,16 +182,23 @@ export const DELETE_RECORDS: LibraryApi<
   key: 21,
   firstVersion: 0,
   flexibleFrom: 2,
-  codecs: [deleteRecordsV0, deleteRecordsV1, deleteRecordsV2],
+  codecs: ['deleteRecordsV0', 'deleteRecordsV1', 'deleteRecordsV2'],
 }
 
 type ConfigChange =
   | { readonly name: string; readonly configOperation: 0; readonly value: string }
   | { readonly name: string; readonly configOperation: 1 }
 
+/** Changes of the settings of one topic. */
+export interface ConfigResource {
+  readonly resourceType: 2
+  readonly resourceName: string
+  readonly configs: ConfigChange[]
+}
+
 /** Kafka 2.3 and later (KIP-339). Operation 0 sets a value, 1 removes it. */
 export const ALTER_CONFIGS: LibraryApi<
-  [resources: { resourceType: 2; resourceName: string; configs: ConfigChange[] }[], isTrial: boolean],
+  [resources: ConfigResource[], isTrial: boolean],
   {
     readonly responses: readonly {
       readonly errorCode: number
@@ -231,7 +211,7 @@ export const ALTER_CONFIGS: LibraryApi<
   key: 44,
   firstVersion: 0,
   flexibleFrom: 1,
-  codecs: [incrementalAlterConfigsV0, incrementalAlterConfigsV1],
+  codecs: ['incrementalAlterConfigsV0', 'incrementalAlterConfigsV1'],
 }
 
 interface ProducersAnswer {
@@ -258,7 +238,7 @@ export const DESCRIBE_PRODUCERS: LibraryApi<
   key: 61,
   firstVersion: 0,
   flexibleFrom: 0,
-  codecs: [describeProducersV0],
+  codecs: ['describeProducersV0'],
 }
 
 interface TransactionsAnswer {
@@ -275,7 +255,7 @@ export const LIST_TRANSACTIONS: LibraryApi<
   key: 66,
   firstVersion: 0,
   flexibleFrom: 0,
-  codecs: [listTransactionsV0, listTransactionsV1, listTransactionsV2],
+  codecs: ['listTransactionsV0', 'listTransactionsV1', 'listTransactionsV2'],
 }
 
 /** One transaction as its coordinator knows it. */
@@ -295,5 +275,5 @@ export const DESCRIBE_TRANSACTIONS: LibraryApi<
   key: 65,
   firstVersion: 0,
   flexibleFrom: 0,
-  codecs: [describeTransactionsV0],
+  codecs: ['describeTransactionsV0'],
 }

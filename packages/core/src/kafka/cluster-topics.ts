@@ -4,7 +4,12 @@ import type { BrokerLink } from './broker-connections.ts'
 import { type BrokerAddress, type NewTopic, partitionName, type TopicTrial } from './cluster.ts'
 import type { ClusterConnections } from './cluster-connections.ts'
 import { readMetadata } from './cluster-metadata.ts'
-import { CREATE_TOPICS, type CreateAnswer, DESCRIBE_CONFIGS } from './cluster-requests.ts'
+import {
+  type ConfigQuestion,
+  CREATE_TOPICS,
+  type CreateAnswer,
+  DESCRIBE_CONFIGS,
+} from './cluster-requests.ts'
 import { brokerError } from './kafka-error.ts'
 import { askBroker } from './library-request.ts'
 
@@ -32,8 +37,8 @@ export async function topicConfigs(
   isOverrideOnly = false,
 ): Promise<Map<string, ReadonlyMap<string, string>>> {
   if (topics.length === 0) return new Map()
-  const resources = topics.map((resourceName) => {
-    return { resourceType: TOPIC_RESOURCE, resourceName, configurationKeys: [...names] } as const
+  const resources = topics.map((resourceName): ConfigQuestion => {
+    return { resourceType: TOPIC_RESOURCE, resourceName, configurationKeys: [...names] }
   })
   const { results } = await connections.askAny(DESCRIBE_CONFIGS, resources, false, false)
   const values = new Map<string, ReadonlyMap<string, string>>()

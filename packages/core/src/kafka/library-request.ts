@@ -1,8 +1,7 @@
-import { type Reader, ResponseError, type Writer } from '@platformatic/kafka'
+import type { Reader, Writer } from '@platformatic/kafka'
 import { systemClock } from '../runtime/clock.ts'
 import { negotiateVersion } from './api-versions.ts'
 import type { BrokerLink } from './broker-connections.ts'
-import { ForwardReader } from './forward-reader.ts'
 import { answerUnreadable, unreachable } from './kafka-error.ts'
 
 /** What the library has for one version of a request. */
@@ -11,6 +10,13 @@ interface LibraryCodec<Question extends unknown[], Answer> {
   parseResponse(correlationId: number, apiKey: number, apiVersion: number, reader: Reader): Answer
 }
 
+type Library = typeof import('@platformatic/kafka')
+
+/** Under which names the library has codecs of such a request. */
+type CodecName<Question extends unknown[], Answer> = {
+  [Name in keyof Library]: Library[Name] extends LibraryCodec<Question, Answer> ? Name : never
+}[keyof Library]
+
 /** One request in the versions that we use of it; they follow each other without a hole. */
 export interface LibraryApi<Question extends unknown[], Answer> {
   readonly name: string
@@ -18,8 +24,8 @@ export interface LibraryApi<Question extends unknown[], Answer> {
   readonly firstVersion: number
   /** The first version with tagged fields in its headers (KIP-482). */
   readonly flexibleFrom: number
-  /** By version, from `firstVersion` on. */
-  readonly codecs: readonly LibraryCodec<Question, Answer>[]
+  /** The library's names, by version, from `firstVersion` on. */
+  readonly codecs: readonly CodecName<Question, Answer>[]
 }
 
 const REQUEST_TIMEOUT_MS = 15_000
@@ -35,12 +41,17 @@ const NO_CORRELATION = 0
 export async function askBroker<Question extends unknown[], Answer extends object>(
   { connection, versions }: BrokerLink,
   api: LibraryApi<Question, Answer>,
-  question: Question,
+  question: NoInfer<Question>,
 ): Promise<Answer> {
   const { name, key, firstVersion, codecs } = api
   const ours = { min: firstVersion, max: firstVersion + codecs.length - 1 }
   const version = negotiateVersion(versions, { name, key, ours }, connection.broker)
-  const codec = codecs[version - firstVersion] as LibraryCodec<Question, Answer>
+  // The library takes longer to load than everything else together; a verb that asks no cluster does without.
+  const [library, { readAnswer }] = await Promise.all([
+    import('@platformatic/kafka'),
+    import('./library-answer.ts'),
+  ])
+  const codec = library[codecs[version - firstVersion] as keyof Library] as LibraryCodec<Question, Answer>
   const isFlexible = version >= api.flexibleFrom
   const body = codec.createRequest(...question).buffers
   const response = await withinTime(
@@ -53,7 +64,8 @@ export async function askBroker<Question extends unknown[], Answer extends objec
   )
   try {
     const { bytes, position, end } = response.reader
-    return readAnswer(codec, { key, version }, ForwardReader.over(bytes.subarray(position, end)))
+    const parse = (reader: Reader) => codec.parseResponse(NO_CORRELATION, key, version, reader)
+    return readAnswer(parse, bytes.subarray(position, end))
   } catch (error) {
     throw answerUnreadable(connection.broker, `${name} version ${version}`, error)
   } finally {
@@ -76,22 +88,4 @@ export async function withinTime<T>(step: Promise<T>, limitMs: number, onLate: (
   } finally {
     settled.abort()
   }
-}
-
-/** The library throws an answer that carries an error, with the whole answer in the exception. */
-function readAnswer<Question extends unknown[], Answer extends object>(
-  codec: LibraryCodec<Question, Answer>,
-  { key, version }: { readonly key: number; readonly version: number },
-  reader: Reader,
-): Answer {
-  let answer: Answer
-  try {
-    answer = codec.parseResponse(NO_CORRELATION, key, version, reader)
-  } catch (error) {
-    if (!(error instanceof ResponseError)) throw error
-    answer = error.response as Answer
-  }
-  // The library reads texts past the end without a word.
-  if (reader.remaining !== 0) throw new RangeError(`${reader.remaining} bytes are left`)
-  return answer
 }

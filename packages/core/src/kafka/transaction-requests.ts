@@ -1,24 +1,3 @@
-import {
-  addPartitionsToTxnV0,
-  addPartitionsToTxnV1,
-  addPartitionsToTxnV2,
-  addPartitionsToTxnV3,
-  endTxnV0,
-  endTxnV1,
-  endTxnV2,
-  endTxnV3,
-  findCoordinatorV1,
-  findCoordinatorV2,
-  findCoordinatorV3,
-  findCoordinatorV4,
-  findCoordinatorV5,
-  findCoordinatorV6,
-  initProducerIdV0,
-  initProducerIdV1,
-  initProducerIdV2,
-  initProducerIdV3,
-  initProducerIdV4,
-} from '@platformatic/kafka'
 import type { LibraryApi } from './library-request.ts'
 
 /** Key type 1: transactional ids. From version 4 on it takes several keys. */
@@ -39,12 +18,12 @@ export const FIND_COORDINATOR: LibraryApi<
   firstVersion: 1,
   flexibleFrom: 3,
   codecs: [
-    findCoordinatorV1,
-    findCoordinatorV2,
-    findCoordinatorV3,
-    findCoordinatorV4,
-    findCoordinatorV5,
-    findCoordinatorV6,
+    'findCoordinatorV1',
+    'findCoordinatorV2',
+    'findCoordinatorV3',
+    'findCoordinatorV4',
+    'findCoordinatorV5',
+    'findCoordinatorV6',
   ],
 }
 
@@ -57,7 +36,13 @@ export const INIT_TRANSACTIONS: LibraryApi<
   key: 22,
   firstVersion: 0,
   flexibleFrom: 2,
-  codecs: [initProducerIdV0, initProducerIdV1, initProducerIdV2, initProducerIdV3, initProducerIdV4],
+  codecs: [
+    'initProducerIdV0',
+    'initProducerIdV1',
+    'initProducerIdV2',
+    'initProducerIdV3',
+    'initProducerIdV4',
+  ],
 }
 
 interface AddQuestion {
@@ -87,7 +72,7 @@ export const ADD_PARTITIONS: LibraryApi<
   key: 24,
   firstVersion: 0,
   flexibleFrom: 3,
-  codecs: [addPartitionsToTxnV0, addPartitionsToTxnV1, addPartitionsToTxnV2, addPartitionsToTxnV3],
+  codecs: ['addPartitionsToTxnV0', 'addPartitionsToTxnV1', 'addPartitionsToTxnV2', 'addPartitionsToTxnV3'],
 }
 
 /** Version 5 would raise the epoch with every transaction (KIP-890), and sequences would begin anew each time. */
@@ -99,5 +84,5 @@ export const END_TRANSACTION: LibraryApi<
   key: 26,
   firstVersion: 0,
   flexibleFrom: 3,
-  codecs: [endTxnV0, endTxnV1, endTxnV2, endTxnV3],
+  codecs: ['endTxnV0', 'endTxnV1', 'endTxnV2', 'endTxnV3'],
 }
