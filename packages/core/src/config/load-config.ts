@@ -2,8 +2,7 @@ import { resolve } from 'node:path'
 import { CheckedValues } from './checked-values.ts'
 import { securityOfVerb } from './cluster-security.ts'
 import { buildConfig, type Config } from './config.ts'
-import { readConfigFile } from './config-file.ts'
-import { FileValues } from './file-values.ts'
+import type { FileValues } from './file-values.ts'
 import { type FlagValues, misspeltVariables, winningValues } from './given-values.ts'
 import type { Environment } from './interpolation.ts'
 import { offsetStorage } from './offset-storage.ts'
@@ -46,7 +45,7 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
   const fromFile =
     file === undefined || filePath === undefined
       ? undefined
-      : new FileValues(await readConfigFile(filePath, file), { file, verb, problems })
+      : await fileValues(filePath, { file, verb, problems })
   const warnings = [...(fromFile?.warnings ?? []), ...misspeltVariables(env, verb)]
   const given = winningValues({ file, fileValues: fromFile?.values ?? new Map(), flags, env })
   const values = new CheckedValues(given, { verb, file, env, problems, warnings })
@@ -71,6 +70,18 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
     warnings: Object.freeze(warnings),
     origins: values.origins(),
   })
+}
+
+async function fileValues(
+  path: string,
+  options: ConstructorParameters<typeof FileValues>[1],
+): Promise<FileValues> {
+  // Who has no file does not wait for the YAML library.
+  const [{ readConfigFile }, { FileValues }] = await Promise.all([
+    import('./config-file.ts'),
+    import('./file-values.ts'),
+  ])
+  return new FileValues(await readConfigFile(path, options.file), options)
 }
 
 const CLUSTER_WARNING =
