@@ -16,11 +16,14 @@ const CORE_ROWS: readonly Readonly<Record<string, readonly string[]>>[] = [
   { config: [], observe: [], plugin: ['config', 'observe'] },
 ]
 
-/** The two doors of the core package; they may import all of it, and nothing in it imports them. */
+/** The doors of the core package; they may import all of it, and nothing in it imports them. */
 const CORE_DOORS = ['index.ts', 'internal.ts']
+/** The parts of index.ts, one for each file: who needs one verb does not load the others. */
+const DOOR_FOLDER = 'doors'
 
 const CORE_NAME = '@kafka-backup/core'
-const CORE_SPECIFIERS = [CORE_NAME, `${CORE_NAME}/internal`]
+/** With or without the name of a door. */
+const CORE_SPECIFIER = /^@kafka-backup\/core(?:\/[a-z-]+)?$/
 const WORKSPACE_PATTERN = /^(@kafka-backup\/[^/]+|kafka-backup)(\/|$)/
 
 /** Packages whose `src` may import the core package. Core itself imports no other package of this workspace. */
@@ -74,9 +77,9 @@ function ruleOfWorkspaceName(file: string, specifier: string): string | undefine
   if (home === 'packages/core') return 'core imports no other package of the workspace, nor itself by name'
   const isKnown = PACKAGES_ON_CORE.some((name) => home === `packages/${name}`)
   if (!isKnown) return `${home} is in no table of scripts/layer-rules.ts: add it there`
-  return CORE_SPECIFIERS.includes(specifier)
+  return CORE_SPECIFIER.test(specifier)
     ? undefined
-    : `of the workspace ${home} imports only ${CORE_SPECIFIERS.join(' and ')}`
+    : `of the workspace ${home} imports only ${CORE_NAME} and its doors`
 }
 
 function ruleOfCore(file: string, target: string): string | undefined {
@@ -86,7 +89,9 @@ function ruleOfCore(file: string, target: string): string | undefined {
     const isDoor = CORE_DOORS.includes(posix.basename(file))
     return isDoor ? undefined : `a file directly in core/src is one of ${CORE_DOORS.join(', ')}`
   }
-  if (to === undefined) return 'inside core nothing imports index.ts, internal.ts or what is outside src'
+  if (to === undefined || to === DOOR_FOLDER)
+    return 'inside core nothing imports index.ts, internal.ts, doors or what is outside src'
+  if (from === DOOR_FOLDER) return undefined
   if (from === to) return undefined
   const fromRow = rowOf(from)
   const toRow = rowOf(to)

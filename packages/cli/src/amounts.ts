@@ -1,4 +1,5 @@
-import { KafkaBackupError, TIME_UNITS_MS } from '@kafka-backup/core'
+import { KafkaBackupError } from '@kafka-backup/core/errors'
+import { TIME_UNITS_MS } from '@kafka-backup/core/settings'
 
 const DURATION = /^(?:[0-9]{1,9}(?:ms|s|m|h|d|w))+$/
 const PIECE = /([0-9]+)(ms|s|m|h|d|w)/g

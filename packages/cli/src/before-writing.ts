@@ -1,4 +1,4 @@
-import { isKafkaBackupError, KafkaBackupError } from '@kafka-backup/core'
+import { isKafkaBackupError, KafkaBackupError } from '@kafka-backup/core/errors'
 
 const SAID = /nothing was (?:written|started|changed)/i
 

@@ -1,4 +1,6 @@
-import { KafkaBackupError, matchTopics, type TopicPatterns } from '@kafka-backup/core'
+import type { TopicPatterns } from '@kafka-backup/core'
+import { matchTopics } from '@kafka-backup/core/config'
+import { KafkaBackupError } from '@kafka-backup/core/errors'
 
 const INTERNAL_HINT =
   'Internal topics (names that begin with __) must be named exactly, or asked for with backup.include_internal_topics.'

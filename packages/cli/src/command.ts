@@ -32,8 +32,8 @@ export interface CommandOption {
   readonly description: string
 }
 
-/** One verb. */
-export interface Command {
+/** One verb as the command line knows it: all that its help and its flags need, without loading what it does. */
+export interface CommandLine {
   readonly name: string
   readonly summary: string
   readonly description: string
@@ -44,5 +44,11 @@ export interface Command {
   readonly options: readonly CommandOption[]
   /** Lines that can be pasted. */
   readonly examples: readonly string[]
+  /** What it does. It is loaded when it runs: the engine takes far longer to load than a help to print. */
+  load(): Promise<Command>
+}
+
+/** What a verb does. */
+export interface Command {
   run(context: CommandContext): Promise<CommandResult>
 }

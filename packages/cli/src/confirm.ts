@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises'
-import { KafkaBackupError } from '@kafka-backup/core'
+import { KafkaBackupError } from '@kafka-backup/core/errors'
 import type { CommandContext } from './command.ts'
 
 /** Where a person is asked, and whether one is there. */

@@ -1,4 +1,5 @@
-import { OffsetStateKeeper, offsetStatePath, requireBackupId } from '@kafka-backup/core'
+import { offsetStatePath, requireBackupId } from '@kafka-backup/core/config'
+import { OffsetStateKeeper } from '@kafka-backup/core/observe'
 import type { CommandContext } from './command.ts'
 
 /** What keeps the offset state of the run of a command; it does nothing before its `begin`. */

@@ -1,38 +1,43 @@
-import { openParts, Registry } from '@kafka-backup/core'
+import type { Registry } from '@kafka-backup/core'
 import { tolerateClosedOutput } from './closed-output.ts'
-import { backupCommand } from './commands/backup.ts'
-import { compactCommand } from './commands/compact.ts'
-import { describeCommand } from './commands/describe.ts'
-import { listCommand } from './commands/list.ts'
-import { offsetMapCommand } from './commands/offset-map.ts'
-import { probeCommand } from './commands/probe.ts'
-import { pruneCommand } from './commands/prune.ts'
-import { repairCommand } from './commands/repair.ts'
-import { restoreCommand } from './commands/restore.ts'
-import { statusCommand } from './commands/status.ts'
-import { validateCommand } from './commands/validate.ts'
-import { verifyCommand } from './commands/verify.ts'
+import { backupLine } from './command-lines/backup.ts'
+import { compactLine } from './command-lines/compact.ts'
+import { describeLine } from './command-lines/describe.ts'
+import { listLine } from './command-lines/list.ts'
+import { offsetMapLine } from './command-lines/offset-map.ts'
+import { probeLine } from './command-lines/probe.ts'
+import { pruneLine } from './command-lines/prune.ts'
+import { repairLine } from './command-lines/repair.ts'
+import { restoreLine } from './command-lines/restore.ts'
+import { statusLine } from './command-lines/status.ts'
+import { validateLine } from './command-lines/validate.ts'
+import { verifyLine } from './command-lines/verify.ts'
 import { runCli } from './run-cli.ts'
 
 /** Composition root: the parts and verbs of this program. */
 export async function main(): Promise<void> {
   tolerateClosedOutput()
-  const registry = new Registry().use(openParts).freeze()
-  const commands = [
-    backupCommand,
-    restoreCommand,
-    listCommand,
-    describeCommand,
-    statusCommand,
-    validateCommand,
-    offsetMapCommand,
-    verifyCommand,
-    pruneCommand,
-    compactCommand,
-    repairCommand,
-    probeCommand,
+  const lines = [
+    backupLine,
+    restoreLine,
+    listLine,
+    describeLine,
+    statusLine,
+    validateLine,
+    offsetMapLine,
+    verifyLine,
+    pruneLine,
+    compactLine,
+    repairLine,
+    probeLine,
   ]
-  const exitCode = await runCli(registry, commands, process.argv.slice(2))
+  const exitCode = await runCli(openRegistry, lines, process.argv.slice(2))
   // A result that could not be printed has set it already.
   process.exitCode = process.exitCode || exitCode
+}
+
+/** The stores and transforms are loaded for a verb that runs, not for a help. */
+async function openRegistry(): Promise<Registry> {
+  const { openParts, Registry } = await import('@kafka-backup/core/plugin')
+  return new Registry().use(openParts).freeze()
 }

@@ -1,10 +1,7 @@
-import {
-  KafkaBackupError,
-  openResilient,
-  type ResilientStorage,
-  requireRepositoryUrl,
-  type StorageBackend,
-} from '@kafka-backup/core'
+import type { ResilientStorage, StorageBackend } from '@kafka-backup/core'
+import { requireRepositoryUrl } from '@kafka-backup/core/config'
+import { KafkaBackupError } from '@kafka-backup/core/errors'
+import { openResilient } from '@kafka-backup/core/storage'
 import type { CommandContext } from './command.ts'
 
 const VOLATILE_HINT =

@@ -1,4 +1,5 @@
-import { type Config, isKafkaBackupError, KafkaBackupError } from '@kafka-backup/core'
+import type { Config } from '@kafka-backup/core'
+import { isKafkaBackupError, KafkaBackupError } from '@kafka-backup/core/errors'
 
 const DEEP_VALIDATION = 'kafka-backup validate --deep'
 

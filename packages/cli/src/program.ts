@@ -1,12 +1,12 @@
-import { type Setting, settingFlags } from '@kafka-backup/core'
+import type { Setting } from '@kafka-backup/core'
 import { Command as CommanderCommand, Option } from 'commander'
-import type { Command } from './command.ts'
+import type { CommandLine } from './command.ts'
 import { HELP_LAYOUT } from './help-layout.ts'
 import { VERSION } from './program-name.ts'
 
 /** A command line after parsing: the verb, its settings given as flags, and its own options. */
 export interface ParsedCommand {
-  readonly command: Command
+  readonly line: CommandLine
   readonly flags: ReadonlyMap<Setting, string | boolean | readonly string[]>
   readonly options: Readonly<Record<string, unknown>>
   readonly configFile: string | undefined
@@ -54,9 +54,13 @@ const PLACE_FLAGS = new Set([
   'dry-run',
 ])
 
+/** The settings that a verb has flags for, by the flag. */
+export type FlagsOf = (line: CommandLine) => ReadonlyMap<string, Setting>
+
 /** The program with all verbs; `onParsed` gets the verb that was chosen. Errors of usage are thrown, not printed. */
 export function buildProgram(
-  commands: readonly Command[],
+  lines: readonly CommandLine[],
+  flagsOf: FlagsOf,
   onParsed: (parsed: ParsedCommand) => void,
 ): CommanderCommand {
   const program = new CommanderCommand('kafka-backup')
@@ -73,35 +77,35 @@ export function buildProgram(
     .exitOverride()
     .showSuggestionAfterError()
     .addHelpText('after', EXIT_CODES_HELP)
-  for (const command of commands) addCommand(program, command, onParsed)
+  for (const line of lines) addCommand(program, line, flagsOf(line), onParsed)
   return program
 }
 
 function addCommand(
   program: CommanderCommand,
-  command: Command,
+  line: CommandLine,
+  flags: ReadonlyMap<string, Setting>,
   onParsed: (parsed: ParsedCommand) => void,
 ): void {
-  const flags = settingFlags(command.verb)
   const verb = program
-    .command(command.name)
-    .summary(command.summary)
-    .description(command.description)
+    .command(line.name)
+    .summary(line.summary)
+    .description(line.description)
     .addHelpOption(new Option('-h, --help', 'show this help').helpGroup(GENERAL))
     .exitOverride()
     .allowExcessArguments(false)
   const attributes = new Map<string, Setting>()
   for (const [flag, setting] of flags) {
-    if (command.takes?.(setting.path) === false) continue
+    if (line.takes?.(setting.path) === false) continue
     const option = settingOption(flag, setting)
     attributes.set(option.attributeName(), setting)
     verb.addOption(option)
   }
-  for (const { flags: notation, description } of command.options) {
+  for (const { flags: notation, description } of line.options) {
     verb.addOption(new Option(notation, description).helpGroup(PLACES))
   }
   for (const option of generalOptions()) verb.addOption(option)
-  verb.addHelpText('after', examplesHelp(command))
+  verb.addHelpText('after', examplesHelp(line))
   verb.action((options: Record<string, unknown>) => {
     const given = [...attributes].flatMap(([name, setting]) => {
       const value = options[name]
@@ -110,7 +114,7 @@ function addCommand(
         : []
     })
     onParsed({
-      command,
+      line,
       flags: new Map(given),
       options,
       configFile: options.config as string | undefined,
@@ -173,6 +177,6 @@ function placeholder(setting: Setting): string {
   return setting.type.kind === 'integer' ? 'n' : 'text'
 }
 
-function examplesHelp(command: Command): string {
-  return `\nExamples:\n${command.examples.map((example) => `  ${example}`).join('\n')}\n${EXIT_CODES_HELP}`
+function examplesHelp(line: CommandLine): string {
+  return `\nExamples:\n${line.examples.map((example) => `  ${example}`).join('\n')}\n${EXIT_CODES_HELP}`
 }

@@ -1,9 +1,5 @@
-import {
-  type BackupState,
-  type RestoreRequest,
-  type RestoreSelection,
-  restoreSelectionOf,
-} from '@kafka-backup/core'
+import type { BackupState, RestoreRequest, RestoreSelection } from '@kafka-backup/core'
+import { restoreSelectionOf } from '@kafka-backup/core/config'
 import { chosenTopics } from './chosen-topics.ts'
 
 /** What a request means for a backup. */

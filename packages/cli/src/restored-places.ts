@@ -1,4 +1,5 @@
-import { KafkaBackupError, type LedgerState } from '@kafka-backup/core'
+import type { LedgerState } from '@kafka-backup/core'
+import { KafkaBackupError } from '@kafka-backup/core/errors'
 
 export interface Place {
   readonly topic: string

@@ -1,39 +1,25 @@
-import {
-  isKafkaBackupError,
-  isOfStop,
-  KafkaBackupError,
-  type LoadedConfig,
-  loadConfig,
-  type Observer,
-  type Registry,
-  systemClock,
-  systemRandom,
-  toKafkaBackupError,
-} from '@kafka-backup/core'
-import { boundGarbage } from '@kafka-backup/core/internal'
+import type { Registry } from '@kafka-backup/core'
 import { CommanderError } from 'commander'
 import { saying } from './before-writing.ts'
-import type { Command, CommandContext, CommandResult, OutputFormat } from './command.ts'
-import { withPastableHint } from './pastable-hint.ts'
-import { buildProgram, type ParsedCommand } from './program.ts'
-import { errorDocument, renderErrorText } from './render/error-text.ts'
-import { renderJson } from './render/json-document.ts'
-import { RunObserver } from './render/run-observer.ts'
-import { watchStopSignals } from './stop-signal.ts'
-import { usageError, wantedFormat } from './usage-error.ts'
+import type { CommandLine } from './command.ts'
+import { printError } from './print-error.ts'
+import { buildProgram, type FlagsOf, type ParsedCommand } from './program.ts'
+import { NOTHING_STARTED, usageError, wantedFormat } from './usage-error.ts'
 
 const USAGE_ERROR = 2
-const NOTHING_STARTED = 'Nothing was started'
 
-/** Parses the arguments, runs the verb, prints its result. Returns the exit code; never throws. */
+/**
+ * Parses the arguments, runs the verb, prints its result. Returns the exit code; never throws. `openRegistry` is called for a
+ * verb that runs.
+ */
 export async function runCli(
-  registry: Registry,
-  commands: readonly Command[],
+  openRegistry: () => Promise<Registry>,
+  lines: readonly CommandLine[],
   args: readonly string[],
 ): Promise<number> {
   let parsed: ParsedCommand | undefined
   try {
-    const program = buildProgram(commands, (chosen) => {
+    const program = buildProgram(lines, await flagsOfNamed(lines, args), (chosen) => {
       parsed = chosen
     })
     await program.parseAsync([...args], { from: 'user' })
@@ -42,90 +28,19 @@ export async function runCli(
     if (error.exitCode === 0) return 0
     // Without a verb commander has printed the help already.
     if (error.code === 'commander.help') return USAGE_ERROR
-    const verbs = commands.map((command) => command.name)
+    const verbs = lines.map((line) => line.name)
     return printError(saying(usageError(error, args, verbs), NOTHING_STARTED), wantedFormat(args))
   }
-  return parsed ? runCommand(registry, parsed) : 0
+  if (!parsed) return 0
+  // Loaded only now: whoever asks for help, or mistypes, does not wait for the engine.
+  const { runCommand } = await import('./run-command.ts')
+  return runCommand(openRegistry, parsed)
 }
 
-async function runCommand(registry: Registry, parsed: ParsedCommand): Promise<number> {
-  let format: OutputFormat = 'table'
-  let loaded: LoadedConfig | undefined
-  const observer = new RunObserver(
-    {
-      isTerminal: process.stderr.isTTY === true && process.env.TERM !== 'dumb',
-      get columns() {
-        return process.stderr.columns || 80
-      },
-      write: (text) => process.stderr.write(text),
-    },
-    systemClock,
-    parsed.command.verb,
-  )
-  const observe: Observer = parsed.isQuiet ? () => undefined : observer.observe
-  const stop = watchStopSignals(() => observe({ type: 'stop_requested' }))
-  using _garbage = boundGarbage(systemClock)
-  try {
-    format = outputFormat(parsed.outputFormat)
-    loaded = await loadSettings(parsed).catch((error: unknown) => {
-      throw saying(error, NOTHING_STARTED)
-    })
-    const say = (text: string) => {
-      if (!parsed.isQuiet) process.stderr.write(`${text}\n`)
-    }
-    for (const warning of loaded.warnings) say(`Warning: ${warning}`)
-    const context: CommandContext = {
-      loaded,
-      registry,
-      outputFormat: format,
-      clock: systemClock,
-      random: systemRandom,
-      observe,
-      say,
-      signal: stop.signal,
-      options: parsed.options,
-    }
-    const result = await parsed.command.run(context)
-    observer.end()
-    return printResult(result, format)
-  } catch (error) {
-    observer.end()
-    return printError(withPastableHint(failureOf(error, stop.signal), loaded?.config), format)
-  } finally {
-    stop.dispose()
-  }
-}
-
-/** What fails because it was told to stop has been interrupted, whatever it says; anything else is told with its own code. */
-function failureOf(error: unknown, signal: AbortSignal): unknown {
-  return isOfStop(error, signal) && !isKafkaBackupError(error, 'KB_INTERRUPTED') ? signal.reason : error
-}
-
-function loadSettings(parsed: ParsedCommand): Promise<LoadedConfig> {
-  return loadConfig({
-    verb: parsed.command.verb,
-    ...(parsed.configFile === undefined ? {} : { file: parsed.configFile }),
-    flags: Object.fromEntries([...parsed.flags].map(([setting, value]) => [setting.path, value])),
-    env: process.env,
-    cwd: process.cwd(),
-  })
-}
-
-function outputFormat(text: string): OutputFormat {
-  if (text === 'table' || text === 'json') return text
-  throw new KafkaBackupError(
-    'KB_USAGE',
-    `--output-format must be table or json, not "${text}". ${NOTHING_STARTED}`,
-  )
-}
-
-function printResult(result: CommandResult, format: OutputFormat): number {
-  process.stdout.write(`${format === 'json' ? renderJson(result.document) : result.text}\n`)
-  return result.exitCode
-}
-
-function printError(error: unknown, format: OutputFormat): number {
-  if (format === 'json') process.stdout.write(`${renderJson(errorDocument(error))}\n`)
-  process.stderr.write(`${renderErrorText(error)}\n`)
-  return toKafkaBackupError(error).exitCode
+/** The settings of all verbs take longer to load than the help of the program to print, which names none of them. */
+async function flagsOfNamed(lines: readonly CommandLine[], args: readonly string[]): Promise<FlagsOf> {
+  const named = new Set(lines.filter((line) => args.includes(line.name)))
+  if (named.size === 0) return () => new Map()
+  const { settingFlags } = await import('@kafka-backup/core/settings')
+  return (line) => (named.has(line) ? settingFlags(line.verb) : new Map())
 }

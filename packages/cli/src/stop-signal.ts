@@ -1,5 +1,5 @@
-import { KafkaBackupError } from '@kafka-backup/core'
-import { exitNow } from '@kafka-backup/core/internal'
+import { KafkaBackupError } from '@kafka-backup/core/errors'
+import { exitNow } from '@kafka-backup/core/runtime'
 
 const INTERRUPTED = 130
 

@@ -1,6 +1,9 @@
-import { KafkaBackupError } from '@kafka-backup/core'
+import { KafkaBackupError } from '@kafka-backup/core/errors'
 import type { CommanderError } from 'commander'
 import type { OutputFormat } from './command.ts'
+
+/** Of whatever is refused before a verb does anything. */
+export const NOTHING_STARTED = 'Nothing was started'
 
 /** What commander says of a command line that it cannot parse, as one of our errors. */
 export function usageError(

@@ -1,12 +1,6 @@
-import {
-  acquireLease,
-  type BackupPlan,
-  type BackupState,
-  type Lease,
-  NO_LEASE,
-  type StorageBackend,
-  thisProcess,
-} from '@kafka-backup/core'
+import type { BackupPlan, BackupState, Lease, StorageBackend } from '@kafka-backup/core'
+import { acquireLease, NO_LEASE } from '@kafka-backup/core/repository'
+import { thisProcess } from '@kafka-backup/core/runtime'
 import { beforeWriting } from './before-writing.ts'
 import type { CommandContext } from './command.ts'
 import { PROGRAM } from './program-name.ts'

@@ -1,6 +1,6 @@
 // kafka-backup as it would be if nobody had registered the transform lz4.
 import { openParts, type Plugin, Registry } from '@kafka-backup/core'
-import { restoreCommand } from '../../../packages/cli/src/commands/restore.ts'
+import { restoreLine } from '../../../packages/cli/src/command-lines/restore.ts'
 import { runCli } from '../../../packages/cli/src/run-cli.ts'
 
 const fewerParts: Plugin = {
@@ -19,7 +19,7 @@ const fewerParts: Plugin = {
 }
 
 process.exitCode = await runCli(
-  new Registry().use(fewerParts).freeze(),
-  [restoreCommand],
+  async () => new Registry().use(fewerParts).freeze(),
+  [restoreLine],
   process.argv.slice(2),
 )

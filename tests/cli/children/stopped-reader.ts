@@ -1,7 +1,7 @@
 // kafka-backup that gets its Ctrl-C while it reads the first commit for the second time, and then what FINDS says.
 import { setTimeout as delay } from 'node:timers/promises'
 import { KafkaBackupError, openParts, type Plugin, Registry, type StorageBackend } from '@kafka-backup/core'
-import { describeCommand } from '../../../packages/cli/src/commands/describe.ts'
+import { describeLine } from '../../../packages/cli/src/command-lines/describe.ts'
 import { runCli } from '../../../packages/cli/src/run-cli.ts'
 
 const { FINDS = '' } = process.env
@@ -59,7 +59,7 @@ const stoppingParts: Plugin = {
 }
 
 process.exitCode = await runCli(
-  new Registry().use(stoppingParts).freeze(),
-  [describeCommand],
+  async () => new Registry().use(stoppingParts).freeze(),
+  [describeLine],
   process.argv.slice(2),
 )

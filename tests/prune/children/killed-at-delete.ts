@@ -1,6 +1,6 @@
 // kafka-backup on a store whose client dies, as by kill -9, right before it deletes the object number DIES_AT_DELETE.
 import { openParts, type Plugin, Registry, type StorageBackend } from '@kafka-backup/core'
-import { pruneCommand } from '../../../packages/cli/src/commands/prune.ts'
+import { pruneLine } from '../../../packages/cli/src/command-lines/prune.ts'
 import { runCli } from '../../../packages/cli/src/run-cli.ts'
 
 let left = Number(process.env.DIES_AT_DELETE)
@@ -29,7 +29,7 @@ const mortalParts: Plugin = {
 }
 
 process.exitCode = await runCli(
-  new Registry().use(mortalParts).freeze(),
-  [pruneCommand],
+  async () => new Registry().use(mortalParts).freeze(),
+  [pruneLine],
   process.argv.slice(2),
 )

@@ -1,27 +1,23 @@
-import {
-  type BackupPlan,
-  type BackupReport,
-  type BackupTuning,
-  type Cluster,
-  type Config,
-  type ContinuousOptions,
-  combineObservers,
-  isPartitionChosen,
-  KafkaBackupError,
-  type Lease,
-  matchTopics,
-  type Observer,
-  type OffsetStateKeeper,
-  openBackup,
-  openCluster,
-  prepareBackup,
-  RunMetrics,
-  requireBackupId,
-  requireCluster,
-  runBackup,
-  type StorageBackend,
-  type StorageUsage,
+import type {
+  BackupPlan,
+  BackupReport,
+  BackupTuning,
+  Cluster,
+  Config,
+  ContinuousOptions,
+  Lease,
+  Observer,
+  OffsetStateKeeper,
+  StorageBackend,
+  StorageUsage,
 } from '@kafka-backup/core'
+import { prepareBackup, runBackup } from '@kafka-backup/core/backup'
+import { isPartitionChosen, matchTopics, requireBackupId, requireCluster } from '@kafka-backup/core/config'
+import { KafkaBackupError } from '@kafka-backup/core/errors'
+import { combineObservers } from '@kafka-backup/core/events'
+import { openCluster } from '@kafka-backup/core/kafka'
+import { RunMetrics } from '@kafka-backup/core/observe'
+import { openBackup } from '@kafka-backup/core/repository'
 import { beforeWriting } from '../before-writing.ts'
 import { chosenTopics } from '../chosen-topics.ts'
 import type { Command, CommandContext, CommandResult } from '../command.ts'
@@ -39,20 +35,8 @@ import {
 import { storageDocument, storageText } from '../render/storage-text.ts'
 import { withLease } from '../with-lease.ts'
 
-/** `kafka-backup backup` */
+/** What `kafka-backup backup` does. */
 export const backupCommand: Command = {
-  name: 'backup',
-  summary: 'Read topics of a cluster into a repository',
-  description:
-    'Reads the chosen topics from where the backup ends up to what is there now, and commits what is safely stored as it goes. Run it again to add what is new: a run that was stopped or killed goes on where its last commit ended. With --continuous it goes on until it is stopped.',
-  verb: 'backup',
-  options: [{ flags: '--dry-run', description: 'Show what would be read and write nothing' }],
-  examples: [
-    'kafka-backup backup --bootstrap-servers broker:9092 --topics orders,payments \\',
-    '    --repo file:///var/backups --backup-id daily',
-    'kafka-backup backup --config backup.yaml --continuous',
-    "kafka-backup backup --config backup.yaml --topics 'payments-*' --dry-run",
-  ],
   async run(context) {
     const metrics = context.options.dryRun === true ? undefined : metricsOf(context)
     let isComplete = false

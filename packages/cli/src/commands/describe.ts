@@ -1,20 +1,12 @@
-import { digestBackup, KafkaBackupError, openExistingBackup, requireBackupId } from '@kafka-backup/core'
+import { requireBackupId } from '@kafka-backup/core/config'
+import { KafkaBackupError } from '@kafka-backup/core/errors'
+import { digestBackup, openExistingBackup } from '@kafka-backup/core/repository'
 import type { Command } from '../command.ts'
 import { openStorage } from '../open-storage.ts'
 import { describeText, digestDocument } from '../render/digest-text.ts'
 
-/** `kafka-backup describe` */
+/** What `kafka-backup describe` does. */
 export const describeCommand: Command = {
-  name: 'describe',
-  summary: 'Show what a backup holds, down to the partitions',
-  description: 'Shows topics, partitions, offsets, sizes and gaps of a backup, as its commits tell them.',
-  verb: 'read',
-  options: [{ flags: '--as-of-commit <number>', description: 'Show the backup as it was after this commit' }],
-  examples: [
-    'kafka-backup describe --repo file:///var/backups --backup-id daily',
-    'kafka-backup describe --repo file:///var/backups --backup-id daily \\',
-    '    --output-format json',
-  ],
   async run(context) {
     const { loaded, options, signal } = context
     const storage = openStorage(context)

@@ -1,25 +1,13 @@
-import {
-  type BackupDigest,
-  digestBackup,
-  isKafkaBackupError,
-  type KafkaBackupError,
-  listBackups,
-  openExistingBackup,
-} from '@kafka-backup/core'
+import type { BackupDigest, KafkaBackupError } from '@kafka-backup/core'
+import { isKafkaBackupError } from '@kafka-backup/core/errors'
+import { digestBackup, listBackups, openExistingBackup } from '@kafka-backup/core/repository'
 import type { Command } from '../command.ts'
 import { openStorage } from '../open-storage.ts'
 import { backupListText, digestDocument } from '../render/digest-text.ts'
 import { errorDocument, renderErrorText } from '../render/error-text.ts'
 
-/** `kafka-backup list` */
+/** What `kafka-backup list` does. */
 export const listCommand: Command = {
-  name: 'list',
-  summary: 'List the backups of a repository',
-  description:
-    'Lists every backup of a repository with its size, its last run and its recovery point. Exit code 4: a backup is damaged and could not be read; the others are listed.',
-  verb: 'read',
-  options: [],
-  examples: ['kafka-backup list --repo file:///var/backups'],
   async run(context) {
     const { loaded, signal } = context
     const storage = openStorage(context)

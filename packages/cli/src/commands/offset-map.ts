@@ -1,18 +1,8 @@
-import {
-  findSource,
-  findTarget,
-  KafkaBackupError,
-  type LedgerState,
-  type MappedRun,
-  mappedRuns,
-  type OffsetAnswer,
-  planOfLedger,
-  readLedgers,
-  requestOfDocument,
-  requireBackupId,
-  type StorageBackend,
-  writtenEnds,
-} from '@kafka-backup/core'
+import type { LedgerState, MappedRun, OffsetAnswer, StorageBackend } from '@kafka-backup/core'
+import { requireBackupId } from '@kafka-backup/core/config'
+import { KafkaBackupError } from '@kafka-backup/core/errors'
+import { findSource, findTarget, mappedRuns, readLedgers, writtenEnds } from '@kafka-backup/core/repository'
+import { planOfLedger, requestOfDocument } from '@kafka-backup/core/restore'
 import type { Command, CommandContext, CommandResult } from '../command.ts'
 import { openStorage } from '../open-storage.ts'
 import { sourceAnswer, targetAnswer } from '../render/offset-answer-text.ts'
@@ -24,36 +14,8 @@ import { assertSource, assertTarget, type Place } from '../restored-places.ts'
 const SHOWN_RUNS_MAX = 1_000_000
 const PLACE = /^([A-Za-z0-9._-]{1,249})\/([0-9]{1,10}):([0-9]{1,19})$/
 
-/** `kafka-backup offset-map` */
+/** What `kafka-backup offset-map` does. */
 export const offsetMapCommand: Command = {
-  name: 'offset-map',
-  summary: 'Show where a restore put each offset',
-  description:
-    'Shows which offset of the target each restored record has, exactly: as runs of offsets, as CSV, or for one offset in either direction. The map is kept in the repository by the restore itself.',
-  verb: 'read',
-  options: [
-    {
-      flags: '--restore <id>',
-      description: 'id of the restore, as --list shows it; without it, the newest one',
-    },
-    { flags: '--list', description: 'show the restores of the backup, oldest first, and no map' },
-    {
-      flags: '--source <topic/partition:offset>',
-      description: 'where this offset of the source went, and from where to read so that nothing is missed',
-    },
-    {
-      flags: '--target <topic/partition:offset>',
-      description: 'where the record at this offset of the target came from; not together with --source',
-    },
-    { flags: '--csv', description: 'the map or the answer as CSV, without the name of the restore' },
-  ],
-  examples: [
-    'kafka-backup offset-map --repo file:///var/backups --backup-id daily --list',
-    'kafka-backup offset-map --repo file:///var/backups --backup-id daily \\',
-    '    --source orders/3:1200',
-    'kafka-backup offset-map --repo file:///var/backups --backup-id daily \\',
-    '    --restore 5f2c9d0a1b3e4f67-0001 --csv',
-  ],
   async run(context) {
     const asked = questionOf(context.options)
     const backupId = requireBackupId(context.loaded.config)

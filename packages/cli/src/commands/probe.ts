@@ -1,17 +1,13 @@
-import { openLocation, probeStore, requireRepositoryUrl, type StorageBackend } from '@kafka-backup/core'
+import type { StorageBackend } from '@kafka-backup/core'
+import { requireRepositoryUrl } from '@kafka-backup/core/config'
+import { openLocation } from '@kafka-backup/core/storage'
+import { probeStore } from '@kafka-backup/core/verify'
 import type { Command, CommandContext } from '../command.ts'
 import { openWritableStorage } from '../open-storage.ts'
 import { leftoversText, probeDocument, probeText } from '../render/probe-text.ts'
 
-/** `kafka-backup probe` */
+/** What `kafka-backup probe` does. */
 export const probeCommand: Command = {
-  name: 'probe',
-  summary: 'Try what the storage can do',
-  description:
-    'Tries with objects of its own what a backup needs of the storage, and removes them again: creating a key only once, also among many writers, reading and listing what was just written, large uploads, ranges. It tells too whether the account may delete, and of versions, object lock and clocks. It touches no backup. Exit code 7: the storage lacks something that a backup needs, or cannot be reached. Exit code 8: the account lacks a right.',
-  verb: 'read',
-  options: [],
-  examples: ['kafka-backup probe --repo file:///var/backups'],
   async run(context) {
     const { storage } = openWritableStorage(context)
     const exclusive = storage.capabilities.hasSingleWriter === true ? openWithoutPromise(context) : undefined

@@ -1,26 +1,25 @@
+import type {
+  Cluster,
+  ClusterSettings,
+  LedgerState,
+  PreparedRestore,
+  ResilientStorage,
+  RestoreLedger,
+  StorageBackend,
+} from '@kafka-backup/core'
+import { requireBackupId, requireCluster, restoreRequestOf } from '@kafka-backup/core/config'
+import { mayUseTransactions, openCluster } from '@kafka-backup/core/kafka'
+import { readLedgers } from '@kafka-backup/core/repository'
 import {
   assertEqual,
   beginRestore,
-  type Cluster,
-  type ClusterSettings,
   fenceRestore,
-  type LedgerState,
-  mayUseTransactions,
-  openCluster,
-  type PreparedRestore,
   purgedTopics,
-  RateLimiter,
-  type ResilientStorage,
-  type RestoreLedger,
-  readLedgers,
-  requireBackupId,
-  requireCluster,
-  restoreRequestOf,
   runRestore,
-  type StorageBackend,
   transactionalIdOf,
   verifyRestore,
-} from '@kafka-backup/core'
+} from '@kafka-backup/core/restore'
+import { RateLimiter } from '@kafka-backup/core/runtime'
 import { beforeWriting } from '../before-writing.ts'
 import type { Command, CommandContext, CommandResult } from '../command.ts'
 import { confirmNames, promptOf } from '../confirm.ts'
@@ -38,30 +37,8 @@ import { sinceDocument, sinceLines } from '../render/since-begun-text.ts'
 import { storageDocument, storageText } from '../render/storage-text.ts'
 import { restoreSelectorOf } from '../restore-selector.ts'
 
-/** `kafka-backup restore` */
+/** What `kafka-backup restore` does. */
 export const restoreCommand: Command = {
-  name: 'restore',
-  summary: 'Write a backup into a cluster',
-  description:
-    'Writes the committed records of a backup into a cluster, each exactly once: whatever dies in between, the same command with --resume goes on. What speaks against it is said before anything is written; --dry-run shows the plan.',
-  verb: 'restore',
-  options: [
-    {
-      flags: '--yes',
-      description: 'delete records of the target, or write some of them there a second time, without asking',
-    },
-  ],
-  examples: [
-    'kafka-backup restore --repo file:///var/backups --backup-id daily \\',
-    '    --bootstrap-servers dr:9092 --dry-run',
-    'kafka-backup restore --repo file:///var/backups --backup-id daily \\',
-    '    --bootstrap-servers dr:9092 --topics orders \\',
-    '    --topic-mapping orders=orders-copy',
-    'kafka-backup restore --repo file:///var/backups --backup-id daily \\',
-    '    --bootstrap-servers dr:9092 --to 2026-11-21T01:30:00Z --resume',
-    'kafka-backup restore --repo file:///var/backups --backup-id daily \\',
-    '    --bootstrap-servers dr:9092 --as-of-commit 7',
-  ],
   async run(context) {
     const { config } = context.loaded
     const { storage, usage } = await beforeWriting(async () => openMeteredStorage(context))

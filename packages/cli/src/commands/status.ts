@@ -1,27 +1,24 @@
+import type {
+  BackupDigest,
+  BackupLag,
+  JobView,
+  NextOffset,
+  OffsetState,
+  SeenCommit,
+  StorageBackend,
+} from '@kafka-backup/core'
+import { offsetStatePath, requireBackupId } from '@kafka-backup/core/config'
+import { isKafkaBackupError, KafkaBackupError } from '@kafka-backup/core/errors'
+import { openCluster } from '@kafka-backup/core/kafka'
 import {
-  type BackupDigest,
-  type BackupLag,
-  digestBackup,
-  hasEverything,
-  isKafkaBackupError,
   isLogPutBack,
-  type JobView,
-  KafkaBackupError,
-  LIMITS,
   measureLag,
-  type NextOffset,
-  type OffsetState,
-  offsetStatePath,
-  openCluster,
-  openExistingBackup,
   readCopiedState,
   readLocalState,
-  requireBackupId,
-  type SeenCommit,
-  type StorageBackend,
   viewJob,
-  withinGrace,
-} from '@kafka-backup/core'
+} from '@kafka-backup/core/observe'
+import { digestBackup, hasEverything, openExistingBackup } from '@kafka-backup/core/repository'
+import { LIMITS, withinGrace } from '@kafka-backup/core/runtime'
 import type { Command, CommandContext, CommandResult } from '../command.ts'
 import { openStorage } from '../open-storage.ts'
 import { CLIENT_ID } from '../program-name.ts'
@@ -31,19 +28,8 @@ import { type BackupStatus, stateOf, statusDocument, statusText } from '../rende
 
 const INCOMPLETE = 3
 
-/** `kafka-backup status` */
+/** What `kafka-backup status` does. */
 export const statusCommand: Command = {
-  name: 'status',
-  summary: 'Show how a backup stands',
-  description:
-    'Shows whether a run is under way, the outcome of the last one, the recovery point and the gaps of a backup, and how old all of that is. A run tells of itself in a local file, which is found on the same machine, and in a copy in the repository. With the source cluster, the lag is shown too. Exit code 0: a run is under way, or the last one ended complete; 3: it did not, it is gone without a word, or waits for its store.',
-  verb: 'status',
-  takes: (path) => !path.startsWith('source.topics.') && !path.startsWith('offset_storage.sync_'),
-  options: [{ flags: '--by-partition', description: 'show the last offset of every partition' }],
-  examples: [
-    'kafka-backup status --repo file:///var/backups --backup-id daily',
-    'kafka-backup status --config backup.yaml --by-partition',
-  ],
   async run(context) {
     const storage = openStorage(context)
     try {

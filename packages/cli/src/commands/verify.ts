@@ -1,25 +1,24 @@
+import type {
+  Cluster,
+  LedgerState,
+  RestoreRequest,
+  SourceVerdict,
+  StorageBackend,
+  Verdict,
+} from '@kafka-backup/core'
+import { requireBackupId, requireCluster, restoreRequestOf } from '@kafka-backup/core/config'
+import { KafkaBackupError } from '@kafka-backup/core/errors'
+import { openCluster } from '@kafka-backup/core/kafka'
+import { openExistingBackup, readLedgers } from '@kafka-backup/core/repository'
 import {
-  type Cluster,
   isIncomplete,
-  KafkaBackupError,
-  type LedgerState,
-  openCluster,
-  openExistingBackup,
   planOfLedger,
   planRestore,
-  type RestoreRequest,
-  readLedgers,
   requestOfDocument,
-  requireBackupId,
-  requireCluster,
-  restoreRequestOf,
-  type SourceVerdict,
-  type StorageBackend,
-  type Verdict,
   verifyRestore,
   verifySource,
   worstVerdict,
-} from '@kafka-backup/core'
+} from '@kafka-backup/core/restore'
 import type { Command, CommandContext, CommandResult } from '../command.ts'
 import { openStorage } from '../open-storage.ts'
 import { CLIENT_ID } from '../program-name.ts'
@@ -31,41 +30,10 @@ import {
 } from '../render/verification-text.ts'
 import { restoreSelectorOf } from '../restore-selector.ts'
 
-/** Settings of a restore that choose what is compared with a source; everything else is said by the restore itself. */
-const CHOICES: ReadonlySet<string> = new Set([
-  'restore.as_of_commit',
-  'restore.partitions',
-  'restore.source_partitions',
-])
-
 const EXIT_CODE: Readonly<Record<Verdict, number>> = { equal: 0, incomplete: 3, differs: 4 }
 
-/** `kafka-backup verify` */
+/** What `kafka-backup verify` does. */
 export const verifyCommand: Command = {
-  name: 'verify',
-  summary: 'Compare the archive with a restored copy or with its source, record by record',
-  description:
-    'Reads a cluster as a reader of committed records does and compares every record with the archive: key, value, headers, timestamp, and offset. The cluster is one that the backup was restored into, or else the source that it was taken from. Every partition gets its verdict, and the first record that differs is named. Checking the archive against itself is what validate does.',
-  verb: 'restore',
-  takes: (path) => !path.startsWith('restore.') || CHOICES.has(path),
-  options: [
-    { flags: '--against-cluster', description: 'compare with the cluster (the only comparison there is)' },
-    {
-      flags: '--restore <id>',
-      description: 'with this restore; without it, with the newest finished one into this cluster',
-    },
-    {
-      flags: '--source',
-      description:
-        'with the source of the backup, also when the backup was restored into the same cluster; of what chooses records, only topics, partitions and --as-of-commit count',
-    },
-  ],
-  examples: [
-    'kafka-backup verify --against-cluster --repo file:///var/backups \\',
-    '    --backup-id daily --bootstrap-servers dr:9092',
-    'kafka-backup verify --against-cluster --source --repo file:///var/backups \\',
-    '    --backup-id daily --bootstrap-servers prod:9092 --topics orders',
-  ],
   async run(context) {
     const { againstCluster, source, restore } = context.options
     if (againstCluster !== true) {

@@ -1,4 +1,5 @@
-import { type KafkaBackupError, toKafkaBackupError } from '@kafka-backup/core'
+import type { KafkaBackupError } from '@kafka-backup/core'
+import { toKafkaBackupError } from '@kafka-backup/core/errors'
 
 /** What a person sees: what and where, the code, and what to do. The stack only for defects of ours. */
 export function renderErrorText(error: unknown): string {

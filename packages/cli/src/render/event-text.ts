@@ -1,9 +1,9 @@
 import type { RunEvent } from '@kafka-backup/core'
-import type { Command } from '../command.ts'
+import type { CommandLine } from '../command.ts'
 import { divergenceText, gapReasonText, unreadText } from './history-text.ts'
 import { formatDuration, formatTime, plural } from './units.ts'
 
-const STOPPING: Readonly<Record<Command['verb'], string>> = {
+const STOPPING: Readonly<Record<CommandLine['verb'], string>> = {
   backup: ': what was read so far is being committed.',
   restore: ': what is under way is being committed.',
   read: '.',
@@ -13,7 +13,7 @@ const STOPPING: Readonly<Record<Command['verb'], string>> = {
 type EventOf<Type extends RunEvent['type']> = Extract<RunEvent, { readonly type: Type }>
 
 /** What an event says to whoever watches a run, in one line; undefined when it says nothing to them. */
-export function eventText(event: RunEvent, verb: Command['verb']): string | undefined {
+export function eventText(event: RunEvent, verb: CommandLine['verb']): string | undefined {
   switch (event.type) {
     case 'gap_declared':
       return gapText(event)

@@ -1,4 +1,5 @@
-import { byCommit, type PreparedPrune } from '@kafka-backup/core'
+import type { PreparedPrune } from '@kafka-backup/core'
+import { byCommit } from '@kafka-backup/core/repository'
 import { historyLabel } from './history-text.ts'
 import { renderTable } from './table.ts'
 import { formatBytes, formatCount, formatDuration, formatTime, plural } from './units.ts'

@@ -1,5 +1,5 @@
 import type { Clock, Observer, RunEvent, RunLag, RunProgress } from '@kafka-backup/core'
-import type { Command } from '../command.ts'
+import type { CommandLine } from '../command.ts'
 import { eventText } from './event-text.ts'
 import { lagText } from './lag-text.ts'
 import { formatBytes, formatDuration, formatRate, plural } from './units.ts'
@@ -18,13 +18,13 @@ const BAR_WIDTH_MAX = 28
 export class RunObserver {
   readonly #target: ProgressTarget
   readonly #clock: Clock
-  readonly #verb: Command['verb']
+  readonly #verb: CommandLine['verb']
   readonly #beganMs: number
   #shownMs: number
   #hasLine = false
   #lag: RunLag | undefined
 
-  constructor(target: ProgressTarget, clock: Clock, verb: Command['verb']) {
+  constructor(target: ProgressTarget, clock: Clock, verb: CommandLine['verb']) {
     this.#target = target
     this.#clock = clock
     this.#verb = verb

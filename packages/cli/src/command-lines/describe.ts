@@ -1,0 +1,16 @@
+import type { CommandLine } from '../command.ts'
+
+/** `kafka-backup describe` */
+export const describeLine: CommandLine = {
+  name: 'describe',
+  summary: 'Show what a backup holds, down to the partitions',
+  description: 'Shows topics, partitions, offsets, sizes and gaps of a backup, as its commits tell them.',
+  verb: 'read',
+  options: [{ flags: '--as-of-commit <number>', description: 'Show the backup as it was after this commit' }],
+  examples: [
+    'kafka-backup describe --repo file:///var/backups --backup-id daily',
+    'kafka-backup describe --repo file:///var/backups --backup-id daily \\',
+    '    --output-format json',
+  ],
+  load: async () => (await import('../commands/describe.ts')).describeCommand,
+}

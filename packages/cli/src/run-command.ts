@@ -1,0 +1,94 @@
+import type { LoadedConfig, Observer, Registry } from '@kafka-backup/core'
+import { loadConfig } from '@kafka-backup/core/config'
+import { isKafkaBackupError, KafkaBackupError } from '@kafka-backup/core/errors'
+import { boundGarbage, isOfStop, systemClock, systemRandom } from '@kafka-backup/core/runtime'
+import { saying } from './before-writing.ts'
+import type { CommandContext, CommandResult, OutputFormat } from './command.ts'
+import { withPastableHint } from './pastable-hint.ts'
+import { printError } from './print-error.ts'
+import type { ParsedCommand } from './program.ts'
+import { renderJson } from './render/json-document.ts'
+import { RunObserver } from './render/run-observer.ts'
+import { watchStopSignals } from './stop-signal.ts'
+import { NOTHING_STARTED } from './usage-error.ts'
+
+/** Runs the verb that was chosen and prints its result. Returns the exit code; never throws. */
+export async function runCommand(
+  openRegistry: () => Promise<Registry>,
+  parsed: ParsedCommand,
+): Promise<number> {
+  let format: OutputFormat = 'table'
+  let loaded: LoadedConfig | undefined
+  const observer = new RunObserver(
+    {
+      isTerminal: process.stderr.isTTY === true && process.env.TERM !== 'dumb',
+      get columns() {
+        return process.stderr.columns || 80
+      },
+      write: (text) => process.stderr.write(text),
+    },
+    systemClock,
+    parsed.line.verb,
+  )
+  const observe: Observer = parsed.isQuiet ? () => undefined : observer.observe
+  const stop = watchStopSignals(() => observe({ type: 'stop_requested' }))
+  using _garbage = boundGarbage(systemClock)
+  try {
+    format = outputFormat(parsed.outputFormat)
+    loaded = await loadSettings(parsed).catch((error: unknown) => {
+      throw saying(error, NOTHING_STARTED)
+    })
+    const say = (text: string) => {
+      if (!parsed.isQuiet) process.stderr.write(`${text}\n`)
+    }
+    for (const warning of loaded.warnings) say(`Warning: ${warning}`)
+    const context: CommandContext = {
+      loaded,
+      registry: await openRegistry(),
+      outputFormat: format,
+      clock: systemClock,
+      random: systemRandom,
+      observe,
+      say,
+      signal: stop.signal,
+      options: parsed.options,
+    }
+    const command = await parsed.line.load()
+    const result = await command.run(context)
+    observer.end()
+    return printResult(result, format)
+  } catch (error) {
+    observer.end()
+    return printError(withPastableHint(failureOf(error, stop.signal), loaded?.config), format)
+  } finally {
+    stop.dispose()
+  }
+}
+
+/** What fails because it was told to stop has been interrupted, whatever it says; anything else is told with its own code. */
+function failureOf(error: unknown, signal: AbortSignal): unknown {
+  return isOfStop(error, signal) && !isKafkaBackupError(error, 'KB_INTERRUPTED') ? signal.reason : error
+}
+
+function loadSettings(parsed: ParsedCommand): Promise<LoadedConfig> {
+  return loadConfig({
+    verb: parsed.line.verb,
+    ...(parsed.configFile === undefined ? {} : { file: parsed.configFile }),
+    flags: Object.fromEntries([...parsed.flags].map(([setting, value]) => [setting.path, value])),
+    env: process.env,
+    cwd: process.cwd(),
+  })
+}
+
+function outputFormat(text: string): OutputFormat {
+  if (text === 'table' || text === 'json') return text
+  throw new KafkaBackupError(
+    'KB_USAGE',
+    `--output-format must be table or json, not "${text}". ${NOTHING_STARTED}`,
+  )
+}
+
+function printResult(result: CommandResult, format: OutputFormat): number {
+  process.stdout.write(`${format === 'json' ? renderJson(result.document) : result.text}\n`)
+  return result.exitCode
+}

@@ -1,0 +1,4 @@
+export { openCluster } from '../kafka/client-cluster.ts'
+export type { Cluster } from '../kafka/cluster.ts'
+export type { ClusterSecurity } from '../kafka/security.ts'
+export { mayUseTransactions } from '../kafka/transaction-coordinator.ts'

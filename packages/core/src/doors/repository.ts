@@ -1,0 +1,32 @@
+export type { BackupState, RunSummary } from '../format/backup-state.ts'
+export type { DivergenceRecord } from '../format/divergence.ts'
+export { hasEverything, type UnreadRecord } from '../format/run-record.ts'
+export type { DeletionReport, SweepReport } from '../repository/delete-waiting.ts'
+export {
+  type BackupDigest,
+  digestBackup,
+  type PartitionDigest,
+  type TopicDigest,
+} from '../repository/describe-backup.ts'
+export { acquireLease, type Lease, NO_LEASE } from '../repository/lease.ts'
+export { listBackups } from '../repository/list-backups.ts'
+export {
+  findSource,
+  findTarget,
+  type MappedRun,
+  mappedRuns,
+  type OffsetAnswer,
+  type SourceAnswer,
+  writtenEnds,
+} from '../repository/offset-map.ts'
+export { openBackup, openExistingBackup } from '../repository/open-backup.ts'
+export {
+  byCommit,
+  type PreparedPrune,
+  type PruneReport,
+  type PruneRequest,
+  preparePrune,
+  runPrune,
+} from '../repository/prune-run.ts'
+export { type LedgerState, RestoreLedger, readLedgers } from '../repository/restore-ledger.ts'
+export { type RestorePin, releaseRestore } from '../repository/restore-pins.ts'
