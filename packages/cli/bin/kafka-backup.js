@@ -8,5 +8,7 @@ if (major < 24) {
   )
   process.exit(2)
 }
+const { keepCompiled } = await import('./keep-compiled.js')
+keepCompiled()
 const { main } = await import('../src/main.ts')
 await main()
