@@ -8,6 +8,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { fillTopics, type KafkaCluster, startKafkaCluster } from '@kafka-backup/testkit'
 import { offsetsOf, treeOf } from '../bad-input/evidence.ts'
 import { assertExit, expectExit } from '../harness/archive.ts'
+import { type LoadedFiles, recordLoaded } from '../harness/loaded-files.ts'
 import { createTopics } from '../harness/new-topics.ts'
 import { type ProgramEnd, runProgram } from '../harness/run-program.ts'
 
@@ -82,7 +83,9 @@ test('JSON on stdout is one document, and everything else is on stderr', async (
     ['error', 2, ['status', ...place.slice(0, 2), '--backup-id', 'absent']],
   ]
   for (const [kind, exitCode, args] of runs) {
-    const end = await expectExit(exitCode, [...args, '--output-format', 'json'])
+    const recorder = recordLoaded(folder)
+    const end = await expectExit(exitCode, [...args, '--output-format', 'json'], { env: recorder.env })
+    expectLight(await recorder.read(), args)
     const document = end.json<{ kind: string; version: number }>()
     const version = kind === 'restore_plan' || kind === 'restore_report' ? 2 : 1
     assert.deepEqual([document.kind, document.version], [kind, version])
@@ -97,6 +100,22 @@ test('JSON on stdout is one document, and everything else is on stderr', async (
     expectPlain(table)
   }
 })
+
+/** What a verb has no use for takes no time at its start: the libraries of clusters, of stores, and of configuration files. */
+function expectLight({ engine, packages }: LoadedFiles, args: readonly string[]): void {
+  const heavy = /^(?:@platformatic\/kafka|@aws-sdk\/.*|@azure\/.*|@google-cloud\/.*|yaml)$/
+  const used = args.includes('--bootstrap-servers') ? ['@platformatic/kafka'] : []
+  assert.deepEqual(
+    packages.filter((name) => heavy.test(name)),
+    used,
+    args.join(' '),
+  )
+  if (args[0] === 'list' || args[0] === 'describe')
+    assert.deepEqual(
+      engine.filter((name) => ['backup', 'compact', 'verify'].includes(name)),
+      [],
+    )
+}
 
 test('--quiet leaves the result and errors', async () => {
   const loud = await expectExit(0, backup('orders'))
