@@ -28,6 +28,9 @@ const COMPILERS: Readonly<Record<BrokerCompiler, readonly string[]>> = {
   best: [],
 }
 
+/** Kafka's main class. */
+export const BROKER_PROGRAM = 'kafka.Kafka'
+
 const PROBE_INTERVAL_MS = 100
 const PROBE_TIMEOUT_MS = 2_000
 const STOP_TIMEOUT_MS = 60_000
@@ -154,7 +157,7 @@ export class Broker {
       ...Object.entries(systemProperties).map(([name, value]) => `-D${name}=${value}`),
       '-cp',
       distribution.classpath,
-      'kafka.Kafka',
+      BROKER_PROGRAM,
       propertiesFile,
     ]
   }

@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Broker, type BrokerCompiler, type BrokerSetup } from './broker-process.ts'
+import { BROKER_PROGRAM, Broker, type BrokerCompiler, type BrokerSetup } from './broker-process.ts'
+import { withCacheLock } from './cache-lock.ts'
+import { archivePath } from './class-archive.ts'
 import { findFreePorts } from './free-port.ts'
 import { ensureKafka, type KafkaDistribution, type KafkaVersion, LATEST_KAFKA } from './kafka-distribution.ts'
 import { KafkaTools } from './kafka-tools.ts'
@@ -101,6 +104,27 @@ export class KafkaCluster implements AsyncDisposable {
 /** Starts brokers on free ports of 127.0.0.1; topics can be created as soon as this resolves. */
 export async function startKafkaCluster(options: KafkaClusterOptions = {}): Promise<KafkaCluster> {
   const distribution = await ensureKafka(options.version ?? LATEST_KAFKA)
+  await archiveBrokerClasses(distribution)
+  return startCluster(distribution, options)
+}
+
+/** Brokers are killed at the end of a test, and leave no archive of their classes: one that is stopped does it for all others. */
+async function archiveBrokerClasses(distribution: KafkaDistribution): Promise<void> {
+  const archive = archivePath(distribution.classpath, BROKER_PROGRAM)
+  if (existsSync(archive)) return
+  await withCacheLock(`${archive}.lock`, async () => {
+    if (existsSync(archive)) return
+    await using cluster = await startCluster(distribution, {})
+    await cluster.broker(1).stop()
+    // A Java without archives of its own makes none of ours either: that is not to be tried each time.
+    if (!existsSync(archive)) await writeFile(archive, '')
+  })
+}
+
+async function startCluster(
+  distribution: KafkaDistribution,
+  options: KafkaClusterOptions,
+): Promise<KafkaCluster> {
   for (let attempt = 1; ; attempt++) {
     const cluster = await prepareCluster(distribution, options)
     try {

@@ -32,9 +32,9 @@ const run = promisify(execFile)
 
 /** The jars of `version` from the cache; the first call on a machine downloads them. */
 export async function ensureKafka(version: KafkaVersion): Promise<KafkaDistribution> {
-  await checkJava()
+  const java = await checkedJava()
   const folder = await ensureCached(`kafka-${version}`, (partial) => copyJars(version, partial))
-  const programs = await ensureOwnPrograms(version, folder)
+  const programs = await ensureOwnPrograms(version, folder, java)
   return { version, classpath: `${programs}${delimiter}${join(folder, '*')}` }
 }
 
@@ -61,21 +61,23 @@ async function copyJars(version: KafkaVersion, folder: string): Promise<void> {
   }
 }
 
-let javaCheck: Promise<void> | undefined
+let javaCheck: Promise<string> | undefined
 
-function checkJava(): Promise<void> {
-  javaCheck ??= findJavaMajor().then((major) => {
+/** What "java" says of its version, which is new enough. */
+function checkedJava(): Promise<string> {
+  javaCheck ??= javaVersion().then((said) => {
+    // Java 8 and older call themselves 1.8.
+    const major = Number(/version "(?:1\.)?(\d+)/.exec(said)?.[1] ?? 0)
     if (major < MIN_JAVA_MAJOR) throw new Error(`"java" is version ${major}. ${INSTALL_HINT}`)
+    return said
   })
   return javaCheck
 }
 
-async function findJavaMajor(): Promise<number> {
+async function javaVersion(): Promise<string> {
   try {
     const { stderr, stdout } = await run('java', ['-version'])
-    // Java 8 and older call themselves 1.8.
-    const match = /version "(?:1\.)?(\d+)/.exec(stderr + stdout)
-    return Number(match?.[1] ?? 0)
+    return stderr + stdout
   } catch (error) {
     if (isMissingProgram(error)) throw new Error(`"java" was not found. ${INSTALL_HINT}`)
     throw error
