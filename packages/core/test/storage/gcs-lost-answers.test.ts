@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { expectBytes, expectCode, patternBytes } from '../../../testkit/src/conformance/storage-subject.ts'
 import { type GcsServer, missingGcsServer, startGcsServer } from '../../../testkit/src/stores/fake-gcs.ts'
+import { crc32c } from '../../src/protocol/crc32c.ts'
+import { encodeCrc32c } from '../../src/storage/gcs/object-requests.ts'
 import { KEY } from './foreign-answers-suite.ts'
 import { type GcsSessions, openGcsSessions } from './gcs-sessions.ts'
 import { errorJson, freshBucket, openBucket } from './gcs-subject.ts'
@@ -96,6 +98,21 @@ describe('Google Cloud Storage when answers are lost', { skip: missingGcsServer(
     const writer = await stream(place.current.backend, patternBytes(9 * MIB, 14))
     await assert.rejects(writer.commit(), /its checksum differs/)
     assert.equal(await place.current.direct.stat(KEY), undefined)
+  })
+
+  it('gives the store the checksum of all chunks with the last one, and with no other', async () => {
+    const sent: unknown[] = []
+    place.current.proxy.prepare = async ({ method, headers }) => {
+      if (method === 'PUT') sent.push([headers['content-range'], headers['x-goog-hash']])
+    }
+    const bytes = patternBytes(9 * MIB, 18)
+    const writer = await stream(place.current.backend, bytes)
+    await writer.commit()
+    const [last, end] = [8 * MIB - 1, 9 * MIB - 1]
+    assert.deepEqual(sent, [
+      [`bytes 0-${last}/*`, undefined],
+      [`bytes ${last + 1}-${end}/${end + 1}`, `crc32c=${encodeCrc32c(crc32c(bytes))}`],
+    ])
   })
 
   it('says so when the store has forgotten the upload', async () => {

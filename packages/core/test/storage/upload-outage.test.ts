@@ -12,18 +12,27 @@ import { SleepyClock } from './sleepy-clock.ts'
 
 const PART_BYTES = 1_000
 const UPLOADS = 30
+const USUAL_PART_BYTES = 8 * 1024 * 1024
 
 /** A store of parts that counts what reaches it, and answers nothing while it is down. */
 class PartDouble implements PartStore {
   readonly partsMax = 100
   readonly partsUnderWayMax = 2
   readonly isBegunByRequest = true
-  readonly partBytesOf = () => PART_BYTES
+  readonly partBytesOf: () => number
   readonly requests: string[] = []
   readonly objects = new Map<string, number>()
   isDown = () => false
   /** It takes a request to remove parts, and never answers. */
   isSilent = false
+  /** The last part travels with the end, as in the store of Google. */
+  keepsLastPart = false
+  /** Awaited by every part when it has arrived. */
+  onPart = async (_byteCount: number): Promise<void> => {}
+
+  constructor(partBytes = PART_BYTES) {
+    this.partBytesOf = () => partBytes
+  }
 
   ask(kind: string): void {
     this.requests.push(kind)
@@ -33,9 +42,14 @@ class PartDouble implements PartStore {
   async beginUpload(key: string) {
     this.ask('begin')
     let byteCount = 0
+    const keepLastPart = (bytes: Buffer) => {
+      byteCount += bytes.length
+    }
     return {
+      ...(this.keepsLastPart ? { keepLastPart } : {}),
       sendPart: async ({ bytes }: { readonly bytes: Buffer }) => {
         this.ask('part')
+        await this.onPart(bytes.length)
         byteCount += bytes.length
       },
       complete: async () => {
@@ -129,6 +143,38 @@ describe('uploads to a store that is down', () => {
     assert.equal(parts.count('part'), 13)
     // 13,000 bytes at 1,000 a second, of which the first were a burst and the last are a debt.
     assert.ok(clock.monotonicMs() >= 10_900 && clock.monotonicMs() < 20_000, `${clock.monotonicMs()} ms`)
+  })
+
+  it('wait for their share also with a last part that travels with the end', async () => {
+    const parts = new PartDouble()
+    parts.keepsLastPart = true
+    const { clock, storage } = openThrough(parts, PART_BYTES)
+    await upload(storage, 'a', 1.9 * PART_BYTES)
+    assert.equal(clock.monotonicMs(), 0, 'the first of them were a burst, and the last are a debt')
+    await upload(storage, 'b', 1)
+    assert.deepEqual([parts.objects.get('a'), parts.objects.get('b')], [1.9 * PART_BYTES, 1])
+    assert.ok(clock.monotonicMs() >= 900 && clock.monotonicMs() < 1_000, `${clock.monotonicMs()} ms`)
+  })
+
+  it('have no more under way than eight parts of the usual size, however many they are', async () => {
+    const parts = new PartDouble(USUAL_PART_BYTES)
+    const { promise: arrival, resolve: arrive } = Promise.withResolvers<void>()
+    let underWay = 0
+    let mostUnderWay = 0
+    parts.onPart = async (byteCount) => {
+      underWay += byteCount
+      mostUnderWay = Math.max(mostUnderWay, underWay)
+      await arrival
+      underWay -= byteCount
+    }
+    const { storage } = openThrough(parts)
+    const work = Array.from({ length: 12 }, (_, at) => upload(storage, `many/${at}`, USUAL_PART_BYTES))
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.equal(mostUnderWay, 64 * 1024 * 1024)
+    arrive()
+    await Promise.all(work)
+    assert.equal(mostUnderWay, 64 * 1024 * 1024)
+    assert.deepEqual([...parts.objects.values()], Array(12).fill(USUAL_PART_BYTES))
   })
 
   it('are given up within a grace when the store is silent, and what is left is told', async () => {

@@ -33,8 +33,14 @@ export function missingS3Server(): string | false {
   return reason === undefined ? false : `needs Go to build the S3 server: ${reason}`
 }
 
+/** Parts of an S3 server that have defaults. */
+export interface S3ServerOptions {
+  /** Buckets have names of their own below this one too, as `BUCKET.localhost`; default: they are part of the path only. */
+  readonly virtualDomain?: string
+}
+
 /** Builds VersityGW if this machine has none yet, and starts it on a free port. */
-export async function startS3Server(): Promise<S3Server> {
+export async function startS3Server({ virtualDomain }: S3ServerOptions = {}): Promise<S3Server> {
   const program = await ensureGoProgram(GATEWAY)
   const folder = await openTempFolder('kb-s3-server-')
   const inside = (name: string): string => join(folder.path, name)
@@ -49,6 +55,7 @@ export async function startS3Server(): Promise<S3Server> {
       program,
       args: [
         ...['--port', `127.0.0.1:${at}`, '--quiet', '--keep-alive', '--iam-dir', inside('iam')],
+        ...(virtualDomain === undefined ? [] : ['--virtual-domain', virtualDomain]),
         ...['posix', '--versioning-dir', inside('versions'), inside('root')],
       ],
       // Not on the command line, which every process of the machine can read.
