@@ -18,6 +18,7 @@ const APPLICATION = '&client_id=our-client&tenant_id=our-tenant'
 // All that the library looks at here; the services of this machine must not be asked.
 const VARIABLES = [
   'AZURE_AUTHORITY_HOST',
+  'AZURE_CLIENT_CERTIFICATE_PATH',
   'AZURE_CLIENT_ID',
   'AZURE_CLIENT_SECRET',
   'AZURE_FEDERATED_TOKEN_FILE',
@@ -200,11 +201,22 @@ describe('an identity for Azure', () => {
     },
     {
       name: 'a workload whose token is not there',
-      code: 'KB_STORAGE_PERMISSION',
-      says: /the identity was refused/,
+      code: 'KB_CONFIG_UNREADABLE',
+      says: /AZURE_FEDERATED_TOKEN_FILE names cannot be read: .*absent \(ENOENT\)/,
       open: () => {
         process.env.AZURE_FEDERATED_TOKEN_FILE = join(folder, 'absent')
         return open(`&use_workload_identity=true${APPLICATION}`)
+      },
+    },
+    {
+      name: 'an application whose certificate is not there',
+      code: 'KB_CONFIG_UNREADABLE',
+      says: /AZURE_CLIENT_CERTIFICATE_PATH names cannot be read: .*absent \(ENOENT\)/,
+      open: () => {
+        process.env.AZURE_CLIENT_ID = 'our-client'
+        process.env.AZURE_TENANT_ID = 'our-tenant'
+        process.env.AZURE_CLIENT_CERTIFICATE_PATH = join(folder, 'absent')
+        return open('')
       },
     },
     {

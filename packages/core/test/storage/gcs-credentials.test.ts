@@ -208,19 +208,37 @@ describe('credentials for Google Cloud Storage', { skip: missingGcsServer() }, (
     },
     {
       name: 'a file that is not there',
-      code: 'KB_STORAGE_PERMISSION',
-      says: /account cannot be used: it cannot be read \(ENOENT, \/nowhere\/at\/all\.json\)/,
+      code: 'KB_CONFIG_UNREADABLE',
+      says: /storage\.service_account_path names cannot be read: \/nowhere\/at\/all\.json \(ENOENT\)/,
       open: () => open('&service_account_path=/nowhere/at/all.json'),
     },
     {
+      name: 'a file of the environment that is not there',
+      code: 'KB_CONFIG_UNREADABLE',
+      says: /GOOGLE_APPLICATION_CREDENTIALS names cannot be read: \/nowhere\/at\/all\.json \(ENOENT\)/,
+      open: () => {
+        process.env.GOOGLE_APPLICATION_CREDENTIALS = '/nowhere/at/all.json'
+        return open()
+      },
+    },
+    {
+      name: 'a folder in place of a file',
+      code: 'KB_CONFIG_UNREADABLE',
+      says: /GOOGLE_APPLICATION_CREDENTIALS names cannot be read: .* \(EISDIR\)/,
+      open: () => {
+        process.env.GOOGLE_APPLICATION_CREDENTIALS = folder
+        return open()
+      },
+    },
+    {
       name: 'a file that is not JSON',
-      code: 'KB_STORAGE_PERMISSION',
+      code: 'KB_CONFIG_INVALID',
       says: /it is not JSON/,
       open: async () => open(`&service_account_path=${await fileOf('bad.json', `canary ${privateKey}`)}`),
     },
     {
       name: 'a file without a key',
-      code: 'KB_STORAGE_PERMISSION',
+      code: 'KB_CONFIG_INVALID',
       says: /it has no private_key/,
       open: async () => open(`&service_account_path=${await fileOf('empty.json', KEY)}`),
     },

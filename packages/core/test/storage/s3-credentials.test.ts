@@ -54,6 +54,15 @@ describe('credentials for S3', { skip: missingS3Server() }, () => {
   const open = (credentials: StorageCredentials, query = '', endpoint = server.endpoint) =>
     openS3(new URL(`s3://${bucket}?endpoint=${endpoint}${query}`), credentials)
 
+  /** With a default that is wrong, and the profile `prod`. */
+  async function sharedFile(): Promise<string> {
+    const file = join(folder, 'credentials')
+    const keys = `aws_access_key_id = ${server.accessKey}\naws_secret_access_key = ${server.secretKey}\n`
+    const wrong = 'aws_access_key_id = wrong\naws_secret_access_key = wrong\n'
+    await writeFile(file, `[default]\n${wrong}[prod]\n${keys}`)
+    return file
+  }
+
   it('come from the variables of AWS when none are given', async () => {
     const keys = { AWS_ACCESS_KEY_ID: server.accessKey, AWS_SECRET_ACCESS_KEY: server.secretKey }
     await withChain(keys, async () => {
@@ -100,12 +109,7 @@ describe('credentials for S3', { skip: missingS3Server() }, () => {
   })
 
   it('come from the profile that the location names', async () => {
-    const file = join(folder, 'credentials')
-    await writeFile(
-      file,
-      `[default]\naws_access_key_id = wrong\naws_secret_access_key = wrong\n[prod]\naws_access_key_id = ${server.accessKey}\naws_secret_access_key = ${server.secretKey}\n`,
-    )
-    await withChain({ AWS_SHARED_CREDENTIALS_FILE: file }, async () => {
+    await withChain({ AWS_SHARED_CREDENTIALS_FILE: await sharedFile() }, async () => {
       const backend = open(NONE, '&profile=prod')
       await backend.put('profile', Buffer.from('x'))
       await backend.close()
@@ -149,6 +153,51 @@ describe('credentials for S3', { skip: missingS3Server() }, () => {
       says: /no credentials were found/,
       hint: /profile and variables of AWS/,
       run: () => withChain({}, () => failureOf(open(NONE))),
+    },
+    {
+      name: 'a profile that is in no file',
+      code: 'KB_CONFIG_INVALID',
+      says: /no profile prdo of AWS, which storage\.profile names, in .*credentials or \/nowhere\/at\/all/,
+      hint: /aws configure/,
+      run: async () => {
+        const AWS_SHARED_CREDENTIALS_FILE = await sharedFile()
+        // Those of the environment would be taken in its place.
+        const keys = { AWS_ACCESS_KEY_ID: server.accessKey, AWS_SECRET_ACCESS_KEY: server.secretKey }
+        const chain = { ...keys, AWS_SHARED_CREDENTIALS_FILE }
+        return withChain(chain, () => failureOf(open(NONE, '&profile=prdo')))
+      },
+    },
+    {
+      name: 'a profile of the environment that is in no file',
+      code: 'KB_CONFIG_INVALID',
+      says: /no profile prdo of AWS, which AWS_PROFILE names, in /,
+      hint: /aws configure/,
+      run: () => withChain({ AWS_PROFILE: 'prdo' }, () => failureOf(open(NONE))),
+    },
+    {
+      name: 'a profile that has no credentials',
+      code: 'KB_STORAGE_PERMISSION',
+      says: /no credentials were found/,
+      hint: /profile and variables of AWS/,
+      run: async () => {
+        const AWS_CONFIG_FILE = join(folder, 'config')
+        await writeFile(AWS_CONFIG_FILE, '[default]\n\n[profile "empty"]\nregion = us-east-1\n')
+        return withChain({ AWS_CONFIG_FILE, AWS_PROFILE: 'empty' }, async () => [
+          ...(await failureOf(open(NONE))),
+          ...(await failureOf(open(NONE, '&profile=empty'))),
+        ])
+      },
+    },
+    {
+      name: 'the file of a token that is not there',
+      code: 'KB_CONFIG_UNREADABLE',
+      says: /a file with credentials cannot be read \(ENOENT\)/,
+      hint: /AWS_WEB_IDENTITY_TOKEN_FILE/,
+      run: () => {
+        const role = { AWS_ROLE_ARN: 'arn:aws:iam::123456789012:role/backup' }
+        const chain = { ...role, AWS_WEB_IDENTITY_TOKEN_FILE: join(folder, 'absent') }
+        return withChain(chain, () => failureOf(open(NONE)))
+      },
     },
     {
       name: 'a bucket that is not there',

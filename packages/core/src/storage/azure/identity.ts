@@ -1,5 +1,6 @@
 import type { TokenCredential } from '@azure/identity'
 import type { Secret } from '../../runtime/secret.ts'
+import { assertCredentialFile } from '../credential-file.ts'
 import type { AzureIdentity } from './place.ts'
 
 /** Names of the kinds of credentials that {@link identityKind} chooses from. */
@@ -12,11 +13,12 @@ export function identityKind({ usesWorkload }: AzureIdentity, hasSecret: boolean
   return usesWorkload ? 'workload' : 'chain-without-workload'
 }
 
-/** Signs in without a key: loads the SDK of identities. @throws errors of that SDK, for `errors.ts` */
+/** Signs in without a key: loads the SDK of identities. @throws errors of that SDK, for `errors.ts`, KB_CONFIG_UNREADABLE */
 export async function openIdentity(
   identity: AzureIdentity,
   secret: Secret | undefined,
 ): Promise<TokenCredential> {
+  await assertFiles(identityKind(identity, secret !== undefined))
   const sdk = await import('@azure/identity')
   try {
     return credentialOf(sdk, identity, secret)
@@ -24,6 +26,17 @@ export async function openIdentity(
     // It checks names and variables here, and repeats them in errors without a name.
     throw new sdk.CredentialUnavailableError('the identity cannot be used')
   }
+}
+
+/** The SDK calls an identity refused whose file it cannot read. */
+async function assertFiles(kind: IdentityKind): Promise<void> {
+  const { AZURE_FEDERATED_TOKEN_FILE: token, AZURE_CLIENT_CERTIFICATE_PATH: certificate } = process.env
+  const { AZURE_CLIENT_SECRET: secret, AZURE_CLIENT_ID: client, AZURE_TENANT_ID: tenant } = process.env
+  if (kind === 'workload' && token) await assertCredentialFile('AZURE_FEDERATED_TOKEN_FILE', token)
+  const isChain = kind === 'chain' || kind === 'chain-without-workload'
+  // A secret comes before it, and without client and tenant it is not looked at.
+  const isUsed = isChain && client && tenant && !secret
+  if (isUsed && certificate) await assertCredentialFile('AZURE_CLIENT_CERTIFICATE_PATH', certificate)
 }
 
 function credentialOf(

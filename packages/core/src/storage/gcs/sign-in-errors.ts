@@ -20,7 +20,7 @@ export function translateSignInError(error: unknown, attempt: GcsAttempt): Kafka
   if (isKafkaBackupError(error)) return error
   if (error instanceof KeyFileError) {
     const reason = `the file of the service account cannot be used: ${error.reason}`
-    return failure(attempt, denied(reason, FILE_HINT))
+    return failure(attempt, { code: 'KB_CONFIG_INVALID', reason, hint: FILE_HINT })
   }
   const { meaning, detail } = judge(error)
   return failure(attempt, meaning, detail)

@@ -1,4 +1,5 @@
 import { readFile, stat } from 'node:fs/promises'
+import { assertCredentialFile, unreadableCredentialFile } from '../credential-file.ts'
 import { silenceLookupWarnings, withoutConsoleWarnings } from './lookup-warnings.ts'
 
 /** The part of Google's library that is used: it finds credentials, and fetches and renews tokens. */
@@ -7,6 +8,9 @@ export interface SignIn {
   headers(url: string): Promise<Readonly<Record<string, string>>>
 }
 
+/** The library takes the default credentials of the environment from the file that it names, if it is set. */
+const VARIABLE = 'GOOGLE_APPLICATION_CREDENTIALS'
+const SETTING = 'storage.service_account_path'
 /** A key has 2 KB, a configuration of a federation as well. */
 const KEY_FILE_MAX_BYTES = 256 * 1024
 
@@ -20,8 +24,13 @@ export class KeyFileError extends Error {
   }
 }
 
-/** Loads the library, and takes the file if there is one, else the default credentials of the environment. */
+/**
+ * Loads the library, and takes the file if there is one, else the default credentials of the environment.
+ * @throws KB_CONFIG_UNREADABLE, KeyFileError
+ */
 export async function openSignIn(serviceAccountPath: string | undefined): Promise<SignIn> {
+  const { [VARIABLE]: named } = process.env
+  if (serviceAccountPath === undefined && named) await assertCredentialFile(VARIABLE, named)
   const credentials = serviceAccountPath === undefined ? undefined : await readKeyFile(serviceAccountPath)
   silenceLookupWarnings()
   const { Storage } = await import('@google-cloud/storage')
@@ -48,8 +57,7 @@ async function readKeyFile(path: string): Promise<object> {
     if (error instanceof KeyFileError) throw error
     // The text of a syntax error repeats a part of the file.
     if (error instanceof SyntaxError) throw new KeyFileError('it is not JSON')
-    const { code = 'unknown' } = error as NodeJS.ErrnoException
-    throw new KeyFileError(`it cannot be read (${code}, ${path})`)
+    throw unreadableCredentialFile(SETTING, path, error)
   }
   const { type } = (document ?? {}) as { readonly type?: unknown }
   if (typeof type !== 'string') throw new KeyFileError('it does not say what kind of credentials it has')

@@ -3,7 +3,8 @@ import { isOfStop } from '../../runtime/stopped.ts'
 import { isPage, isPassingStatus } from '../answer-body.ts'
 import type { StorageCredentials } from '../storage-credentials.ts'
 import type { OnStorageRequest, StorageRequestKind } from '../storage-request.ts'
-import { isExpired, PageInstead, type S3Attempt, translateS3Error } from './errors.ts'
+import { hasNoIdentity, isExpired, PageInstead, type S3Attempt, translateS3Error } from './errors.ts'
+import { assertProfile } from './named-profile.ts'
 import type { S3Place } from './place.ts'
 
 type S3Sdk = typeof import('@aws-sdk/client-s3')
@@ -78,6 +79,7 @@ export class S3Connection {
       const failure = translateS3Error(error, { ...attempt, bucket: this.#place.bucket })
       // A clear answer that came in spite of the stop is one.
       if (signal && isOfStop(failure, signal)) throw signal.reason
+      if (hasNoIdentity(error)) await this.#assertAmbientProfile()
       throw failure
     }
   }
@@ -89,6 +91,8 @@ export class S3Connection {
   }
 
   async #load(): Promise<S3Sdk> {
+    const { profile } = this.#place
+    if (this.#sdk === undefined && profile !== undefined) await assertProfile('storage.profile', profile)
     // The SDK takes a third of a second and 30 MB; only who uses it pays.
     this.#sdk ??= import('@aws-sdk/client-s3')
     return this.#sdk
@@ -121,6 +125,12 @@ export class S3Connection {
       )
     }
     return client
+  }
+
+  /** That the profile of the environment is not there says more than that nothing had credentials. */
+  async #assertAmbientProfile(): Promise<void> {
+    const { AWS_PROFILE: profile } = process.env
+    if (profile && this.#place.profile === undefined) await assertProfile('AWS_PROFILE', profile)
   }
 
   #drop(client: S3Client): void {

@@ -42,6 +42,11 @@ const RIGHTS_HINT =
 const BUCKET_HINT =
   'Create the bucket, or correct its name, the region and the endpoint; kafka-backup makes none.'
 const REGION_HINT = 'Add region=… to the location, or set storage.region, to the region of the bucket.'
+const UNREADABLE: Meaning = {
+  code: 'KB_CONFIG_UNREADABLE',
+  reason: 'a file with credentials cannot be read',
+  hint: 'Check the file that AWS_WEB_IDENTITY_TOKEN_FILE, AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE or the profile names.',
+}
 const EXPIRED_HINT = 'Sign in again, or give credentials that can be renewed, such as a role.'
 /** THE table: names of errors of S3, of its SDK and of the network. What is not here is judged by its status. */
 const MEANINGS: Readonly<Record<string, Meaning>> = {
@@ -99,7 +104,10 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   XMinioStorageFull: { code: 'KB_STORAGE_FULL', reason: 'the store is full' },
   InvalidObjectState: impossible('the object is archived', 'Restore the object to a class that can be read.'),
   ...NETWORK_MEANINGS,
-  // Of the client.
+  // Of the client. The only files that it reads are those of credentials.
+  ENOENT: UNREADABLE,
+  EACCES: UNREADABLE,
+  EISDIR: UNREADABLE,
   ERR_INVALID_CHAR: denied(
     'a key, the token or the region has a character that no request can carry, such as a line break',
     KEY_HINT,
@@ -174,6 +182,11 @@ export function strangeStore({ action, subject, bucket }: S3Attempt, reason: str
 export function isUnprovenAbsence(error: unknown): boolean {
   const answer = answerOf(error)
   return answer?.status === 404 && !answer.isOfStore
+}
+
+/** True when nothing of the chain of AWS had credentials. */
+export function hasNoIdentity(error: unknown): boolean {
+  return error instanceof Error && error.name === 'CredentialsProviderError'
 }
 
 /** True when credentials that were fetched have run out; fetching them anew may help. */
