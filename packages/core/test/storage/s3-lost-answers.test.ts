@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
-import { expectCode, patternBytes } from '../../../testkit/src/conformance/storage-subject.ts'
+import { ListMultipartUploadsCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { expectBytes, expectCode, patternBytes } from '../../../testkit/src/conformance/storage-subject.ts'
 import { missingS3Server, type S3Server, startS3Server } from '../../../testkit/src/stores/versity-gateway.ts'
 import { openS3 } from '../../src/storage/s3/location.ts'
 import { KEY } from './foreign-answers-suite.ts'
 import { errorXml, openLossyProxy } from './lossy-proxy.ts'
-import { describeLostAnswers, MIB, stream } from './lost-answers-suite.ts'
+import { describeLostAnswers, loseFirst, MIB, stream } from './lost-answers-suite.ts'
 import { freshBucket, keysOf, openBucket } from './s3-subject.ts'
 
 describe('S3 when answers are lost', { skip: missingS3Server() }, () => {
@@ -17,6 +17,15 @@ describe('S3 when answers are lost', { skip: missingS3Server() }, () => {
     server = await startS3Server()
   })
   after(() => server?.close())
+
+  /** A client of the SDK itself, past the proxy. */
+  const clientOf = () =>
+    new S3Client({
+      endpoint: server.endpoint,
+      region: 'us-east-1',
+      forcePathStyle: true,
+      credentials: { accessKeyId: server.accessKey, secretAccessKey: server.secretKey },
+    })
 
   const isEnd = (method: string, path: string): boolean => method === 'POST' && path.includes('uploadId')
   const place = describeLostAnswers(
@@ -134,12 +143,7 @@ describe('S3 when answers are lost', { skip: missingS3Server() }, () => {
     }
     const writer = await stream(place.current.backend, patternBytes(9 * MIB, 9))
     const { bucket } = current
-    const client = new S3Client({
-      endpoint: server.endpoint,
-      region: 'us-east-1',
-      forcePathStyle: true,
-      credentials: { accessKeyId: server.accessKey, secretAccessKey: server.secretKey },
-    })
+    const client = clientOf()
     const Metadata = { 'kafka-backup-upload': token }
     await client.send(new PutObjectCommand({ Bucket: bucket, Key: KEY, Body: 'short', Metadata }))
     client.destroy()
@@ -147,6 +151,74 @@ describe('S3 when answers are lost', { skip: missingS3Server() }, () => {
     let ends = 0
     place.current.proxy.decide = (method, path) => (isEnd(method, path) && ++ends === 1 ? 'drop' : 'pass')
     await expectCode(writer.commit(), 'KB_OBJECT_EXISTS')
+  })
+
+  describe('of the begin of an upload', () => {
+    const isBegin = (method: string, path: string): boolean => method === 'POST' && /\?uploads\b/.test(path)
+    const isListing = (line: string): boolean => line.startsWith('GET') && /[?&]uploads\b/.test(line)
+
+    async function uploads(): Promise<(string | undefined)[]> {
+      const client = clientOf()
+      const listed = await client.send(new ListMultipartUploadsCommand({ Bucket: current.bucket }))
+      client.destroy()
+      return (listed.Uploads ?? []).map(({ Key }) => Key)
+    }
+
+    it('removes what the store began without being heard, and nothing of other keys', async () => {
+      const { proxy, backend, direct } = place.current
+      const other = await direct.openWrite(`${KEY}-2`)
+      await other.write([patternBytes(9 * MIB, 1)])
+      loseFirst(proxy, isBegin)
+      const writer = await stream(backend, patternBytes(9 * MIB, 2))
+      assert.deepEqual((await uploads()).toSorted(), [KEY, KEY, `${KEY}-2`])
+      await writer.commit()
+      assert.deepEqual(await uploads(), [`${KEY}-2`])
+      await other.commit()
+      assert.equal(proxy.seen.filter(isListing).length, 1)
+    })
+
+    it('looks for no other upload where every begin was answered or never sent', async () => {
+      const { proxy, backend } = place.current
+      let begins = 0
+      const busy = { refuse: 503, body: errorXml('SlowDown') }
+      proxy.decide = (method, path) => (isBegin(method, path) && ++begins === 1 ? busy : 'pass')
+      const writer = await stream(backend, patternBytes(9 * MIB, 3))
+      await writer.commit()
+      assert.equal(begins, 2)
+      assert.equal(proxy.seen.filter(isListing).length, 0)
+    })
+
+    it('tells another writer of the key whose upload it removes that the key is taken', async () => {
+      const { proxy, backend, direct } = place.current
+      const [late, later] = [await direct.openWrite(KEY), await direct.openWrite(KEY)]
+      for (const other of [late, later]) await other.write([patternBytes(9 * MIB, 4)])
+      loseFirst(proxy, isBegin)
+      const writer = await stream(backend, patternBytes(9 * MIB, 5))
+      await writer.commit()
+      await expectCode(late.commit(), 'KB_OBJECT_EXISTS')
+      const more = later.write([patternBytes(17 * MIB, 4)])
+      await expectCode(
+        more.then(() => later.commit()),
+        'KB_OBJECT_EXISTS',
+      )
+      expectBytes(await direct.read(KEY, 9 * MIB), patternBytes(9 * MIB, 5))
+      assert.deepEqual(await uploads(), [])
+    })
+
+    it('says that it may stay where it may not be looked for, and is done all the same', async () => {
+      const { proxy, direct } = place.current
+      const left: string[] = []
+      const url = new URL(`s3://${current.bucket}?endpoint=${proxy.endpoint}`)
+      const backend = openS3(url, keysOf(server), { onLeft: (what) => left.push(what) })
+      loseFirst(proxy, isBegin)
+      const writer = await stream(backend, patternBytes(9 * MIB, 6))
+      proxy.decide = (method, path) =>
+        isListing(`${method} ${path}`) ? { refuse: 403, body: errorXml('AccessDenied') } : 'pass'
+      await writer.commit()
+      assert.deepEqual(left, [`an upload without parts, of ${KEY}, whose begin was not answered`])
+      assert.equal((await direct.stat(KEY))?.bytes, 9 * MIB)
+      await backend.close()
+    })
   })
 
   it('leaves no parts behind after abort, nor after a failure', async () => {

@@ -18,6 +18,11 @@ export interface PartUpload {
   complete(signal: AbortSignal): Promise<void>
   /** Removes the parts. Absent where the store removes what nobody finished. The signal is not that of the run, which may have ended. */
   abort?(signal: AbortSignal): Promise<void>
+  /**
+   * Present when a begin that was not answered may have left another upload of the key: removes all others. To be called when the
+   * object is there, since none of them can become an object then, whoever began it.
+   */
+  removeTwins?(signal: AbortSignal): Promise<void>
 }
 
 /** How a store takes objects that do not fit into memory. */

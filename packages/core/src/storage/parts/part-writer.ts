@@ -19,7 +19,7 @@ export interface PartWriterContext {
   readonly budget: Budget
   /** A stream cannot be written again from its begin, so the steps that carry it are made again there. */
   readonly gate: RequestGate
-  /** Told of parts that could not be removed. */
+  /** Told of what could not be removed. */
   readonly onLeft: (what: string) => void
   readonly clock: Clock
   readonly random: Random
@@ -158,6 +158,9 @@ export class PartWriter implements ObjectWriter {
     await Promise.all(this.#underWay)
     this.#throwPartFailure()
     await this.#asking(keptBytes, () => upload.complete(this.#signal))
+    const { key } = this.#context
+    const what = `an upload without parts, of ${key}, whose begin was not answered`
+    await this.#clean(upload.removeTwins?.bind(upload), what)
   }
 
   /** Bytes that travel with the end. */
@@ -176,24 +179,24 @@ export class PartWriter implements ObjectWriter {
     this.#stopping.abort(new Error('the upload was given up'))
     this.#buffer.take()
     await Promise.all(this.#underWay)
-    await this.#removeParts()
+    const what = `parts of an upload that did not end, of ${this.#context.key}`
+    await this.#clean(this.#upload?.abort?.bind(this.#upload), what)
   }
 
   /** Also when the run is stopped: that is when it is needed. But nobody waits long for a store that is silent. */
-  async #removeParts(): Promise<void> {
-    const upload = this.#upload
-    if (!upload?.abort) return
+  async #clean(remove: ((signal: AbortSignal) => Promise<void>) | undefined, what: string): Promise<void> {
+    if (!remove) return
     const { key, gate, clock, onLeft } = this.#context
     const reason = () =>
       new KafkaBackupError('KB_STORAGE_UNAVAILABLE', `no parts of ${key} were removed in time`)
     try {
       await withinGrace(clock, { graceMs: LIMITS.cleanupGraceMs, reason }, (signal) =>
-        gate.pass({ sentBytes: 0, signal }, async () => upload.abort?.(signal)),
+        gate.pass({ sentBytes: 0, signal }, () => remove(signal)),
       )
     } catch (error) {
-      // The error that brought us here counts. Parts that stay are invisible, and the store or a rule removes them.
+      // What brought us here counts. What stays is invisible, and the store or a rule removes it.
       if (!isKafkaBackupError(error)) throw error
-      onLeft(`parts of an upload that did not end, of ${key}`)
+      onLeft(what)
     }
   }
 

@@ -36,6 +36,7 @@ const KINDS: Readonly<Record<string, StorageRequestKind>> = {
   GetObjectCommand: 'get',
   HeadObjectCommand: 'head',
   ListObjectsV2Command: 'list',
+  ListMultipartUploadsCommand: 'list',
   DeleteObjectCommand: 'delete',
   CreateMultipartUploadCommand: 'begin_upload',
   UploadPartCommand: 'upload_part',

@@ -116,6 +116,8 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
 }
 
 const NOT_FOUND_NAMES = ['NoSuchKey', 'NotFound', 'NoSuchVersion']
+/** Codes of a network that took nothing. */
+const NEVER_SENT = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']
 const EXPIRED_NAMES = ['ExpiredToken', 'ExpiredTokenException', 'TokenRefreshRequired']
 /** Of an answer without a document, as every answer to HEAD is. */
 const NAMELESS = 'Unknown'
@@ -187,6 +189,15 @@ export function isUnprovenAbsence(error: unknown): boolean {
 /** True when nothing of the chain of AWS had credentials. */
 export function hasNoIdentity(error: unknown): boolean {
   return error instanceof Error && error.name === 'CredentialsProviderError'
+}
+
+/** True when the store may have carried out a request although its answer says nothing of it, or never came. */
+export function mayBeDone(error: unknown): boolean {
+  const answer = answerOf(error)
+  if (answer === undefined) return false
+  const { name, status } = answer
+  if (status !== undefined) return status >= 500 && status !== 503
+  return MEANINGS[name]?.code === 'KB_STORAGE_UNAVAILABLE' && !NEVER_SENT.includes(name)
 }
 
 /** True when credentials that were fetched have run out; fetching them anew may help. */

@@ -6,7 +6,8 @@ import { objectExists } from '../object-errors.ts'
 import type { PartUpload, UploadPart } from '../parts/part-upload.ts'
 import { isAmbiguous } from '../settled-create.ts'
 import type { ObjectKey } from '../storage-backend.ts'
-import { foreignAnswer } from './errors.ts'
+import type { S3Session } from './connection.ts'
+import { foreignAnswer, mayBeDone } from './errors.ts'
 import type { S3Objects } from './object-requests.ts'
 
 /** Metadata of an object: which upload made it. */
@@ -16,6 +17,15 @@ const TOKEN_BYTES = 16
 interface UploadIdentity {
   readonly uploadId: string
   readonly token: string
+  /** A begin of the same key was not answered before. */
+  readonly mayHaveTwins: boolean
+}
+
+/** What the beginnings of all uploads of a place share. */
+export interface UploadBeginning {
+  readonly random: Random
+  /** Keys of which the store may have begun an upload whose name nobody heard. */
+  readonly unanswered: Set<ObjectKey>
 }
 
 /** One multipart upload: single requests, each without a second attempt. */
@@ -27,17 +37,19 @@ export class MultipartUpload implements PartUpload {
   #byteCount = 0
   /** The object may be there already, made of these parts. */
   #isEndSent = false
+  readonly removeTwins?: (signal: AbortSignal) => Promise<void>
 
   private constructor(objects: S3Objects, key: ObjectKey, identity: UploadIdentity) {
     this.#objects = objects
     this.#key = key
     this.#identity = identity
+    if (identity.mayHaveTwins) this.removeTwins = (signal) => this.#removeOthers(signal)
   }
 
   static async begin(
     objects: S3Objects,
     key: ObjectKey,
-    random: Random,
+    { random, unanswered }: UploadBeginning,
     signal: AbortSignal,
   ): Promise<MultipartUpload> {
     const token = random.hex(TOKEN_BYTES)
@@ -45,13 +57,20 @@ export class MultipartUpload implements PartUpload {
     const { UploadId: uploadId } = await objects.connection.request(
       { action: 'write', subject: key },
       signal,
-      ({ sdk, client, options }) => client.send(new sdk.CreateMultipartUploadCommand(input), options),
+      async ({ sdk, client, options }) => {
+        const answer = client.send(new sdk.CreateMultipartUploadCommand(input), options)
+        return answer.catch((error: unknown) => {
+          if (mayBeDone(error)) unanswered.add(key)
+          throw error
+        })
+      },
     )
     if (!uploadId) {
+      unanswered.add(key)
       const attempt = { action: 'write' as const, subject: key, bucket: objects.place.bucket }
       throw foreignAnswer(attempt)
     }
-    return new MultipartUpload(objects, key, { uploadId, token })
+    return new MultipartUpload(objects, key, { uploadId, token, mayHaveTwins: unanswered.delete(key) })
   }
 
   async sendPart({ number, bytes }: UploadPart, signal: AbortSignal): Promise<void> {
@@ -62,10 +81,8 @@ export class MultipartUpload implements PartUpload {
       ContentLength: bytes.byteLength,
       ContentMD5: md5Of(bytes).toString('base64'),
     }
-    const { ETag: etag } = await this.#objects.connection.request(
-      { action: 'write', subject: this.#key },
-      signal,
-      ({ sdk, client, options }) => client.send(new sdk.UploadPartCommand(input), options),
+    const { ETag: etag } = await this.#request(signal, ({ sdk, client, options }) =>
+      client.send(new sdk.UploadPartCommand(input), options),
     )
     if (!etag) throw this.#foreign()
     this.#byteCount += bytes.byteLength
@@ -91,10 +108,8 @@ export class MultipartUpload implements PartUpload {
       ...(isSingleWriter ? {} : { IfNoneMatch: '*' }),
     }
     try {
-      const { ETag: etag } = await this.#objects.connection.request(
-        { action: 'write', subject: this.#key },
-        signal,
-        ({ sdk, client, options }) => client.send(new sdk.CompleteMultipartUploadCommand(input), options),
+      const { ETag: etag } = await this.#request(signal, ({ sdk, client, options }) =>
+        client.send(new sdk.CompleteMultipartUploadCommand(input), options),
       )
       // Some page of a proxy says 200 too: without the tag, the object itself has to tell.
       if (!etag) throw this.#foreign()
@@ -109,18 +124,51 @@ export class MultipartUpload implements PartUpload {
     }
   }
 
-  async abort(signal: AbortSignal): Promise<void> {
+  abort(signal: AbortSignal): Promise<void> {
+    return this.#abort(this.#identity.uploadId, signal)
+  }
+
+  async #abort(uploadId: string, signal: AbortSignal): Promise<void> {
+    const input = { ...this.#objects.target(this.#key), UploadId: uploadId }
     await this.#objects.connection.request(
       { action: 'write', subject: this.#key },
       signal,
       async ({ sdk, client, options }) => {
-        const command = new sdk.AbortMultipartUploadCommand(this.#target())
-        await client.send(command, options).catch((error: unknown) => {
+        await client.send(new sdk.AbortMultipartUploadCommand(input), options).catch((error: unknown) => {
           // Its parts are gone, by a rule or by an abort whose answer was lost.
-          if (!(error instanceof Error) || error.name !== 'NoSuchUpload') throw error
+          if (!isGone(error)) throw error
         })
       },
     )
+  }
+
+  async #removeOthers(signal: AbortSignal): Promise<void> {
+    const { Bucket, Key: fullKey } = this.#objects.target(this.#key)
+    const { Uploads: uploads = [] } = await this.#objects.connection.request(
+      { action: 'list', subject: this.#key },
+      signal,
+      ({ sdk, client, options }) =>
+        client.send(new sdk.ListMultipartUploadsCommand({ Bucket, Prefix: fullKey }), options),
+    )
+    for (const { Key: key, UploadId: uploadId } of uploads) {
+      // Longer keys begin with this one too.
+      const isTwin = key === fullKey && uploadId !== this.#identity.uploadId
+      if (isTwin && uploadId !== undefined) await this.#abort(uploadId, signal)
+    }
+  }
+
+  /** One request about this upload; that the key is taken explains that the upload is gone. @throws KB_OBJECT_EXISTS */
+  #request<T>(signal: AbortSignal, step: (session: S3Session) => Promise<T>): Promise<T> {
+    const attempt = { action: 'write' as const, subject: this.#key }
+    return this.#objects.connection.request(attempt, signal, async (session) => {
+      try {
+        return await step(session)
+      } catch (error) {
+        // Whoever has made the object removes what can become none any more.
+        if (isGone(error) && (await this.#objects.head(this.#key, signal))) throw objectExists(this.#key)
+        throw error
+      }
+    })
   }
 
   async #isDone(signal: AbortSignal): Promise<boolean> {
@@ -135,4 +183,8 @@ export class MultipartUpload implements PartUpload {
   #target(): { readonly Bucket: string; readonly Key: string; readonly UploadId: string } {
     return { ...this.#objects.target(this.#key), UploadId: this.#identity.uploadId }
   }
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof Error && error.name === 'NoSuchUpload'
 }
