@@ -181,6 +181,14 @@ test('a store in memory has nothing to read, and says so without a warning befor
   assert.doesNotMatch((await expectExit(0, ['probe', ...place])).stderr, /Warning/)
 })
 
+test('a name of a store in memory with two slashes is told how it is written, and what it is for', async () => {
+  for (const verb of ['list', 'probe']) {
+    const { stderr } = await expectExit(2, [verb, '--repo', 'memory://trial'])
+    assert.match(stderr, /it needs three slashes/)
+    assert.match(stderr, /memory:\/\/\/NAME.*nothing of it is kept when the program ends/)
+  }
+})
+
 test('a limit of the pace of a backup is refused with the one that there is', async () => {
   const server = [
     '--bootstrap-servers',

@@ -2,6 +2,9 @@ import { invalidLocation, refuseLocationExtras } from '../location-errors.ts'
 import type { StorageBackend } from '../storage-backend.ts'
 import { MemoryBackend, type MemoryStore } from './backend.ts'
 
+const SPELLING_HINT =
+  'Write memory:///NAME. It is for trials: nothing of it is kept when the program ends. A backup needs a folder or a store.'
+
 const stores = new Map<string, MemoryStore>()
 
 /**
@@ -10,7 +13,7 @@ const stores = new Map<string, MemoryStore>()
  */
 export function openMemory(url: URL): StorageBackend {
   refuseLocationExtras(url)
-  if (url.host !== '') throw invalidLocation(url.href, 'it needs three slashes', 'Write memory:///NAME.')
+  if (url.host !== '') throw invalidLocation(url.href, 'it needs three slashes', SPELLING_HINT)
   const name = nameOf(url)
   const store = stores.get(name) ?? new Map()
   stores.set(name, store)
@@ -24,6 +27,6 @@ function nameOf(url: URL): string {
   } catch (cause) {
     throw invalidLocation(url.href, 'its percent-encoding is malformed', 'Write a literal % as %25.', cause)
   }
-  if (name === '') throw invalidLocation(url.href, 'it has no name', 'Write memory:///NAME.')
+  if (name === '') throw invalidLocation(url.href, 'it has no name', SPELLING_HINT)
   return name
 }
