@@ -189,6 +189,21 @@ test('a name of a store in memory with two slashes is told how it is written, an
   }
 })
 
+test('files with credentials and profiles that are not there are mistakes of the configuration', async () => {
+  const absent = join(folder, 'absent.json')
+  const backup = ['backup', '--bootstrap-servers', NOBODY, '--topics', 'a', '--backup-id', 'b']
+  for (const [repo, env, says] of [
+    [`gs://bucket?service_account_path=${absent}`, {}, /storage\.service_account_path names cannot be read/],
+    ['gs://bucket', { GOOGLE_APPLICATION_CREDENTIALS: absent }, /GOOGLE_APPLICATION_CREDENTIALS names/],
+    ['s3://bucket?region=eu-central-1&profile=absent', {}, /no profile absent of AWS/],
+  ] as const) {
+    for (const args of [['list'], ['probe'], backup]) {
+      const { stderr } = await expectExit(2, [...args, '--repo', repo], { env })
+      assert.match(stderr, says)
+    }
+  }
+})
+
 test('a limit of the pace of a backup is refused with the one that there is', async () => {
   const server = [
     '--bootstrap-servers',
