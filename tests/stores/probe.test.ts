@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { readdir } from 'node:fs/promises'
 import { after, before, describe, test } from 'node:test'
+import { ListMultipartUploadsCommand, PutBucketPolicyCommand } from '@aws-sdk/client-s3'
 import { missingS3Server, openTempFolder, type S3Server, startS3Server } from '@kafka-backup/testkit'
 import { errorXml, openLossyProxy } from '../../packages/core/test/storage/lossy-proxy.ts'
 import { openBucket } from '../../packages/core/test/storage/s3-subject.ts'
 import { openForgetfulStore } from '../../packages/core/test/verify/forgetful-store.ts'
 import { assertExit, expectExit } from '../harness/archive.ts'
 import { startProgram } from '../harness/run-program.ts'
+import { clientOf } from './locked-bucket.ts'
 
 const JSON_OUTPUT = ['--output-format', 'json']
 
@@ -78,6 +80,33 @@ describe('the verb probe on S3', { skip: missingS3Server() }, () => {
     assert.equal(report.single_writer, true)
     const entry = report.capabilities.find(({ id }) => id === 'put_if_absent')
     assert.deepEqual([entry?.answer, entry?.needed], ['no', false])
+  })
+
+  test('says that parts of failed uploads stay where the account may not abort them', async () => {
+    const bucket = await freshBucket()
+    const [accessKey, secretKey] = ['never-aborts', 'secret-of-never-aborts']
+    await server.createUser(accessKey, secretKey)
+    const Principal = { AWS: [accessKey] }
+    const Resource = [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`]
+    const Statement = [
+      { Effect: 'Allow', Principal, Resource, Action: 's3:*' },
+      { Effect: 'Deny', Principal, Resource: Resource[1], Action: 's3:AbortMultipartUpload' },
+    ]
+    const Policy = JSON.stringify({ Version: '2012-10-17', Statement })
+    const root = clientOf(server, server)
+    await root.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }))
+    const repo = ['--repo', `s3://${bucket}?endpoint=${server.endpoint}`]
+    const weak = { AWS_ACCESS_KEY_ID: accessKey, AWS_SECRET_ACCESS_KEY: secretKey }
+    const { stdout } = await expectExit(0, ['probe', ...repo], { env: weak })
+    assert.match(stdout, /^Suitable /m)
+    assert.match(stdout, /^remove failed uploads +no +no +Parts of uploads that fail stay/m)
+    assert.match(stdout, /^ {2}remove failed uploads: .*could not be removed$/m)
+    assert.match(stdout, /s3:AbortMultipartUpload.*a rule that removes unfinished ones/)
+    const listed = await root.send(new ListMultipartUploadsCommand({ Bucket: bucket }))
+    assert.ok((listed.Uploads ?? []).length > 0, 'they are there')
+    root.destroy()
+    const strong = await expectExit(0, ['probe', ...repo], { env })
+    assert.match(strong.stdout, /^remove failed uploads +no +yes +What an upload that fails has sent/m)
   })
 
   test('says what is wrong with accounts, buckets and addresses', async () => {

@@ -1,5 +1,6 @@
-import type { StorageBackend } from '@kafka-backup/core'
+import type { Observer, StorageBackend } from '@kafka-backup/core'
 import { requireRepositoryUrl } from '@kafka-backup/core/config'
+import { combineObservers } from '@kafka-backup/core/events'
 import { openLocation } from '@kafka-backup/core/storage'
 import { probeStore } from '@kafka-backup/core/verify'
 import type { Command, CommandContext } from '../command.ts'
@@ -9,7 +10,12 @@ import { leftoversText, probeDocument, probeText } from '../render/probe-text.ts
 /** What `kafka-backup probe` does. */
 export const probeCommand: Command = {
   async run(context) {
-    const { storage } = openWritableStorage(context)
+    let leftUploads = 0
+    const count: Observer = ({ type }) => {
+      if (type === 'left_behind') leftUploads++
+    }
+    const observe = combineObservers([context.observe, count])
+    const { storage } = openWritableStorage({ ...context, observe })
     const exclusive = storage.capabilities.hasSingleWriter === true ? openWithoutPromise(context) : undefined
     try {
       const report = await probeStore({
@@ -18,6 +24,7 @@ export const probeCommand: Command = {
         clock: context.clock,
         random: context.random,
         signal: context.signal,
+        leftUploads: () => leftUploads,
         onLeft: (keys) => context.say(leftoversText(keys)),
       })
       return { document: probeDocument(report), text: probeText(report), exitCode: report.exitCode }

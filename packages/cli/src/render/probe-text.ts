@@ -8,6 +8,7 @@ const TITLES: Readonly<Record<CapabilityId, string>> = {
   streamed_put_if_absent: 'the same for uploads',
   read_after_write: 'read what was written',
   streamed_write: 'large uploads',
+  abort_upload: 'remove failed uploads',
   ranged_read: 'read ranges',
   list: 'list in order',
   replace: 'replace the manifest',

@@ -19,6 +19,8 @@ export interface ProbeContext {
   readonly objects: ProbeObjects
   readonly clock: Clock
   readonly signal: AbortSignal
+  /** Uploads so far whose parts could not be removed; absent: nobody counts. */
+  readonly leftUploads?: (() => number) | undefined
 }
 
 /** Size of most objects of a probe. */
@@ -85,6 +87,17 @@ export async function checkStreamedWrite({ storage, objects, signal }: ProbeCont
   return (await holds(storage, objects, key, bytes, signal))
     ? YES
     : no('other bytes were read than were streamed')
+}
+
+/** The parts of an upload that is given up can be removed. */
+export async function checkAbortUpload(context: ProbeContext): Promise<CheckResult> {
+  const { storage, objects, leftUploads } = context
+  if (!leftUploads) return { answer: 'unknown' }
+  const before = leftUploads()
+  const writer = await storage.openWrite(objects.key('aborted'), objects.writing)
+  await writing(writer, () => writer.write([probeBytes(STREAMED_BYTES, 22)]))
+  await writer.abort()
+  return leftUploads() === before ? YES : no('the parts of an upload that was given up could not be removed')
 }
 
 /** Ranges of a large object are exact, also across the border of its parts and at its ends. */

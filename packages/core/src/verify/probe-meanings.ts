@@ -7,6 +7,7 @@ export type CapabilityId =
   | 'streamed_put_if_absent'
   | 'read_after_write'
   | 'streamed_write'
+  | 'abort_upload'
   | 'ranged_read'
   | 'list'
   | 'replace'
@@ -66,6 +67,13 @@ export const CAPABILITY_MEANINGS: Readonly<Record<CapabilityId, CapabilityMeanin
     no: 'A segment could be seen that is not whole.',
     advice: OTHER_STORE,
   },
+  abort_upload: {
+    isNeeded: false,
+    yes: 'What an upload that fails has sent does not stay.',
+    no: 'Parts of uploads that fail stay: they are invisible and cost money.',
+    advice:
+      'Give the account the right to abort uploads (s3:AbortMultipartUpload), and the bucket a rule that removes unfinished ones; see docs/providers.md.',
+  },
   ranged_read: {
     isNeeded: true,
     yes: 'A restore reads exactly the frames that it needs.',
@@ -89,8 +97,8 @@ export const CAPABILITY_MEANINGS: Readonly<Record<CapabilityId, CapabilityMeanin
   delete: {
     isNeeded: false,
     yes: 'Whoever has this account can delete backups.',
-    no: 'Whoever has this account cannot delete backups. No run needs to.',
-    advice: 'Keep it so. Old data has to be removed with another account.',
+    no: 'Whoever has this account cannot delete backups. Backups and restores do not need to.',
+    advice: 'Keep it so. Prune, compact and repair old data with another account.',
   },
   clock: {
     isNeeded: false,

@@ -7,6 +7,7 @@ import type { Random } from '../runtime/random.ts'
 import type { ObjectKey, PlaceFacts, StorageBackend } from '../storage/storage-backend.ts'
 import {
   type CheckResult,
+  checkAbortUpload,
   checkClock,
   checkDelete,
   checkList,
@@ -62,6 +63,8 @@ export interface ProbeOptions {
   readonly clock: Clock
   readonly random: Random
   readonly signal: AbortSignal
+  /** Uploads of `storage` so far whose parts could not be removed; absent: nobody counts. */
+  readonly leftUploads?: () => number
   /** Told of keys that could not be deleted when there will be no report. */
   readonly onLeft?: (keys: readonly ObjectKey[]) => void
 }
@@ -96,7 +99,8 @@ export async function probeStore(options: ProbeOptions): Promise<ProbeReport> {
   const { storage, clock, signal } = options
   const beganMs = clock.monotonicMs()
   const objects = new ProbeObjects(storage, options)
-  const context = { storage, exclusive: options.exclusive ?? storage, objects, clock, signal }
+  const { exclusive = storage, leftUploads } = options
+  const context = { storage, exclusive, objects, clock, signal, leftUploads }
   const folders = await storage.noteFolders?.(PROBE_FOLDER)
   let found: Tried
   try {
@@ -145,6 +149,7 @@ async function tryEverything(context: ProbeContext): Promise<Tried> {
     ['streamed_put_if_absent', checkStreamedPutIfAbsent, !isDenied],
     ['read_after_write', checkReadAfterWrite, canWrite],
     ['streamed_write', checkStreamedWrite, canWrite],
+    ['abort_upload', checkAbortUpload, canWrite],
     ['ranged_read', checkRangedRead, canWrite],
     ['list', checkList, canWrite],
     ['replace', checkReplace, canWrite],
