@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
-import { copyFile, mkdir, rename, rm, truncate, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, test } from 'node:test'
@@ -76,6 +76,18 @@ describe('a run that is killed', () => {
     await until('its heartbeats are missed', async () => (await status()).state === 'gone')
     const gone = await expectExit(3, statusArgs('table'))
     assert.match(gone.stdout, /^daily {3}not running any more: no heartbeat for .* did not say how it ended/)
+    const address = join(cluster.folder, 'another-name')
+    await symlink(archive.folder, address)
+    const renamed = (await startProgram(statusArgs('json', address)).ended).json<StatusDocument>()
+    assert.deepEqual(
+      [renamed.state, renamed.live?.from],
+      ['gone', 'local'],
+      'whatever the repository is called',
+    )
+    const elsewhere = ['--offset-storage-db-path', join(cluster.folder, 'elsewhere.db')]
+    await rm(archivePath(archive, 'state'), { recursive: true, force: true })
+    const far = await expectExit(3, [...statusArgs('table'), ...elsewhere])
+    assert.match(far.stdout, /^daily {3}last run did not commit its end, and nothing tells of it here: /)
   })
 
   test('is gone on from with every offset once, and the state follows', async () => {
@@ -236,8 +248,8 @@ function backup(more: readonly string[] = []): string[] {
   return [...backupArgs(cluster, archive, ['orders']), '--offset-storage-db-path', database, ...more]
 }
 
-function statusArgs(format: 'json' | 'table'): string[] {
-  const place = ['--repo', `file://${archive.folder}`, '--backup-id', archive.backupId]
+function statusArgs(format: 'json' | 'table', folder = archive.folder): string[] {
+  const place = ['--repo', `file://${folder}`, '--backup-id', archive.backupId]
   return ['status', ...place, '--offset-storage-db-path', database, '--output-format', format]
 }
 

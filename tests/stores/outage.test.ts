@@ -127,6 +127,8 @@ describe('the program when the store is away', { skip: missingS3Server(), concur
     assertExit(end, 7)
     assert.match(end.stdout, /KB_STORAGE_UNAVAILABLE/)
     assert.match(end.stderr, /The store does not answer; trying again in /)
+    const status = await runProgram(['status', ...placeOf(proxy.endpoint, id)], { env: env() })
+    assert.equal(status.json<{ state: string }>().state, 'failed', 'it knows how the run ended')
     await validate(id)
     const next = await expectExit(0, backup(server.endpoint, id), { env: env() })
     assert.equal(next.json<{ outcome: string }>().outcome, 'complete')

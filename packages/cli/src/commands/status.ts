@@ -7,10 +7,11 @@ import type {
   SeenCommit,
   StorageBackend,
 } from '@kafka-backup/core'
-import { offsetStatePath, requireBackupId } from '@kafka-backup/core/config'
+import { offsetStatePath, offsetStatePaths, requireBackupId } from '@kafka-backup/core/config'
 import { isKafkaBackupError, KafkaBackupError } from '@kafka-backup/core/errors'
 import { openCluster } from '@kafka-backup/core/kafka'
 import {
+  findRunState,
   isLogPutBack,
   measureLag,
   readCopiedState,
@@ -48,7 +49,8 @@ async function show(context: CommandContext, storage: StorageBackend): Promise<C
   const { digest, copy } = remote
   const lastRun = digest?.lastRun ?? null
   if (local?.seen && digest) await warnOfPutBack(context, storage, digest, local.seen)
-  const job = viewJob({ local, copy, lastRun, nowMs: clock.nowMs() })
+  const told = newestTold(local, await otherwiseTold(context, { backupId, lastRun, local }))
+  const job = viewJob({ local: told, copy, lastRun, nowMs: clock.nowMs() })
   const places = digest ? newestOf(digest) : placesOf(job)
   const lag = await lagOf(context, digest?.clusterId ?? job?.job.clusterId ?? null, places)
   const isByPartition = context.options.byPartition === true
@@ -88,6 +90,22 @@ async function readLocal(
   const { state, complaint } = await readLocalState(path, { backupId, repository: storage.location })
   if (complaint !== null) context.say(`Warning: the local state cannot be read: ${complaint}`)
   return state
+}
+
+/** What the newest run told this machine of itself, if it was told another address of the repository than this command. */
+async function otherwiseTold(
+  { loaded }: CommandContext,
+  about: { backupId: string; lastRun: BackupDigest['lastRun']; local: OffsetState | null },
+): Promise<OffsetState | null> {
+  const { backupId, lastRun, local } = about
+  const { offsetStorage } = loaded.config
+  if (!lastRun || local?.job.runId === lastRun.id || offsetStorage.backend === 'memory') return null
+  return findRunState(await offsetStatePaths(offsetStorage, backupId), backupId, lastRun.id)
+}
+
+function newestTold(one: OffsetState | null, other: OffsetState | null): OffsetState | null {
+  if (!one || !other) return one ?? other
+  return other.job.lastHeartbeatMs > one.job.lastHeartbeatMs ? other : one
 }
 
 interface RemoteState {

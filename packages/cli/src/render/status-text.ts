@@ -55,7 +55,7 @@ function runText({ job, digest }: BackupStatus): string {
   const run = digest?.lastRun
   if (run?.outcome !== 'running')
     return `last run ${run?.outcome ?? 'none'}, ended ${formatTime(run?.endedAtMs ?? null)}`
-  return `last run has not ended: it is running elsewhere, or was killed; its last commit ${formatTime(run.endedAtMs)}`
+  return `last run did not commit its end, and nothing tells of it here: it may run on another machine, or was killed, or lost its store; its last commit ${formatTime(run.endedAtMs)}`
 }
 
 function recoveryText({ digest, nowMs }: BackupStatus): string {

@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto'
+import { readdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import type { CheckedValues } from './checked-values.ts'
 import type { Environment } from './interpolation.ts'
 import { absolutePath, type PathSurroundings } from './path-value.ts'
+
+const DIGEST_AND_EXTENSION = /^-[0-9a-f]{12}\.db$/
 
 /** Where a run keeps what `status` shows. */
 export interface OffsetStorage {
@@ -36,6 +39,15 @@ export function offsetStatePath(storage: OffsetStorage, backupId: string, locati
   if (storage.path !== undefined) return storage.path
   const repository = createHash('sha256').update(location).digest('hex').slice(0, 12)
   return join(storage.stateFolder, `${backupId}-${repository}.db`)
+}
+
+/** Every file that may tell of a backup of this name, whatever the location of its repository is. */
+export async function offsetStatePaths(storage: OffsetStorage, backupId: string): Promise<string[]> {
+  if (storage.path !== undefined) return [storage.path]
+  const names = await readdir(storage.stateFolder).catch(() => [])
+  const isMeant = (name: string) =>
+    name.startsWith(`${backupId}-`) && DIGEST_AND_EXTENSION.test(name.slice(backupId.length))
+  return names.filter(isMeant).map((name) => join(storage.stateFolder, name))
 }
 
 /** By the XDG base directory specification, which ignores relative paths. */

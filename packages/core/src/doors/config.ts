@@ -1,6 +1,6 @@
 export type { BackupSettings, ClusterSettings, Config, RestoreSettings } from '../config/config.ts'
 export { type LoadedConfig, loadConfig } from '../config/load-config.ts'
-export { type OffsetStorage, offsetStatePath } from '../config/offset-storage.ts'
+export { type OffsetStorage, offsetStatePath, offsetStatePaths } from '../config/offset-storage.ts'
 export { isPartitionChosen } from '../config/partition-selection.ts'
 export { requireBackupId, requireCluster, requireRepositoryUrl } from '../config/required-settings.ts'
 export { restoreRequestOf, restoreSelectionOf } from '../config/restore-choice.ts'

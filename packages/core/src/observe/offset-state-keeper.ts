@@ -178,11 +178,19 @@ export class OffsetStateKeeper {
     if (!this.#job) return
     this.#job = { ...this.#job, ...change, lastHeartbeatMs: this.#options.clock.nowMs() }
     this.#isDirty = true
+    this.#save()
+  }
+
+  #save(): void {
     if (this.#isSaving) return
     this.#isSaving = true
-    this.#saving = this.#saveAll().finally(() => {
-      this.#isSaving = false
-    })
+    this.#saving = this.#saveAll().finally(() => this.#endSaving())
+  }
+
+  /** What changed after the last call was made and before this is noted would be saved by nobody, such as the end of the run. */
+  #endSaving(): void {
+    this.#isSaving = false
+    if (this.#isDirty) this.#save()
   }
 
   /** One call at a time; what changes meanwhile goes together with the next one, so that a slow disk piles nothing up. */
@@ -236,9 +244,7 @@ export class OffsetStateKeeper {
         () => this.#saveAll(),
         () => this.#saveAll(),
       )
-      .finally(() => {
-        this.#isSaving = false
-      })
+      .finally(() => this.#endSaving())
     return result
   }
 

@@ -9,8 +9,8 @@ import { assertFile, fileAt } from './plain-file.ts'
 /** A backup, by its name and its repository. */
 export interface BackupPlace {
   readonly backupId: string
-  /** Location, without secrets. */
-  readonly repository: string
+  /** Location, without secrets; null: whichever it is. */
+  readonly repository: string | null
 }
 
 /** What was found, and if nothing, why; both empty: there is nothing. */
@@ -32,7 +32,8 @@ export async function readLocalState(path: string, place: BackupPlace): Promise<
     try {
       const state = readOffsetState(database, { ...place, rowsMax: LIMITS.offsetStateMaxRows })
       if (!state) return NOTHING
-      const seen = readSeen(database, place.repository, place.backupId)
+      const { repository, backupId } = place
+      const seen = repository === null ? null : readSeen(database, repository, backupId)
       return { state: { ...state, seen }, complaint: null }
     } finally {
       database.close()
@@ -40,6 +41,22 @@ export async function readLocalState(path: string, place: BackupPlace): Promise<
   } catch (error) {
     return { state: null, complaint: `${path}: ${(error as Error).message}` }
   }
+}
+
+/**
+ * What this machine knows of a run that was told another address of the repository, such as another name of the store: nobody else
+ * has its id. Null: nothing. Never fails.
+ */
+export async function findRunState(
+  paths: readonly string[],
+  backupId: string,
+  runId: string,
+): Promise<OffsetState | null> {
+  for (const path of paths) {
+    const { state } = await readLocalState(path, { backupId, repository: null })
+    if (state?.job.runId === runId) return state
+  }
+  return null
 }
 
 /**

@@ -25,6 +25,7 @@ const HURRIED: Clock = {
   sleep: (durationMs, signal) => systemClock.sleep(durationMs / 100, signal),
 }
 
+const AWAY = { state: 'open', failures: 5, retryInMs: 5, reason: 'x does not answer' } as const
 const NEVER = new AbortController().signal
 
 interface SampleParts {
@@ -186,6 +187,28 @@ describe('the state of a run', () => {
     assert.deepEqual(saved[0]?.job.commit?.number, 50n)
     assert.equal(saved[0]?.offsets.find(({ partition }) => partition === 0)?.lastOffset, 49n)
     await run.keeper.end('complete')
+  })
+
+  test('is written to the end, whenever that comes after the write before it', async () => {
+    for (let hops = 0; hops < 20; hops++) {
+      const saved: OffsetChange[] = []
+      let ending: Promise<void> | undefined
+      // Each hop is one step of a promise later.
+      const hop = (left: number): void => {
+        if (left === 0) ending = run.keeper.end('failed')
+        else queueMicrotask(() => hop(left - 1))
+      }
+      const save = async (change: OffsetChange) => {
+        if (saved.push(change) === 1) hop(hops)
+      }
+      const run = new SampleRun(() => cacheOf({ save }))
+      run.begin()
+      await new Promise((resolve) => setImmediate(resolve))
+      run.keeper.observe({ type: 'store_availability', location: 'x', ...AWAY })
+      await until(() => ending !== undefined)
+      await ending
+      assert.equal(saved.at(-1)?.job.outcome, 'failed', `after ${hops} steps`)
+    }
   })
 })
 
