@@ -6,7 +6,7 @@ import { missingS3Server, type S3Server, startS3Server } from '../../../testkit/
 import { openS3 } from '../../src/storage/s3/location.ts'
 import { KEY } from './foreign-answers-suite.ts'
 import { errorXml, openLossyProxy } from './lossy-proxy.ts'
-import { describeLostAnswers, loseFirst, MIB, stream } from './lost-answers-suite.ts'
+import { countSeen, describeLostAnswers, loseFirst, MIB, stream } from './lost-answers-suite.ts'
 import { freshBucket, keysOf, openBucket } from './s3-subject.ts'
 
 describe('S3 when answers are lost', { skip: missingS3Server() }, () => {
@@ -175,6 +175,11 @@ describe('S3 when answers are lost', { skip: missingS3Server() }, () => {
       assert.deepEqual(await uploads(), [`${KEY}-2`])
       await other.commit()
       assert.equal(proxy.seen.filter(isListing).length, 1)
+      assert.equal(
+        countSeen(proxy, (method) => method === 'DELETE'),
+        1,
+        'one of another key is not even asked for',
+      )
     })
 
     it('looks for no other upload where every begin was answered or never sent', async () => {
