@@ -144,12 +144,15 @@ export class MultipartUpload implements PartUpload {
 
   async #removeOthers(signal: AbortSignal): Promise<void> {
     const { Bucket, Key: fullKey } = this.#objects.target(this.#key)
-    const { Uploads: uploads = [] } = await this.#objects.connection.request(
+    const page = await this.#objects.connection.request(
       { action: 'list', subject: this.#key },
       signal,
       ({ sdk, client, options }) =>
         client.send(new sdk.ListMultipartUploadsCommand({ Bucket, Prefix: fullKey }), options),
     )
+    const { Bucket: bucket, IsTruncated: isTruncated, MaxUploads: most, Uploads: uploads = [] } = page
+    // What something else answers as a success would be an empty page.
+    if ((bucket ?? isTruncated ?? most) === undefined) throw this.#foreign()
     for (const { Key: key, UploadId: uploadId } of uploads) {
       // Longer keys begin with this one too.
       const isTwin = key === fullKey && uploadId !== this.#identity.uploadId
