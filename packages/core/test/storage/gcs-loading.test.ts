@@ -19,7 +19,8 @@ it('loads the library of Google at the first request that needs credentials', as
   const real = openGcs(new URL('gs://bucket?endpoint=https://127.0.0.1:1'))
   await assert.rejects(emulator.listFolders(''))
   assert.deepEqual([...loaded], [])
-  process.env.GOOGLE_APPLICATION_CREDENTIALS = '/nowhere/at/all.json'
+  // A file that is there, and no key.
+  process.env.GOOGLE_APPLICATION_CREDENTIALS = import.meta.filename
   await assert.rejects(real.listFolders(''))
   assert.ok(loaded.has('@google-cloud/storage'))
   await emulator.close()
