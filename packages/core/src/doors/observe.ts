@@ -12,5 +12,10 @@ export type {
   SeenCommit,
 } from '../observe/offset-state.ts'
 export { OffsetStateKeeper } from '../observe/offset-state-keeper.ts'
-export { type FoundState, findRunState, readCopiedState, readLocalState } from '../observe/read-offset-state.ts'
+export {
+  type FoundState,
+  findRunState,
+  readCopiedState,
+  readLocalState,
+} from '../observe/read-offset-state.ts'
 export { RunMetrics } from '../observe/run-metrics.ts'
