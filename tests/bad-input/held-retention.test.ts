@@ -8,6 +8,7 @@ import { type Archive, assertExit, backupArgs, expectExit, restoreArgs } from '.
 import { createTopics } from '../harness/new-topics.ts'
 import { retentionOf } from '../harness/retention.ts'
 import { startProgram } from '../harness/run-program.ts'
+import { expectRefused } from './evidence.ts'
 
 const DAY_MS = 86_400_000
 const RECORDS = 300
@@ -26,9 +27,12 @@ before(async () => {
     history,
     shelf: short,
     'broken-off': short,
+    'put-back': short,
+    late: history,
     crowded: short,
     gone: short,
     woken: short,
+    'woken-late': short,
   })
   await fillTopics(cluster, [{ topic: 'history', records: RECORDS, beginTimestampMs: YEAR_2020_MS }])
   await expectExit(0, backupArgs(cluster, archive, ['history']))
@@ -62,6 +66,33 @@ test('says what stays held when a restore is interrupted', async () => {
   assert.equal(await retentionOf(cluster, 'broken-off'), original)
 })
 
+test('a retention that somebody put back meanwhile is refused, or held again when that is wished', async () => {
+  const args = [...restoreArgs(cluster, archive, new Map([['history', 'put-back']])), '--resume']
+  const slow = ['--rate-limit-records-per-sec', '20']
+  await interruptHeld([...args, '--hold-retention', ...slow], 'put-back')
+  await cluster.tools.alterTopicConfig('put-back', { 'retention.ms': String(DAY_MS) })
+  const says = [
+    `topic put-back has retention.ms=${DAY_MS} and would delete restored records`,
+    '--hold-retention',
+  ]
+  await refused(args, says)
+  await interruptHeld([...args, '--hold-retention', ...slow], 'put-back')
+  await expectExit(0, [...args, '--hold-retention'])
+  assert.equal(await retentionOf(cluster, 'put-back'), String(DAY_MS))
+})
+
+test('a retention that was set while nobody went on is not held where the ledger does not know it', async () => {
+  const args = [...restoreArgs(cluster, archive, new Map([['history', 'late']])), '--resume']
+  const program = startProgram([...args, '--rate-limit-records-per-sec', '100'])
+  while ((await endOf('late')) === 0n && program.child.exitCode === null) await delay(20)
+  program.child.kill('SIGINT')
+  assertExit(await program.ended, 130)
+  await cluster.tools.alterTopicConfig('late', { 'retention.ms': String(DAY_MS) })
+  await refused(args, [`topic late has retention.ms=${DAY_MS}`])
+  const late = ['topic late would delete restored records by its retention.ms', 'begun without holding that']
+  await refused([...args, '--hold-retention'], [...late, 'Set retention.ms of late to -1 until'])
+})
+
 test('a purge gives up the restore of another choice whose records it deletes', async () => {
   const args = [...restoreArgs(cluster, archive, new Map([['history', 'crowded']])), '--hold-retention']
   const program = startProgram([...args, '--rate-limit-records-per-sec', '100'])
@@ -85,20 +116,38 @@ test('puts back nothing on a topic that was deleted since a killed restore held 
   assert.equal(await retentionOf(cluster, 'gone'), '-1')
 })
 
-test('a process that wakes after its successor has finished holds nothing', async () => {
-  await using proxy = await openKafkaProxy(cluster)
-  proxy.setFate(({ apiKey }) => (apiKey === INCREMENTAL_ALTER_CONFIGS ? 'hold' : 'pass'))
-  const names = new Map([['history', 'woken']])
-  const slow = { bootstrap: proxy.bootstrap }
-  const sleeper = startProgram([...restoreArgs(slow, archive, names), '--hold-retention', '--resume'])
-  while (proxy.count(INCREMENTAL_ALTER_CONFIGS) === 0 && sleeper.child.exitCode === null) await delay(20)
-  await expectExit(0, [...restoreArgs(cluster, archive, names), '--hold-retention', '--resume'])
-  assert.equal(await retentionOf(cluster, 'woken'), String(DAY_MS))
-  proxy.setFate(() => 'pass')
-  proxy.release()
-  assertExit(await sleeper.ended, 5)
-  assert.equal(await retentionOf(cluster, 'woken'), String(DAY_MS))
-})
+for (const [successor, topic, more] of [
+  ['the one that went on with it', 'woken', ['--resume']],
+  ['the one that was begun in its place', 'woken-late', []],
+] as const)
+  test(`a process that wakes after ${successor} has finished holds nothing`, async () => {
+    await using proxy = await openKafkaProxy(cluster)
+    proxy.setFate(({ apiKey }) => (apiKey === INCREMENTAL_ALTER_CONFIGS ? 'hold' : 'pass'))
+    const names = new Map([['history', topic]])
+    const slow = { bootstrap: proxy.bootstrap }
+    const sleeper = startProgram([...restoreArgs(slow, archive, names), '--hold-retention', '--resume'])
+    while (proxy.count(INCREMENTAL_ALTER_CONFIGS) === 0 && sleeper.child.exitCode === null) await delay(20)
+    await expectExit(0, [...restoreArgs(cluster, archive, names), '--hold-retention', ...more])
+    assert.equal(await retentionOf(cluster, topic), String(DAY_MS))
+    proxy.setFate(() => 'pass')
+    proxy.release()
+    assertExit(await sleeper.ended, 5)
+    assert.equal(await retentionOf(cluster, topic), String(DAY_MS))
+  })
+
+/** In the middle of its records, when it holds. */
+async function interruptHeld(args: readonly string[], topic: string): Promise<void> {
+  const program = startProgram(args)
+  const isThere = async () => (await retentionOf(cluster, topic)) === '-1' && (await endOf(topic)) > 0n
+  while (!(await isThere()) && program.child.exitCode === null) await delay(20)
+  program.child.kill('SIGINT')
+  assertExit(await program.ended, 130)
+}
+
+function refused(args: readonly string[], says: readonly string[]) {
+  const refusal = { exitCode: 5, code: 'KB_TARGET_UNSUITABLE', says }
+  return expectRefused(args, refusal, { folders: [archive.folder], clusters: [cluster] })
+}
 
 async function endOf(topic: string): Promise<bigint> {
   const client = openCluster({ bootstrapServers: cluster.bootstrapServers, clientId: 'test-evidence' })

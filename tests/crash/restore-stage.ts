@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import type { KafkaCluster } from '@kafka-backup/testkit'
 import { KafkaBackupError } from '../../packages/core/src/errors/kafka-backup-error.ts'
 import { BackupState } from '../../packages/core/src/format/backup-state.ts'
-import type { RestoreMode } from '../../packages/core/src/format/restore-ledger.ts'
+import type { HeldSetting, RestoreMode } from '../../packages/core/src/format/restore-ledger.ts'
 import type { SegmentRecord } from '../../packages/core/src/format/segment-record.ts'
 import { openCluster } from '../../packages/core/src/kafka/client-cluster.ts'
 import { type Cluster, type OffsetKind, partitionName } from '../../packages/core/src/kafka/cluster.ts'
 import { TransactionCoordinator } from '../../packages/core/src/kafka/transaction-coordinator.ts'
 import { appendCommit } from '../../packages/core/src/repository/commit-log.ts'
-import { RestoreLedger } from '../../packages/core/src/repository/restore-ledger.ts'
+import { type LedgerState, RestoreLedger } from '../../packages/core/src/repository/restore-ledger.ts'
 import { beginRestore, type PreparedRestore } from '../../packages/core/src/restore/begin-restore.ts'
 import { fenceRestore, transactionalIdOf } from '../../packages/core/src/restore/producer-identities.ts'
 import { planRestore, type RestorePlan } from '../../packages/core/src/restore/restore-plan.ts'
@@ -42,7 +42,6 @@ const TARGET_CHOICE = {
     isCreatingTopics: true,
     replicationFactor: -1,
     existingTopics: 'fail' as const,
-    isHoldingRetention: false,
     mayRepeat: false,
   },
   ...{ gapMax: 1_000, fillerMax: 1_000, transforms: TRANSFORMS },
@@ -59,7 +58,15 @@ export interface Stage {
   written(): number
   run(hindrance: Hindrance): Promise<RestoreReport>
   /** What the program does first when it is started with the same command. */
-  begin(isResuming: boolean): Promise<PreparedRestore>
+  begin(isResuming: boolean, instead?: BeginInstead): Promise<PreparedRestore>
+}
+
+/** What a process is started with that may be told to hold retention, and may die in the middle. */
+export interface BeginInstead {
+  readonly cluster?: Cluster
+  readonly storage?: MemoryBackend
+  readonly fence?: (left: LedgerState) => Promise<void>
+  readonly isHoldingRetention?: boolean
 }
 
 /** What happens meanwhile. */
@@ -71,10 +78,13 @@ export interface Hindrance {
   /** Of another restore of the same request. */
   readonly ledger?: RestoreLedger
   readonly signal?: AbortSignal
+  readonly isVerifying?: boolean
 }
 
 /** What is restored, and how. */
 export interface StageChoice {
+  /** Settings that the restore held when it was left, which are at the topic. */
+  readonly heldSettings?: readonly Omit<HeldSetting, 'topic'>[]
   readonly mode?: RestoreMode
   readonly isKeepingOffsets?: boolean
   /** What the commit says of the segment: a writer with a defect. */
@@ -91,7 +101,7 @@ export async function openStage(
   kafka: Pick<KafkaCluster, 'bootstrapServers' | 'clusterId'>,
   cluster: Cluster,
   topic: string,
-  { mode = 'transactions', isKeepingOffsets = false, falsify }: StageChoice = {},
+  { mode = 'transactions', isKeepingOffsets = false, heldSettings = [], falsify }: StageChoice = {},
 ): Promise<Stage> {
   await createTopics(kafka, { [topic]: { partitions: 1, config: { 'retention.ms': '-1' } } })
   const storage = new MemoryBackend(topic)
@@ -99,7 +109,8 @@ export async function openStage(
   const request = requestOf(topic, isKeepingOffsets)
   const { topicMapping } = request
   const plan = planRestore(state, { topics: undefined, topicMapping, isKeepingOffsets })
-  const opened = openedEntry(plan, request, kafka.clusterId, mode)
+  const held = heldSettings.map((own) => ({ topic, ...own }))
+  const opened = { ...openedEntry(plan, request, kafka.clusterId, mode), heldSettings: held }
   const ledger = await RestoreLedger.open(storage, opened, 1, { writer: '00000001', clock: systemClock })
   let written = 0
   return {
@@ -121,7 +132,7 @@ export async function openStage(
         ...hindrance,
       })
     },
-    begin: (isResuming) => {
+    begin: (isResuming, { isHoldingRetention = false, ...instead } = {}) => {
       const signal = new AbortController().signal
       const reach = { cluster, ...CLIENT, clock: systemClock, signal }
       return beginRestore({
@@ -129,10 +140,12 @@ export async function openStage(
         select: (_state, window) => ({ topics: undefined, topicMapping, isKeepingOffsets, window }),
         target: {
           ...TARGET_CHOICE,
+          isHoldingRetention,
           requestedMode: mode,
           mayUseTransactions: async () => true,
         },
         fence: (left) => fenceRestore(reach, left),
+        ...instead,
       })
     },
   }

@@ -4,19 +4,15 @@ import type { HeldSetting } from '../format/restore-ledger.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { assertStillThere } from '../repository/assert-held.ts'
 import { openExistingBackup } from '../repository/open-backup.ts'
-import {
-  type LedgerOptions,
-  type LedgerState,
-  RestoreLedger,
-  readLedgers,
-} from '../repository/restore-ledger.ts'
+import { type LedgerState, RestoreLedger, readLedgers } from '../repository/restore-ledger.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
+import { type GiveUpOptions, giveUp, isStillThere, joinHeld, purgedRestores } from './earlier-restores.ts'
 import { beginAtFirstRecords } from './first-records.ts'
 import { resolveWindow } from './request-time.ts'
 import { planRestore, type RestorePlan, type RestoreSelection } from './restore-plan.ts'
-import { preflightRestore, purgedTopics, type TargetOptions, type TargetPlan } from './restore-preflight.ts'
+import { preflightRestore, type TargetOptions, type TargetPlan } from './restore-preflight.ts'
 import { type RestoreRequest, requestDocument, requestSha256 } from './restore-request.ts'
 import { type SinceBegun, sinceBegun } from './since-begun.ts'
 import { boundedWindow, type TimeWindow } from './time-window.ts'
@@ -40,8 +36,8 @@ export interface BeginRestoreOptions {
     | 'nowMs'
     | 'signal'
   >
-  /** Makes every request of a restore that is abandoned fail; where it used no transactions there is nothing to do. */
-  readonly fence: (ledger: LedgerState) => Promise<void>
+  /** See {@link GiveUpOptions}. */
+  readonly fence: GiveUpOptions['fence']
   /** Go on with an unfinished restore of the same request. */
   readonly isResuming: boolean
   readonly clock: Clock
@@ -110,19 +106,14 @@ export async function beginRestore(options: BeginRestoreOptions): Promise<Prepar
     async openLedger() {
       if (known) return known
       const writing = { writer, clock, signal }
-      const left = [...(isLeft ? [last] : []), ...(await purgedRestores(options, target, last, writing))]
-      const earlier: HeldSetting[] = []
-      for (const ledger of left) {
-        // Whoever slept through this finds the end of its ledger, and its transactions fenced.
-        await ledger.append({ type: 'abandoned' }, signal)
-        await options.fence(ledger.state)
-        earlier.push(...(await stillHeld(cluster, ledger.state)))
-      }
       const generation = (last?.state.generation ?? 0) + 1
       const isShared = options.target.existingTopics === 'append'
-      // What an abandoned restore held is still held; its originals are put back at the end of this one.
-      const heldSettings = joinHeld(target.heldSettings, earlier)
-      const opened = openedEntry({ plan, target, heldSettings, request, clusterId, isShared })
+      const entry = (heldSettings: readonly HeldSetting[]) =>
+        openedEntry({ plan, target, heldSettings, request, clusterId, isShared })
+      const left = [...(isLeft ? [last] : []), ...(await purgedRestores(options, target, last, writing))]
+      const earlier = await giveUp(left, options)
+      // What an abandoned restore held is held again; its originals are put back at the end of this one.
+      const opened = entry(joinHeld(target.heldSettings, earlier))
       return RestoreLedger.open(storage, opened, generation, writing)
     },
   }
@@ -174,56 +165,6 @@ function untouched({ opened }: LedgerState): TargetPlan {
   }
 }
 
-/** Topics that were deleted since, or created again, hold nothing of it any more. */
-async function isStillThere(cluster: Cluster, { opened, begun }: LedgerState): Promise<boolean> {
-  // One that died before it had begun may have held settings of topics; which ones those were is not known.
-  if (!begun) return (await stillHeld(cluster, { opened, begun })).length === opened.heldSettings.length
-  const survey = await cluster.survey(begun.topics.map((topic) => topic.name))
-  return begun.topics.every(({ name, topicId }) => {
-    const found = survey.topics.find((topic) => topic.name === name)
-    return found !== undefined && found.topicId === topicId
-  })
-}
-
-/**
- * Restores of other requests whose records a purge deletes: they cannot be gone on with, and what they have open would hide from readers of
- * committed records what is restored now. A ledger that cannot be read must not be in the way.
- */
-async function purgedRestores(
-  { storage, backupId }: BeginRestoreOptions,
-  target: TargetPlan,
-  last: RestoreLedger | undefined,
-  writing: LedgerOptions,
-): Promise<RestoreLedger[]> {
-  const topics = purgedTopics(target)
-  const ledgers =
-    topics.length === 0 ? [] : await readLedgers(storage, backupId, writing.signal).catch(() => [])
-  const purged = ledgers.filter(
-    ({ restoreId, opened, begun, finished, isAbandoned }) =>
-      restoreId !== last?.state.restoreId &&
-      opened.clusterId === target.clusterId &&
-      finished === null &&
-      !isAbandoned &&
-      begun?.topics.some(({ name }) => topics.includes(name)),
-  )
-  return Promise.all(
-    purged.map(({ restoreId }) => RestoreLedger.findById(storage, backupId, restoreId, writing)),
-  )
-}
-
-/** A topic that was deleted since holds nothing any more: its old setting would make one of the same name delete what is restored. */
-async function stillHeld(
-  cluster: Cluster,
-  { opened, begun }: Pick<LedgerState, 'opened' | 'begun'>,
-): Promise<HeldSetting[]> {
-  const { topics } = await cluster.survey(opened.heldSettings.map(({ topic }) => topic))
-  return opened.heldSettings.filter(({ topic }) => {
-    const topicId = begun?.topics.find(({ name }) => name === topic)?.topicId ?? null
-    const found = topics.find(({ name }) => name === topic)
-    return found !== undefined && (topicId === null || found.topicId === topicId)
-  })
-}
-
 function assertSamePlan({ opened, restoreId }: LedgerState, plan: RestorePlan): void {
   if (opened.planSha256 === plan.planSha256) return
   throw new KafkaBackupError(
@@ -262,10 +203,4 @@ function openedEntry(parts: {
     createdTopics: target.newTopics.map((topic) => topic.name),
     heldSettings,
   }
-}
-
-/** An earlier hold knows what the setting was before anybody held it. */
-function joinHeld(own: readonly HeldSetting[], earlier: readonly HeldSetting[]): HeldSetting[] {
-  const isSame = (a: HeldSetting, b: HeldSetting) => a.topic === b.topic && a.name === b.name
-  return [...earlier, ...own.filter((entry) => !earlier.some((before) => isSame(entry, before)))]
 }

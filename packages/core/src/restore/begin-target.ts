@@ -1,10 +1,11 @@
 import { isKafkaBackupError } from '../errors/kafka-backup-error.ts'
+import type { HeldSetting } from '../format/restore-ledger.ts'
 import { type Cluster, partitionName } from '../kafka/cluster.ts'
-import { type RestoreLedger, readLedger } from '../repository/restore-ledger.ts'
+import { type RestoreLedger, readLedgers } from '../repository/restore-ledger.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { type RetryPolicy, retry } from '../runtime/retry.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
-import { prepareTarget, releaseTarget } from './prepare-target.ts'
+import { holdTarget, prepareTarget, releaseTarget } from './prepare-target.ts'
 import type { RestorePlan } from './restore-plan.ts'
 import type { TargetPlan } from './restore-preflight.ts'
 
@@ -28,9 +29,10 @@ const END_RETRY: RetryPolicy = { firstDelayMs: 100, maxDelayMs: 1_000, giveUpAft
  */
 export async function beginTarget(options: BeginTargetOptions): Promise<void> {
   const { ledger, cluster, target, plan, clock, signal } = options
-  if (ledger.state.begun) return
+  if (ledger.state.begun) return holdAgain(options)
   await ledger.assertTip(signal)
-  await prepareTarget(cluster, target, signal)
+  // What its ledger says, and not only what the preflight found: it may have taken over what another restore held.
+  await prepareTarget(cluster, target, ledger.state.opened.heldSettings, signal)
   const names = plan.topics.map((topic) => topic.targetTopic)
   const places = plan.works.flatMap((work) => work.targets)
   const kept = keptBegins(plan)
@@ -62,18 +64,41 @@ export async function beginTarget(options: BeginTargetOptions): Promise<void> {
   })
 }
 
+/** Somebody may have put a setting back while nobody went on with the restore: then it is held again, as its ledger says. */
+async function holdAgain(options: BeginTargetOptions): Promise<void> {
+  const { ledger, cluster, target, signal } = options
+  if (target.heldSettings.length === 0) return
+  await ledger.assertTip(signal)
+  await holdTarget(cluster, target.heldSettings)
+  await ledger.assertTip(signal).catch(async (error) => {
+    await undoHolds(options, error)
+    throw error
+  })
+}
+
 /**
- * Whoever slept until here may have set again what its successor had put back: a restore that has finished holds nothing. One that goes
- * on will put it back itself.
+ * Whoever slept until here may have set again what its successor had put back: a restore that has ended holds nothing. One that goes
+ * on will put it back itself, and so will a restore that was begun in its place.
  */
 async function undoHolds(
   { ledger, storage, cluster, signal }: BeginTargetOptions,
   error: unknown,
 ): Promise<void> {
-  const { backupId, heldSettings } = ledger.state.opened
+  const { backupId, clusterId, heldSettings } = ledger.state.opened
   if (!isKafkaBackupError(error, 'KB_RESTORE_CONFLICT') || heldSettings.length === 0) return
-  const now = await readLedger(storage, backupId, ledger.state.restoreId, signal)
-  if (now.finished) await releaseTarget(cluster, heldSettings)
+  const ledgers = await readLedgers(storage, backupId, signal)
+  const open = ledgers.filter(
+    ({ opened, finished, isAbandoned }) =>
+      opened.clusterId === clusterId && finished === null && !isAbandoned,
+  )
+  const isHeld = (own: HeldSetting) =>
+    open.some(({ opened }) =>
+      opened.heldSettings.some(({ topic, name }) => topic === own.topic && name === own.name),
+    )
+  await releaseTarget(
+    cluster,
+    heldSettings.filter((own) => !isHeld(own)),
+  )
 }
 
 /** Where the log of each partition has to begin; empty unless records keep their offsets. */

@@ -9,18 +9,24 @@ import type { TargetPlan } from './restore-preflight.ts'
 export async function prepareTarget(
   cluster: Cluster,
   target: TargetPlan,
+  heldSettings: readonly HeldSetting[],
   signal: AbortSignal,
 ): Promise<void> {
   if (target.newTopics.length > 0) await cluster.createTopics(target.newTopics, signal)
-  await cluster.changeTopicSettings(
-    target.heldSettings.map(({ topic, name, held }) => ({ topic, name, value: held })),
-    false,
-  )
+  await holdTarget(cluster, heldSettings)
   const bounds = [...target.purges].map(([place, offset]) => {
     const slash = place.lastIndexOf('/')
     return { topic: place.slice(0, slash), partition: Number(place.slice(slash + 1)), offset }
   })
   await cluster.deleteRecords(bounds)
+}
+
+/** Sets what is held. The same again changes nothing. */
+export async function holdTarget(cluster: Cluster, heldSettings: readonly HeldSetting[]): Promise<void> {
+  await cluster.changeTopicSettings(
+    heldSettings.map(({ topic, name, held }) => ({ topic, name, value: held })),
+    false,
+  )
 }
 
 /** Puts back what was held. The same again changes nothing. */

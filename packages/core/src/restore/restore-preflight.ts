@@ -6,6 +6,7 @@ import type { TransformsById } from '../repository/segment-reader.ts'
 import { retry } from '../runtime/retry.ts'
 import { refuseCreated, refuseCreation, tryCreation } from './preflight/created-topics.ts'
 import { factsOf, judgeTopic, refuseMissing, refuseOwn, warningsOf } from './preflight/existing-topics.ts'
+import { refuseLateHolds } from './preflight/late-holds.ts'
 import { assertMayKeepOffsets, judgeOffsetRoom, movedWarnings } from './preflight/offset-room.ts'
 import { judgeBytes, type UndecidedBytes, undecidedBytes } from './preflight/partition-bytes.ts'
 import { judgeAges, type UndecidedAge, undecidedAges } from './preflight/record-age.ts'
@@ -58,9 +59,10 @@ export async function preflightRestore(
     refusals.length === 0
       ? await judgeBytes(plan, options, target.sizes, target.heldSettings)
       : { refusals: [], held: [] }
-  refusals.push(...aged.refusals, ...sized.refusals)
+  const heldSettings = [...target.heldSettings, ...aged.held, ...sized.held]
+  refusals.push(...aged.refusals, ...sized.refusals, ...refuseLateHolds(plan, options, heldSettings))
   throwRefusals(refusals, target.clusterId, existing)
-  return { ...target, heldSettings: [...target.heldSettings, ...aged.held, ...sized.held], mode, modeReason }
+  return { ...target, heldSettings, mode, modeReason }
 }
 
 interface Findings {

@@ -28,14 +28,6 @@ test('a retention is held only of a topic that exists', async () => {
   assert.equal((await judge('created', { isHoldingRetention: true })).length, 1)
 })
 
-test('a restore that is gone on with is judged again, unless it holds the retention', async () => {
-  const judge = await archiveOf([NOW_MS - RETENTION_MS - 1, NOW_MS])
-  assert.deepEqual(await judge('present', { isResuming: true }), [
-    `copy has retention.ms=${RETENTION_MS} and would delete restored records as soon as they are there`,
-  ])
-  assert.deepEqual(await judge('present', { isResuming: true, isHoldingRetention: true }), [])
-})
-
 /** One batch for each time; how old the oldest record is stands in no commit. */
 async function archiveOf(timesMs: readonly number[]) {
   const storage = new MemoryBackend('ages')
@@ -52,11 +44,8 @@ async function archiveOf(timesMs: readonly number[]) {
   const plan = planRestore(state, { topics: undefined, topicMapping: new Map([['orders', 'copy']]) })
   const topic = { ...plan.topics[0]!, minTimestampMs: null, maxTimestampMs: BigInt(NOW_MS) }
   const request = { name: 'copy', partitions: 1, replicationFactor: 1, configs: new Map() }
-  return async (
-    kind: 'present' | 'created',
-    given: { isResuming?: boolean; isHoldingRetention?: boolean } = {},
-  ) => {
-    const options = { isResuming: false, isHoldingRetention: false, nowMs: NOW_MS, ...given }
+  return async (kind: 'present' | 'created', given: { isHoldingRetention?: boolean } = {}) => {
+    const options = { isHoldingRetention: false, nowMs: NOW_MS, ...given }
     const present = kind === 'present' ? [topic] : []
     const created = kind === 'created' ? [{ topic, request, settings: SETTINGS, failure: null }] : []
     const facts = { values: new Map([['copy', SETTINGS]]), overrides: new Map() }

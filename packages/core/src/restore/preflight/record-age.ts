@@ -23,17 +23,10 @@ export function undecidedAges(
   created: readonly CreatedTopic[],
   facts: Pick<TargetFacts, 'values' | 'overrides'>,
   held: readonly HeldSetting[],
-  {
-    isResuming,
-    isHoldingRetention,
-    nowMs,
-  }: Pick<TargetOptions, 'isResuming' | 'isHoldingRetention' | 'nowMs'>,
+  { nowMs }: Pick<TargetOptions, 'nowMs'>,
 ): UndecidedAge[] {
   const isHeld = ({ topic, isCreated }: JudgedTopic) =>
-    // What an unfinished restore holds is held already.
-    !isCreated &&
-    ((isResuming && isHoldingRetention) ||
-      held.some((own) => own.topic === topic.targetTopic && own.name === 'retention.ms'))
+    !isCreated && held.some((own) => own.topic === topic.targetTopic && own.name === 'retention.ms')
   return judgedTopics(present, created, facts).flatMap((judged) => {
     const oldestMs = undecidedAgeMs(judged.topic, judged.values, nowMs)
     return oldestMs === null || isHeld(judged) ? [] : [{ ...judged, oldestMs }]
