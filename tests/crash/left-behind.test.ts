@@ -2,22 +2,31 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { type KafkaCluster, plantLog, startKafkaCluster } from '@kafka-backup/testkit'
 import type { Cluster } from '../../packages/core/src/kafka/cluster.ts'
-import { sealBatch } from '../../packages/core/src/protocol/batch-patch.ts'
+import { patchForProduce, sealBatch } from '../../packages/core/src/protocol/batch-patch.ts'
 import { BATCH_FIELD } from '../../packages/core/src/protocol/record-batch.ts'
 import { type LedgerState, readLedgers } from '../../packages/core/src/repository/restore-ledger.ts'
 import type { MemoryBackend } from '../../packages/core/src/storage/memory/backend.ts'
 import { BACKUP, dataBatch } from '../../packages/core/test/verify/archive-writer.ts'
+import { RawProducer } from '../fidelity/raw-producer.ts'
 import { retentionOf } from '../harness/retention.ts'
 import { until } from '../harness/until.ts'
 import {
+  fastClock,
+  leaveOpen,
+  offsetOf,
   openStage,
   openTarget,
+  otherCoordinator,
   SOURCE,
   type Stage,
 } from './restore-stage.ts'
 
+/** Fifteen seconds and a minute and a half are what a restore waits; the transactions here may be open for a minute. */
+const HASTE = 20
 const DAY_MS = '86400000'
 const HELD = [{ name: 'retention.ms', held: '-1', original: DAY_MS }]
+const STRANGER = 'payments-app'
+const running = new AbortController()
 
 let kafka: KafkaCluster
 let cluster: Cluster
@@ -28,8 +37,74 @@ before(async () => {
 })
 
 after(async () => {
+  running.abort()
   await cluster?.close()
   await kafka?.close()
+})
+
+test('what a killed restore of another choice left open is aborted before the first record', async () => {
+  const stage = await openStage(kafka, cluster, 'left')
+  await leaveOpen(kafka, stage)
+  const stable: bigint[] = []
+  const report = await stage.run({
+    isExclusive: false,
+    async beforeBatch(number) {
+      if (number === 0) stable.push(await offsetOf(stage, 'last_stable'))
+    },
+  })
+  assert.deepEqual([report.outcome, report.records], ['complete', Number(SOURCE.records)])
+  // The records that were left and the marker that ends them.
+  assert.deepEqual(stable, [BigInt(SOURCE.batchRecords) + 1n])
+  await expectReadable(stage)
+})
+
+for (const [how, isTold] of [
+  ['is aborted when it does not end by itself', true],
+  ['is aborted also where the brokers do not tell what is open', false],
+] as const)
+  test(`what a restore of another choice opens meanwhile ${how}`, async () => {
+    const stage = await openStage(kafka, cluster, isTold ? 'meanwhile' : 'untold')
+    await stage.run({
+      ...{ isExclusive: false, clock: fastClock(HASTE) },
+      cluster: isTold ? cluster : withCalls(cluster, { openTransactions: async () => [] }),
+      async beforeBatch(number) {
+        if (number === 2) await leaveOpen(kafka, stage)
+      },
+    })
+    await expectReadable(stage)
+  })
+
+test('a restore is not complete before the transaction of a stranger has ended, and says whose it is', async () => {
+  const stage = await openStage(kafka, cluster, 'shared')
+  const coordinator = otherCoordinator(stage, STRANGER)
+  const identity = await coordinator.init(null, running.signal)
+  await coordinator.addPartitions(identity, [stage.place], running.signal)
+  const batch = dataBatch(0n, 1)
+  patchForProduce(batch, 0, { ...identity, baseSequence: 0, isTransactional: true })
+  using producer = await RawProducer.open(kafka)
+  await producer.send('shared', batch, STRANGER)
+  const told: unknown[] = []
+  const hindrance = { isExclusive: false, clock: fastClock(HASTE) } as const
+  const says = new RegExp(
+    `readers of committed records do not see all of them:\\n- shared/0 below offset \\d+: producer ${identity.producerId} \\(${STRANGER}\\) has a transaction open at offset 0, began 20\\S+; the brokers abort it soon after 20`,
+  )
+  await assert.rejects(
+    stage.run({
+      ...hindrance,
+      observe: (event) => event.type === 'transaction_blocks' && told.push(event.producerId),
+    }),
+    { code: 'KB_RECORDS_HIDDEN', message: says },
+  )
+  assert.deepEqual(told, [identity.producerId], 'it is told once')
+  assert.equal(stage.ledger.state.finished, null)
+  const endOffset = await offsetOf(stage, 'high_watermark')
+  await coordinator.end(identity, true, running.signal)
+  coordinator.close()
+  const report = await stage.run({ isExclusive: false })
+  assert.deepEqual([report.outcome, report.writtenRecords], ['complete', 0])
+  const marker = 1n
+  assert.equal(await offsetOf(stage, 'high_watermark'), endOffset + marker, 'nothing was written again')
+  await expectReadable(stage)
 })
 
 /** What opening a ledger in the place of another one does, in order: put back, abandon, fence, open. */
@@ -87,6 +162,10 @@ test('a record that is altered in the target before it is compared is named with
   )
   assert.equal(stage.ledger.state.finished, null)
 })
+
+async function expectReadable(stage: Stage): Promise<void> {
+  assert.equal(await offsetOf(stage, 'last_stable'), await offsetOf(stage, 'high_watermark'))
+}
 
 async function openLedgers({ storage }: Stage): Promise<LedgerState[]> {
   const ledgers = await readLedgers(storage, BACKUP)

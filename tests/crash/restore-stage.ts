@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import type { KafkaCluster } from '@kafka-backup/testkit'
 import { KafkaBackupError } from '../../packages/core/src/errors/kafka-backup-error.ts'
+import type { Observer } from '../../packages/core/src/events/run-event.ts'
 import { BackupState } from '../../packages/core/src/format/backup-state.ts'
 import type { HeldSetting, RestoreMode } from '../../packages/core/src/format/restore-ledger.ts'
 import type { SegmentRecord } from '../../packages/core/src/format/segment-record.ts'
 import { openCluster } from '../../packages/core/src/kafka/client-cluster.ts'
 import { type Cluster, type OffsetKind, partitionName } from '../../packages/core/src/kafka/cluster.ts'
 import { TransactionCoordinator } from '../../packages/core/src/kafka/transaction-coordinator.ts'
+import { patchForProduce } from '../../packages/core/src/protocol/batch-patch.ts'
 import { appendCommit } from '../../packages/core/src/repository/commit-log.ts'
 import { type LedgerState, RestoreLedger } from '../../packages/core/src/repository/restore-ledger.ts'
 import { beginRestore, type PreparedRestore } from '../../packages/core/src/restore/begin-restore.ts'
@@ -30,6 +32,7 @@ import {
   TRANSFORMS,
   writeSegment,
 } from '../../packages/core/test/verify/archive-writer.ts'
+import { RawProducer } from '../fidelity/raw-producer.ts'
 import { createTopics } from '../harness/new-topics.ts'
 
 /** Of the source, and where its log begins. */
@@ -78,6 +81,9 @@ export interface Hindrance {
   /** Of another restore of the same request. */
   readonly ledger?: RestoreLedger
   readonly signal?: AbortSignal
+  readonly observe?: Observer
+  /** False: others write to the topic too. */
+  readonly isExclusive?: boolean
   readonly isVerifying?: boolean
 }
 
@@ -216,6 +222,38 @@ async function writeBackup(storage: MemoryBackend, falsify: StageChoice['falsify
   const segments = [falsify?.(written) ?? written]
   await appendCommit(storage, state, draft('run-1', 'complete', { topics, begins, segments }))
   return state
+}
+
+/** What a restore of another choice leaves that was killed in the middle of a transaction: `written` records that nobody sees. */
+export async function leaveOpen(
+  kafka: Pick<KafkaCluster, 'brokers'>,
+  { storage, ledger, place, cluster }: Stage,
+  written = SOURCE.batchRecords,
+): Promise<string> {
+  const { opened } = ledger.state
+  const other = await RestoreLedger.open(storage, { ...opened, requestSha256: 'b'.repeat(64) }, 1, {
+    ...{ writer: '00000003', clock: systemClock },
+  })
+  const { restoreId } = other.state
+  const transactionalId = transactionalIdOf(BACKUP, restoreId)
+  const reach = { ...CLIENT, cluster, clock: systemClock }
+  const coordinator = new TransactionCoordinator({ ...reach, transactionalId, transactionTimeoutMs: 60_000 })
+  const { signal } = new AbortController()
+  const identity = await coordinator.init(null, signal)
+  const partitions = [place]
+  await other.append({
+    type: 'begun',
+    topics: [{ name: place.topic, topicId: null, batchMaxBytes: null }],
+    partitions: [{ ...place, beginOffset: 0n }],
+  })
+  await other.append({ type: 'claimed', ...identity, partitions: [{ ...place, basePosition: 0n }] })
+  await coordinator.addPartitions(identity, partitions, signal)
+  coordinator.close()
+  const batch = dataBatch(SOURCE.beginOffset, written)
+  patchForProduce(batch, 0, { ...identity, baseSequence: 0, isTransactional: true })
+  using producer = await RawProducer.open(kafka)
+  await producer.send(place.topic, batch, transactionalId)
+  return restoreId
 }
 
 function requestOf(topic: string, keepOffsets: boolean): RestoreRequest {

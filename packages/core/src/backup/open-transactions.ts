@@ -1,5 +1,6 @@
 import { isKafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { type OpenTransaction, partitionName } from '../kafka/cluster.ts'
+import { openTransactionText } from '../kafka/open-transaction-text.ts'
 import type { PartitionWriter } from './partition-writer.ts'
 import type { SharedReading } from './shared-reading.ts'
 
@@ -31,7 +32,7 @@ export async function blameTransactions(
   }
   if (!isOver) return
   const more = open.length > shown.length ? ` and ${open.length - shown.length} more` : ''
-  const detail = shown.length > 0 ? shown.map(describeTransaction).join('; ') + more : unnamed
+  const detail = shown.length > 0 ? shown.map(openTransactionText).join('; ') + more : unnamed
   shared.observe({ type: 'partition_unread', ...writer.giveUp('open_transaction', detail) })
 }
 
@@ -47,13 +48,4 @@ async function findOpen(shared: SharedReading, { plan }: PartitionWriter): Promi
     if (isKafkaBackupError(error)) return []
     throw error
   }
-}
-
-function describeTransaction(entry: OpenTransaction): string {
-  const who = entry.transactionalId === null ? '' : ` (${entry.transactionalId})`
-  const since =
-    entry.beganAtMs === null
-      ? `last wrote ${new Date(entry.lastWriteAtMs).toISOString()}`
-      : `began ${new Date(entry.beganAtMs).toISOString()}`
-  return `producer ${entry.producerId}${who} has a transaction open at offset ${entry.firstOffset}, ${since}`
 }

@@ -108,6 +108,11 @@ export const ERROR_TABLE = {
     false,
     'Something else wrote to the target, or a broker was killed in the middle; delete the topic and restore again.',
   ),
+  KB_RECORDS_HIDDEN: row(
+    'cluster',
+    true,
+    'When that transaction has ended, run the same command with --resume: what is written is not written again.',
+  ),
   KB_PRODUCER_FENCED: row(
     'conflict',
     false,

@@ -262,6 +262,7 @@ export const LIST_TRANSACTIONS: LibraryApi<
 export interface TransactionState {
   readonly errorCode: number
   readonly transactionalId: string
+  readonly transactionTimeoutMs: number
   readonly transactionStartTimeMs: bigint
   readonly producerId: bigint
   readonly topics: readonly { readonly topic: string; readonly partitions: readonly number[] }[]

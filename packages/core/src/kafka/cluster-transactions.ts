@@ -48,6 +48,7 @@ async function askProducers(
             lastWriteAtMs: Number(producer.lastTimestamp),
             transactionalId: null,
             beganAtMs: null,
+            timeoutMs: null,
           }
         })
       return { topic, partition, errorCode, value }
@@ -100,5 +101,6 @@ function completed(open: OpenTransaction, state: TransactionState | undefined): 
     ...open,
     transactionalId: state.transactionalId,
     beganAtMs: isCurrent && beganAtMs >= 0 ? beganAtMs : null,
+    timeoutMs: isCurrent ? state.transactionTimeoutMs : null,
   }
 }

@@ -83,6 +83,8 @@ export interface OpenTransaction extends TopicPartition {
   readonly transactionalId: string | null
   /** When the transaction began, by the coordinator's clock; null: not told. */
   readonly beganAtMs: number | null
+  /** The coordinator aborts it when it has been open for so long; null: not told, or it does not know the transaction. */
+  readonly timeoutMs: number | null
 }
 
 /** A topic to create. */

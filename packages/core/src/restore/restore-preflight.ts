@@ -8,6 +8,7 @@ import { refuseCreated, refuseCreation, tryCreation } from './preflight/created-
 import { factsOf, judgeTopic, refuseMissing, refuseOwn, warningsOf } from './preflight/existing-topics.ts'
 import { refuseLateHolds } from './preflight/late-holds.ts'
 import { assertMayKeepOffsets, judgeOffsetRoom, movedWarnings } from './preflight/offset-room.ts'
+import { openWarnings } from './preflight/open-before.ts'
 import { judgeBytes, type UndecidedBytes, undecidedBytes } from './preflight/partition-bytes.ts'
 import { judgeAges, type UndecidedAge, undecidedAges } from './preflight/record-age.ts'
 import { inspectRecords } from './preflight/record-inspection.ts'
@@ -16,6 +17,7 @@ import { judgeRepetitions } from './preflight/repeated-records.ts'
 import { chooseMode } from './preflight/restore-mode.ts'
 import {
   filledTopics,
+  heldOffsets,
   judgeContent,
   partitionsOf,
   purgeBounds,
@@ -25,7 +27,7 @@ import {
 } from './preflight/target-content.ts'
 import type { TargetOptions, TargetPlan } from './preflight/target-plan.ts'
 import { type TopicLimits, topicLimits } from './preflight/topic-limits.ts'
-import type { RestorePlan, TopicRestorePlan } from './restore-plan.ts'
+import type { RestorePlan } from './restore-plan.ts'
 
 export type { TargetOptions, TargetPlan } from './preflight/target-plan.ts'
 
@@ -105,7 +107,7 @@ async function preflightOnce(
   if (options.existingTopics === 'purge') refusals.push(...refusePurges(present, filled, facts.values))
   const isAppending = options.existingTopics === 'append'
   const isOwn = options.isResuming && options.unfinished?.begun != null
-  const content = isOwn ? NOTHING : await judgeHeld(plan, present, description, offsets, options)
+  const content = isOwn ? NOTHING : await judgeHeld(cluster, plan, description, offsets, options)
   refusals.unshift(...content.refusals)
   const place = { topics: description.topics, newSettings: new Map(newSettings), offsets }
   const kept = plan.isKeepingOffsets
@@ -145,15 +147,23 @@ const NOTHING = { refusals: [], warnings: [] }
 
 /** What the topics hold already: it must be nothing, or nothing that would stand there twice. */
 async function judgeHeld(
+  cluster: Cluster,
   plan: RestorePlan,
-  present: readonly TopicRestorePlan[],
   description: ClusterDescription,
   offsets: TargetOffsets,
   options: TargetOptions,
 ): Promise<{ readonly refusals: readonly Refusal[]; readonly warnings: readonly string[] }> {
-  if (options.existingTopics === 'purge') return NOTHING
-  if (options.existingTopics === 'append') return judgeRepetitions(plan, { description, offsets }, options)
-  return { refusals: await judgeContent(plan, present, description, offsets, options), warnings: [] }
+  const { existingTopics } = options
+  const present = plan.topics.filter(({ targetTopic }) =>
+    description.topics.some(({ name }) => name === targetTopic),
+  )
+  if (existingTopics === 'fail')
+    return { refusals: await judgeContent(plan, present, description, offsets, options), warnings: [] }
+  const filled = partitionsOf(description).filter((entry) => heldOffsets(entry, offsets) > 0n)
+  const open = await openWarnings(cluster, description.clusterId, filled, options)
+  if (existingTopics === 'purge') return { refusals: [], warnings: open }
+  const { refusals, warnings } = await judgeRepetitions(plan, { description, offsets }, options)
+  return { refusals, warnings: [...warnings, ...open] }
 }
 
 /** An archive that this program cannot read is said before anything is written. The ending of a name tells the transform. */

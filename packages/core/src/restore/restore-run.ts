@@ -4,9 +4,11 @@ import { isOfStop } from '../runtime/stopped.ts'
 import { type WriteOptions, writeAll } from './attempt-series.ts'
 import { beginTarget } from './begin-target.ts'
 import { LearnedMinima } from './learned-minima.ts'
+import { abortLeftOpen } from './left-open.ts'
 import type { FillKind } from './offset-keeper.ts'
 import { sealStarts } from './offset-start.ts'
 import { releaseTarget } from './prepare-target.ts'
+import { awaitReadable } from './readable-ends.ts'
 import type { LaneEnd } from './restore-attempt.ts'
 import { isIncomplete, type RestorePlan } from './restore-plan.ts'
 import { isTransactional } from './take-over.ts'
@@ -51,7 +53,7 @@ export interface RestoreReport {
 /**
  * Executes a plan whose preflight passed and whose ledger is open: prepares the target, writes every record that is not there
  * yet exactly once, and checks at the end that each target partition ends where it must.
- * @throws KB_TARGET_CHANGED, KB_PRODUCER_FENCED, KB_RESTORE_CONFLICT, KB_CLUSTER_*, KB_SEGMENT_CORRUPT …; the restore can be
+ * @throws KB_TARGET_CHANGED, KB_RECORDS_HIDDEN, KB_PRODUCER_FENCED, KB_RESTORE_CONFLICT, KB_CLUSTER_*, KB_SEGMENT_CORRUPT …; the restore can be
  * resumed then
  */
 export async function runRestore(options: RestoreRunOptions): Promise<RestoreReport> {
@@ -64,10 +66,12 @@ export async function runRestore(options: RestoreRunOptions): Promise<RestoreRep
   let isHeld = true
   try {
     await beginTarget(options)
+    await abortLeftOpen(options, ledger.state.begun?.partitions ?? [])
     const { filled, onWritten, onFilled } = progress
     const { ends, recoveries } = await writeAll(options, { learned, onWritten, onFilled })
     await assertEnds(options, ends, isTransactional(ledger.state.opened.mode))
     await assertBegins(options, ends)
+    await awaitReadable(options, ends)
     if (plan.isKeepingOffsets) await sealStarts(options.cluster, ends, options)
     const pace = paceOf(progress.writtenBytes(), clock.monotonicMs() - beganMs)
     // Who verifies reads the same window again.
@@ -169,6 +173,7 @@ function withResumeHint({ plan, ledger }: RestoreRunOptions, failure: unknown): 
     'KB_TARGET_CHANGED',
     'KB_VALIDATION_FAILED',
     'KB_PRUNED',
+    'KB_RECORDS_HIDDEN',
   ].includes(code)
   if (isFinal) return error
   const known = [...ledger.state.progress.values()].reduce((sum, { position }) => sum + position, 0n)

@@ -120,10 +120,11 @@ for (const version of KAFKA_VERSIONS) {
       const [open, ...others] = await cluster.openTransactions(PARTITIONS)
       assert.deepEqual(others, [])
       assert.ok(open)
-      const { producerId, producerEpoch, lastWriteAtMs, beganAtMs, ...rest } = open
+      const { producerId, producerEpoch, lastWriteAtMs, beganAtMs, timeoutMs, ...rest } = open
       assert.deepEqual(rest, { topic: 'open', partition: 0, firstOffset: 22n, transactionalId: WAITING_ID })
       assert.ok(producerId >= 0n && producerEpoch >= 0)
       assert.ok(lastWriteAtMs > 0)
+      assert.equal(timeoutMs, 900_000)
       assert.ok(beganAtMs !== null && beganAtMs >= beganMs && beganAtMs <= Date.now())
       const stable = await cluster.listOffsets('last_stable', [{ topic: 'open', partition: 0 }])
       assert.equal(stable.get('open/0'), open.firstOffset)
@@ -144,6 +145,7 @@ for (const version of KAFKA_VERSIONS) {
         lastWriteAtMs: Number(WRITTEN_AT),
         transactionalId: HANGING_ID,
         beganAtMs: null,
+        timeoutMs: null,
       })
       // What the coordinator says of a later transaction is nothing about this one.
       await beginTransaction(link, producer, 'ended')

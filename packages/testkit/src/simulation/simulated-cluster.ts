@@ -114,6 +114,7 @@ function openOnes(topics: SimulatedTopics, partitions: readonly TopicPartition[]
       lastWriteAtMs: 0,
       transactionalId: null,
       beganAtMs: null,
+      timeoutMs: null,
     })),
   )
 }

@@ -157,7 +157,8 @@ export function purgeBounds(
   return new Map(bounds)
 }
 
-function heldOffsets(entry: TopicPartition, { starts, ends }: TargetOffsets): bigint {
+/** How many offsets a partition has from its begin to its end. */
+export function heldOffsets(entry: TopicPartition, { starts, ends }: TargetOffsets): bigint {
   const name = partitionName(entry)
   return (ends.get(name) ?? 0n) - (starts.get(name) ?? 0n)
 }
