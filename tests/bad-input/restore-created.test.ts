@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import { openCluster } from '@kafka-backup/core'
+import { fenceRestore, type LedgerState, openCluster, systemClock } from '@kafka-backup/core'
 import { fillTopics, type KafkaCluster, startKafkaCluster } from '@kafka-backup/testkit'
 import { type Archive, backupArgs, expectExit, restoreArgs } from '../harness/archive.ts'
 import { createTopics } from '../harness/new-topics.ts'
@@ -136,6 +136,37 @@ async function setDefaults(properties: Readonly<Record<string, string>>): Promis
   const args = ['--bootstrap-server', cluster.bootstrap, ...entity]
   const run = await cluster.tools.run('kafka.admin.ConfigCommand', args)
   if (run.exitCode !== 0) throw new Error(`the defaults were not changed:\n${run.stdout}${run.stderr}`)
+}
+
+test('refuses brokers that allow only transactions in which nothing can be done, and restores without any', async () => {
+  const strict = await startKafkaCluster({ properties: { 'transaction.max.timeout.ms': '10000' } })
+  try {
+    const args = restoreArgs(strict, archive, new Map([['orders', 'orders-strict']]))
+    const says = ['allows no transaction of 15000 ms', 'transaction.max.timeout.ms', '--mode idempotent']
+    const refusal = { exitCode: 1, code: 'KB_BROKER_UNSUPPORTED', says }
+    await expectRefused(args, refusal, { folders: [archive.folder], clusters: [strict] })
+    const { mode } = (await expectExit(0, [...args, '--mode', 'idempotent'])).json<{ mode: string }>()
+    assert.equal(mode, 'idempotent')
+    await expectFenced(strict)
+  } finally {
+    await strict.close()
+  }
+})
+
+/** Of a restore that was begun before the brokers became so strict: it can still be taken away from whoever runs it. */
+async function expectFenced({ bootstrapServers }: Pick<KafkaCluster, 'bootstrapServers'>): Promise<void> {
+  const clientId = 'test-evidence'
+  const client = openCluster({ bootstrapServers, clientId })
+  const opened = { backupId: archive.backupId, mode: 'transactions', request: {} } as LedgerState['opened']
+  const { signal } = new AbortController()
+  try {
+    await fenceRestore(
+      { cluster: client, clientId, clock: systemClock, signal },
+      { opened, restoreId: 'left' },
+    )
+  } finally {
+    await client.close()
+  }
 }
 
 async function restoreWith(

@@ -175,7 +175,8 @@ export function defineRestoreKills(version: KafkaVersion): void {
 /** First every boundary of the requests that change something, then whatever chance says. */
 function shotOf(kill: number, random: ReturnType<typeof seededRandom>): Shot {
   const fate = FATES[kill % FATES.length] ?? 'break before'
-  if (kill < 3) return { apiKey: REQUEST.initProducerId, number: 0, fate }
+  // A restore that is new asks once more, whether the brokers take its transactions.
+  if (kill < 3) return { apiKey: REQUEST.initProducerId, number: kill === 0 ? 1 : 0, fate }
   if (kill < 6) return { apiKey: REQUEST.addPartitions, number: kill % 2, fate }
   if (kill < 9) return { apiKey: REQUEST.endTransaction, number: kill % 3, fate }
   if (kill < 15) return { apiKey: REQUEST.produce, number: kill - 9, fate }

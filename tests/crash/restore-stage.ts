@@ -12,7 +12,11 @@ import { patchForProduce } from '../../packages/core/src/protocol/batch-patch.ts
 import { appendCommit } from '../../packages/core/src/repository/commit-log.ts'
 import { type LedgerState, RestoreLedger } from '../../packages/core/src/repository/restore-ledger.ts'
 import { beginRestore, type PreparedRestore } from '../../packages/core/src/restore/begin-restore.ts'
-import { fenceRestore, transactionalIdOf } from '../../packages/core/src/restore/producer-identities.ts'
+import {
+  fenceRestore,
+  proveTransactions,
+  transactionalIdOf,
+} from '../../packages/core/src/restore/producer-identities.ts'
 import { planRestore, type RestorePlan } from '../../packages/core/src/restore/restore-plan.ts'
 import type { TargetPlan } from '../../packages/core/src/restore/restore-preflight.ts'
 import {
@@ -151,6 +155,7 @@ export async function openStage(
           mayUseTransactions: async () => true,
         },
         fence: (left) => fenceRestore(reach, left),
+        prove: (restore) => proveTransactions(reach, restore),
         ...instead,
       })
     },

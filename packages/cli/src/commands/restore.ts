@@ -14,6 +14,7 @@ import {
   assertEqual,
   beginRestore,
   fenceRestore,
+  proveTransactions,
   purgedTopics,
   runRestore,
   transactionalIdOf,
@@ -132,6 +133,8 @@ function prepare(
   const { manner, pace } = config.restore
   const backupId = requireBackupId(config)
   const request = restoreRequestOf(config)
+  const { clock, signal } = context
+  const reach = { cluster, clientId: CLIENT_ID, clock, signal, ...securityOf(target) }
   return beginRestore({
     storage,
     backupId,
@@ -149,25 +152,14 @@ function prepare(
       fillerMax: manner.fillerMax,
       transforms: context.registry.transformsById(),
       mayUseTransactions: () =>
-        mayUseTransactions(
-          {
-            cluster,
-            clientId: CLIENT_ID,
-            clock: context.clock,
-            transactionalId: transactionalIdOf(backupId, 'probe'),
-            ...securityOf(target),
-          },
-          context.signal,
-        ),
+        mayUseTransactions({ ...reach, transactionalId: transactionalIdOf(backupId, 'probe') }, signal),
     },
-    fence: (ledger) => {
-      const { clock, signal } = context
-      return fenceRestore({ cluster, clientId: CLIENT_ID, clock, signal, ...securityOf(target) }, ledger)
-    },
+    fence: (restore) => fenceRestore(reach, restore),
+    prove: (restore) => proveTransactions(reach, restore),
     isResuming: pace.isResuming,
-    clock: context.clock,
+    clock,
     random: context.random,
-    signal: context.signal,
+    signal,
   })
 }
 

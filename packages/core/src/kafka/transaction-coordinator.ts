@@ -227,7 +227,7 @@ function tooShort({ connection }: BrokerLink, neededMs: number): KafkaBackupErro
     `broker ${connection.broker} allows no transaction of ${neededMs} ms`,
     {
       context: { broker: connection.broker },
-      hint: `Raise transaction.max.timeout.ms of the brokers to ${neededMs} or more, or restore with --mode idempotent.`,
+      hint: `Raise transaction.max.timeout.ms of the brokers to ${neededMs} or more, or restore with --mode idempotent, and without --resume if it was begun with transactions.`,
     },
   )
 }

@@ -4,17 +4,19 @@ import type { HeldSetting } from '../format/restore-ledger.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { assertStillThere } from '../repository/assert-held.ts'
 import { openExistingBackup } from '../repository/open-backup.ts'
-import { type LedgerState, RestoreLedger, readLedgers } from '../repository/restore-ledger.ts'
+import { type LedgerState, RestoreLedger, readLedgers, restoreIdOf } from '../repository/restore-ledger.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { type GiveUpOptions, giveUp, isStillThere, joinHeld, purgedRestores } from './earlier-restores.ts'
 import { beginAtFirstRecords } from './first-records.ts'
+import type { RestoreIdentity } from './producer-identities.ts'
 import { resolveWindow } from './request-time.ts'
 import { planRestore, type RestorePlan, type RestoreSelection } from './restore-plan.ts'
 import { preflightRestore, type TargetOptions, type TargetPlan } from './restore-preflight.ts'
 import { type RestoreRequest, requestDocument, requestSha256 } from './restore-request.ts'
 import { type SinceBegun, sinceBegun } from './since-begun.ts'
+import { isTransactional } from './take-over.ts'
 import { boundedWindow, type TimeWindow } from './time-window.ts'
 
 /** What a restore is prepared from. */
@@ -38,6 +40,8 @@ export interface BeginRestoreOptions {
   >
   /** See {@link GiveUpOptions}. */
   readonly fence: GiveUpOptions['fence']
+  /** Whether the brokers take the transactions of a new restore. @throws KB_BROKER_UNSUPPORTED, KB_CLUSTER_PERMISSION */
+  readonly prove: (restore: RestoreIdentity) => Promise<void>
   /** Go on with an unfinished restore of the same request. */
   readonly isResuming: boolean
   readonly clock: Clock
@@ -110,6 +114,7 @@ export async function beginRestore(options: BeginRestoreOptions): Promise<Prepar
       const isShared = options.target.existingTopics === 'append'
       const entry = (heldSettings: readonly HeldSetting[]) =>
         openedEntry({ plan, target, heldSettings, request, clusterId, isShared })
+      if (usesTransactions(target)) await options.prove(identityOf(entry([]), generation))
       const left = [...(isLeft ? [last] : []), ...(await purgedRestores(options, target, last, writing))]
       const earlier = await giveUp(left, options)
       // What an abandoned restore held is held again; its originals are put back at the end of this one.
@@ -172,6 +177,16 @@ function assertSamePlan({ opened, restoreId }: LedgerState, plan: RestorePlan): 
     `restore ${restoreId} was begun with another plan: the backup has changed since, or another version of this program began it`,
     { context: { backup: opened.backupId } },
   )
+}
+
+/** For records, or for offsets that no record has. */
+function usesTransactions({ mode, offsets }: TargetPlan): boolean {
+  return isTransactional(mode) || offsets?.method === 'transactions'
+}
+
+function identityOf(entry: ReturnType<typeof openedEntry>, generation: number): RestoreIdentity {
+  const restoreId = restoreIdOf(entry, generation)
+  return { restoreId, opened: { type: 'opened', ...entry, restoreId } }
 }
 
 function openedEntry(parts: {

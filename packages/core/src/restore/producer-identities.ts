@@ -1,4 +1,4 @@
-import { isKafkaBackupError } from '../errors/kafka-backup-error.ts'
+import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { negotiateVersion } from '../kafka/api-versions.ts'
 import { openBrokerLink } from '../kafka/broker-connections.ts'
 import type { Cluster } from '../kafka/cluster.ts'
@@ -15,6 +15,8 @@ import { type Identities, isTransactional } from './take-over.ts'
 const TRANSACTION_TIMEOUT_MS = 60_000
 /** Where brokers allow less: time for one, and for its end. */
 const TRANSACTION_TIMEOUT_MIN_MS = 15_000
+/** Nothing is begun with a producer that is only taken away. */
+const FENCE_TIMEOUT_MIN_MS = 1
 /** InitProducerId answers with transient errors for the first moments of a cluster. */
 const TRANSIENT_RETRY = { firstDelayMs: 100, maxDelayMs: 1_000, giveUpAfterMs: 30_000 }
 
@@ -26,6 +28,9 @@ export interface IdentityOptions {
   readonly clock: Clock
   readonly signal: AbortSignal
 }
+
+/** A restore, by what its transactional id and its producers follow from. */
+export type RestoreIdentity = Pick<LedgerState, 'opened' | 'restoreId'>
 
 /** `kafka-backup-restore-daily-5f2c9d0a1b3e4f67-0001`: the same for every process that writes this restore. */
 export function transactionalIdOf(backupId: string, restoreId: string): string {
@@ -56,16 +61,20 @@ export function gapWriterOf(
   return new EmptyTransactions(coordinatorOf(options, ledger))
 }
 
-function coordinatorOf(options: IdentityOptions, { opened, restoreId }: LedgerState): TransactionCoordinator {
+function coordinatorOf(
+  options: IdentityOptions,
+  { opened, restoreId }: RestoreIdentity,
+  transactionTimeoutMinMs = TRANSACTION_TIMEOUT_MIN_MS,
+): TransactionCoordinator {
   return new TransactionCoordinator({
     ...options,
     transactionalId: transactionalIdOf(opened.backupId, restoreId),
     transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
-    transactionTimeoutMinMs: TRANSACTION_TIMEOUT_MIN_MS,
+    transactionTimeoutMinMs,
   })
 }
 
-function isKeepingOffsets({ opened: { request } }: LedgerState): boolean {
+function isKeepingOffsets({ opened: { request } }: RestoreIdentity): boolean {
   return (
     typeof request === 'object' &&
     request !== null &&
@@ -91,11 +100,28 @@ function newProducerId({ cluster, clientId, security, clock, signal }: IdentityO
   )
 }
 
+/**
+ * Whether the brokers take transactions of a restore that is about to be begun. Nothing of it may be in use yet.
+ * @throws KB_BROKER_UNSUPPORTED when they allow only shorter ones, KB_CLUSTER_PERMISSION
+ */
+export async function proveTransactions(options: IdentityOptions, restore: RestoreIdentity): Promise<void> {
+  const coordinator = coordinatorOf(options, restore)
+  try {
+    await coordinator.init(null, options.signal)
+  } catch (error) {
+    if (!isKafkaBackupError(error)) throw error
+    const { code, message, hint, context } = error
+    throw new KafkaBackupError(code, `${message}; nothing was written`, { hint, context, cause: error })
+  } finally {
+    coordinator.close()
+  }
+}
+
 /** Takes the producer of a restore away from whoever may still have it, and ends the empty transactions of one that keeps offsets. */
-export async function fenceRestore(options: IdentityOptions, ledger: LedgerState): Promise<void> {
+export async function fenceRestore(options: IdentityOptions, ledger: RestoreIdentity): Promise<void> {
   const isKeeping = isKeepingOffsets(ledger)
   if (!isTransactional(ledger.opened.mode) && !isKeeping) return
-  const coordinator = coordinatorOf(options, ledger)
+  const coordinator = coordinatorOf(options, ledger, FENCE_TIMEOUT_MIN_MS)
   try {
     await coordinator.init(null, options.signal)
   } catch (error) {
