@@ -73,7 +73,7 @@ test('knows its own unfinished restore, and goes on with it only by the same req
     ],
   })
   // Of a window without a record nothing would stand there twice.
-  const empty = [...args, '--existing-topics', 'append', '--to', '2000-01-01T00:00:00Z', '--dry-run']
+  const empty = [...args, '--existing-topics', 'append', '--from', '2100-01-01T00:00:00Z', '--dry-run']
   const { records, warnings } = (await expectExit(0, empty)).json<{ records: number; warnings: string[] }>()
   assert.equal(records, 0)
   assert.doesNotMatch(warnings.join(), /twice/)

@@ -119,6 +119,42 @@ test('two partitions become one by consent, one after the other', async () => {
   assert.deepEqual(joined.get(0)?.map(textOf), all.map(textOf))
 })
 
+test('the plan says what was chosen, and what becomes of it', async () => {
+  const text = async (...choices: readonly string[]) =>
+    (await expectExit(0, restoreTo('planned', ...choices, '--dry-run', '--output-format', 'table'))).stdout
+  const moved = await text('--partitions', '0,2', '--offsets', 'orders/0:10-19', '--partition-mapping', '2=7')
+  assert.match(moved, /^ {2}partitions orders\/0,2 of the source$/m)
+  assert.match(moved, /^ {2}offsets orders\/0:10-19 of the source, inclusive$/m)
+  assert.match(moved, /^ {2}partitions orders\/2 → planned\/7$/m)
+  const spread = ['--repartition', 'planned=4']
+  assert.match(await text(...spread), /^ {2}records of planned are spread by key over 4 partitions/m)
+  const plan = (await expectExit(0, restoreTo('planned', ...spread, '--dry-run'))).json<{
+    topics: { partitions: number; routing: string }[]
+    partitions: { partition: number | null }[]
+  }>()
+  assert.deepEqual([plan.topics[0]?.partitions, plan.topics[0]?.routing], [4, 'murmur2'])
+  assert.deepEqual([...new Set(plan.partitions.map(({ partition }) => partition))], [null])
+})
+
+test('a window without a record is said to be one, and one of another century is refused', async () => {
+  const newest = new Date(BEGIN_MS + (RECORDS - 1) * STEP_MS).toISOString()
+  const says = new RegExp(`no record is in this window: those of the chosen topics are up to ${newest}$`, 'm')
+  const table = ['--output-format', 'table']
+  const later = restoreTo('later', '--from', '2024-02-01T00:00:00Z', ...table)
+  assert.match((await expectExit(0, [...later, '--dry-run'])).stdout, says)
+  assert.match((await expectExit(0, later)).stdout, says)
+  const seconds = String(Math.trunc(BEGIN_MS / 1_000) + 10)
+  for (const flag of ['--from', '--to']) {
+    const { stderr } = await expectExit(2, restoreTo('other-century', flag, seconds))
+    assert.match(stderr, new RegExp(`${flag} ${seconds} is 1970-01-20T`))
+    assert.match(
+      stderr,
+      new RegExp(`If seconds were meant, write ${flag} ${seconds}000 or ${flag} 2024-01-01T`),
+    )
+    assert.match(stderr, /Nothing was written/)
+  }
+})
+
 test('a group that has read all goes on at the end of the copy, one that has read nothing at its begin', async () => {
   const all = await readTopic('orders')
   const behind = BigInt(all.get(0)?.length ?? 0)

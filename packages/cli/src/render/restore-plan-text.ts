@@ -24,7 +24,7 @@ export function restorePlanText(
   const estimate = estimateRestore(prepared, pace, earlier, progressOf(prepared).left)
   return [
     restoreHeadline(prepared),
-    `  time range: ${formatTime(firstMs)} to ${formatTime(lastMs)}`,
+    ...(lastMs < 0n ? [] : [`  time range: ${formatTime(firstMs)} to ${formatTime(lastMs)}`]),
     ...leftLines(prepared),
     `  about ${formatDuration(estimate.durationMs)} ${estimate.basis}`,
     ...gaps,
@@ -60,6 +60,7 @@ function timeRange({ plan }: PreparedRestore): { readonly firstMs: bigint | null
   )
   const lastMs = filled.reduce((last, { maxTimestampMs: own }) => (own > last ? own : last), -1n)
   const { window } = plan
+  if (filled.length === 0) return { firstMs: null, lastMs }
   return {
     firstMs:
       window?.fromMs != null && (firstMs === null || window.fromMs > firstMs) ? window.fromMs : firstMs,
@@ -70,7 +71,7 @@ function timeRange({ plan }: PreparedRestore): { readonly firstMs: bigint | null
 /** The plan for programs. */
 export function restorePlanDocument(prepared: PreparedRestore, pace: Pace, earlier: readonly LedgerState[]) {
   const estimate = estimateRestore(prepared, pace, earlier, progressOf(prepared).left)
-  const { plan, target, known } = prepared
+  const { request, plan, target, known } = prepared
   const { firstMs, lastMs } = timeRange(prepared)
   return {
     kind: 'restore_plan',
@@ -91,6 +92,9 @@ export function restorePlanDocument(prepared: PreparedRestore, pace: Pace, earli
     stored_bytes: plan.storedBytes,
     first_timestamp: firstMs,
     last_timestamp: lastMs,
+    source_times: { first: plan.times.firstMs, last: plan.times.lastMs },
+    chosen_partitions: request.partitions,
+    offset_ranges: request.offsetRanges,
     estimated_duration_ms: Math.round(estimate.durationMs),
     estimate_rests_on: estimate.restsOn,
     ...sinceDocument(prepared),
@@ -112,6 +116,7 @@ export function restorePlanDocument(prepared: PreparedRestore, pace: Pace, earli
       topic: topic.targetTopic,
       partitions: topic.partitionCount,
       created: target.newTopics.some((entry) => entry.name === topic.targetTopic),
+      routing: routingOf(plan, topic.targetTopic),
     })),
     held_settings: target.heldSettings.map(({ topic, name, held, original }) => ({
       topic,
@@ -121,4 +126,12 @@ export function restorePlanDocument(prepared: PreparedRestore, pace: Pace, earli
     })),
     purged: [...target.purges].map(([place, offset]) => ({ place, below_offset: offset })),
   }
+}
+
+/** `murmur2`: by key, and then `partition` of its sources is null. */
+function routingOf({ works }: PreparedRestore['plan'], targetTopic: string): 'direct' | 'murmur2' {
+  const isSpread = works.some(
+    ({ routing, targets }) => routing === 'murmur2' && targets.some(({ topic }) => topic === targetTopic),
+  )
+  return isSpread ? 'murmur2' : 'direct'
 }

@@ -8,8 +8,9 @@ import type {
 import { gapDocument } from './backup-text.ts'
 import { earlierHistoryHint, historyLabel, prunedExtentDocument, prunedExtentText } from './history-text.ts'
 import { keptOffsetsLine, roomLine } from './kept-offsets-text.ts'
+import { choiceLines, emptyWindowLines } from './restore-choice-text.ts'
 import { sinceLines } from './since-begun-text.ts'
-import { formatBytes, formatDuration, formatRate, formatTime, plural } from './units.ts'
+import { formatBytes, formatDuration, formatRate, plural } from './units.ts'
 import { othersDocument, othersLines } from './verification-text.ts'
 
 const INDENT = '            '
@@ -26,7 +27,7 @@ export function restoreHeadline(prepared: PreparedRestore): string {
     `${how} ${plan.backupId} (commit ${plan.commit}) into cluster ${target.clusterId} (${plural(target.brokers, 'broker')})`,
     ...plan.topics.map((topic) => `  ${topicLine(topic, target)}`),
     ...plan.partitions.flatMap((entry) => historyLines(entry).map((line) => `  ${line}`)),
-    ...[...selectionLines(plan), ...sinceLines(prepared)].map((line) => `  ${line}`),
+    ...[...choiceLines(prepared), ...sinceLines(prepared)].map((line) => `  ${line}`),
     ...(target.offsets ? [`  ${roomLine(target.offsets)}`] : []),
     `  ${plan.isExact ? '' : 'at most '}${plural(plan.records, 'record')} · ${formatBytes(plan.storedBytes)} to read · ${formatBytes(plan.rawBytes)} to produce`,
     `  ${modeText(target)}`,
@@ -53,19 +54,6 @@ function topicLine(topic: RestorePlan['topics'][number], target: PreparedRestore
     ...(held.length > 0 ? [`${held.join(' and ')} off until the restore is done`] : []),
   ]
   return `${name} (${remarks.join('; ')})`
-}
-
-function selectionLines({ window, headers }: RestorePlan): string[] {
-  const lines: string[] = []
-  if (window) {
-    const from = window.fromMs === null ? 'the beginning' : formatTime(window.fromMs)
-    const to = window.toMs === null ? 'the end' : formatTime(window.toMs)
-    lines.push(`records from ${from} to ${to}, by record timestamp, inclusive`)
-  }
-  if (headers.isStripping) lines.push('headers x-original-* and x-source-* are taken away')
-  if (headers.isAdding)
-    lines.push('headers x-original-offset, x-original-timestamp and x-source-partition are added')
-  return lines
 }
 
 /** How exactly once is kept, and what it does not cover. */
@@ -110,6 +98,7 @@ export function restoreReportText(plan: RestorePlan, report: RestoreReport): str
     ...(isExclusive ? [`${INDENT}checked: every target partition ends where it must`] : []),
     ...(report.verified ? verifiedLines(report.verified) : []),
   ]
+  lines.push(...emptyWindowLines(plan, report.records).map((line) => `${INDENT}${line}`))
   if (report.filledOffsets) lines.push(`${INDENT}${keptOffsetsLine(report.filledOffsets)}`)
   if (report.mode === 'idempotent') lines.push(`${INDENT}mode: idempotent (${IDEMPOTENT_LIMIT})`)
   lines.push(...createdLines(plan, report.createdTopics))

@@ -297,9 +297,10 @@ function preparedRestore(): PreparedRestore {
     commitSha256: '',
     planSha256: '',
     topics: [],
-    partitions: [partition, { ...partition, partition: 4, lineage: 1, isExact: true }],
+    partitions: [partition, { ...partition, partition: 4, targetPartition: 4, lineage: 1, isExact: true }],
     works: [],
     window: null,
+    times: { firstMs: null, lastMs: -1n },
     headers: { isAdding: false, isStripping: false, sourceCluster: null },
     isKeepingOffsets: false,
     records: 500,
@@ -323,6 +324,7 @@ function preparedRestore(): PreparedRestore {
     warnings: ['something'],
   }
   return {
+    request: { partitions: [], offsetRanges: [] } as unknown as PreparedRestore['request'],
     plan,
     target,
     known: undefined,

@@ -18,6 +18,7 @@ import { type RestoreRequest, requestDocument, requestSha256 } from './restore-r
 import { type SinceBegun, sinceBegun } from './since-begun.ts'
 import { isTransactional } from './take-over.ts'
 import { boundedWindow, type TimeWindow } from './time-window.ts'
+import { assertWindowFits } from './window-fit.ts'
 
 /** What a restore is prepared from. */
 export interface BeginRestoreOptions {
@@ -51,6 +52,7 @@ export interface BeginRestoreOptions {
 
 /** A restore before its first write. */
 export interface PreparedRestore {
+  readonly request: RestoreRequest
   readonly plan: RestorePlan
   readonly target: TargetPlan
   /** The restore to go on with, or the finished one that there is nothing to add to; undefined: a new one. */
@@ -81,6 +83,7 @@ export async function beginRestore(options: BeginRestoreOptions): Promise<Prepar
   const asOfCommit = known?.state.opened.commit ?? request.asOfCommit ?? undefined
   const state = await openExistingBackup(storage, backupId, { signal, asOfCommit })
   const asked = planRestore(state, options.select(state, window))
+  if (!known) assertWindowFits(asked, request)
   // What has finished is not read again.
   if (asOfCommit !== undefined && !known?.state.finished) await assertPlanHeld(storage, state, asked, signal)
   const { transforms } = options.target
@@ -89,7 +92,7 @@ export async function beginRestore(options: BeginRestoreOptions): Promise<Prepar
   const since = known ? await sinceBegun(known.state, request, options) : null
   // It is reported, not repeated: what became of its target since is no reason against that.
   if (known?.state.finished) {
-    return { plan, target: untouched(known.state), known, since, openLedger: async () => known }
+    return { request, plan, target: untouched(known.state), known, since, openLedger: async () => known }
   }
   const target = await preflightRestore(cluster, plan, {
     ...options.target,
@@ -103,6 +106,7 @@ export async function beginRestore(options: BeginRestoreOptions): Promise<Prepar
     signal,
   })
   return {
+    request,
     plan,
     target,
     known,

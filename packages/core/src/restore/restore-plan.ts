@@ -6,6 +6,7 @@ import type { OffsetExtent } from './offset-extent.ts'
 import type { HeaderPlan } from './offset-headers.ts'
 import { planDigest } from './plan-identity.ts'
 import type { PrunedExtent } from './pruned-extent.ts'
+import { joinTimes, type RecordTimes } from './record-times.ts'
 import { type ClippedPart, type OffsetRange, planSources } from './restore-sources.ts'
 import { planTargets, type Repartition } from './restore-targets.ts'
 import { boundedWindow, type TimeWindow } from './time-window.ts'
@@ -104,6 +105,8 @@ export interface RestorePlan {
   readonly partitions: readonly PartitionRestorePlan[]
   readonly works: readonly RestoreWork[]
   readonly window: TimeWindow | null
+  /** Of the chosen records, whatever the window. */
+  readonly times: RecordTimes
   readonly headers: HeaderPlan
   readonly isKeepingOffsets: boolean
   /** An upper bound unless `isExact`; so are the sizes. */
@@ -151,6 +154,7 @@ export function planRestore(state: BackupState, selection: RestoreSelection): Re
     commit: state.tip?.number ?? 0n,
     commitSha256: state.tip?.sha256 ?? '',
     topics: targets.topics,
+    times: joinTimes(sources.map(({ times }) => times)),
     records: sum((entry) => entry.records),
     isExact: targets.partitions.every((entry) => entry.isExact),
     rawBytes: sum((entry) => entry.rawBytes),

@@ -8,6 +8,7 @@ import {
 import type { GapRecord, TopicRecord } from '../format/commit.ts'
 import { extentOf, firstOffsetOf, leastRecords, type OffsetExtent } from './offset-extent.ts'
 import { type PrunedExtent, prunedExtents } from './pruned-extent.ts'
+import { type RecordTimes, timesOf } from './record-times.ts'
 import { coverageOf, type TimeWindow } from './time-window.ts'
 
 /** A part of which only what lies from `beginOffset` and below `endOffset` is restored; null: no bound inside the part. */
@@ -39,6 +40,8 @@ export interface RestoreSource {
   readonly isExact: boolean
   readonly rawBytes: number
   readonly offsets: OffsetExtent
+  /** Of what is chosen, whatever the window. */
+  readonly times: RecordTimes
   /** At least so many records are restored; the same as `records` if that is exact. */
   readonly leastRecords: number
 }
@@ -248,6 +251,7 @@ function sourceOf(
     records: parts.reduce((sum, { part }) => sum + part.records, 0),
     isExact: parts.every((clip) => isCounted(clip, window)),
     rawBytes: parts.reduce((sum, { part }) => sum + part.rawBytes, 0),
+    times: timesOf(extent.parts),
     leastRecords: leastRecords(parts, window),
   }
   return { source, gaps: extent.gaps }
