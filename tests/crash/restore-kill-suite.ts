@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type KafkaVersion, seededRandom } from '@kafka-backup/testkit'
 import { expectExit, renamed } from '../harness/archive.ts'
-import { startProgram } from '../harness/run-program.ts'
+import { type RunningProgram, startProgram } from '../harness/run-program.ts'
 import { expectCopiesEqual } from '../harness/same-content.ts'
 import {
   killAt,
@@ -121,6 +121,30 @@ export function defineRestoreKills(version: KafkaVersion): void {
       assert.equal(end.json<{ mode: string }>().mode, 'idempotent')
       t.diagnostic(`${hits} kills`)
       assert.ok(hits > 0, 'it was killed while it wrote')
+      await expectCopiesEqual(bench.cluster, [names])
+    })
+
+    test('without transactions it promises nothing about a process that was suspended, and the one that wakes finds out', async () => {
+      const names = renamed(ROUND_TOPICS, 'dozed')
+      const mode = ['--mode', 'idempotent']
+      const shot: Shot = { apiKey: REQUEST.produce, number: 6, fate: 'hold' }
+      const doze = ({ child }: RunningProgram) => void child.kill('SIGSTOP')
+      const { program, wasHit } = await shoot(bench, names, shot, doze, mode)
+      assert.ok(wasHit, 'the process was suspended in the middle')
+      const table = ['--output-format', 'table']
+      const { stdout } = await expectExit(0, [...roundArgs(bench, names), ...mode, ...table])
+      assert.match(stdout, /^Complete /m)
+      assert.match(
+        stdout,
+        /idempotent \(exactly once across crashes, but not against a process that was suspended/,
+      )
+      assert.doesNotMatch(stdout, /also if this process dies or is suspended/)
+      bench.proxy.release()
+      program.child.kill('SIGCONT')
+      const end = await program.ended
+      assert.equal(end.exitCode, 5, end.stderr)
+      assert.doesNotMatch(end.stdout, /complete/i)
+      // The same producer with the same sequences: brokers that remember it take nothing twice.
       await expectCopiesEqual(bench.cluster, [names])
     })
 

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Broker, fillTopics, type KafkaCluster, startKafkaCluster } from '@kafka-backup/testkit'
+import {
+  type Broker,
+  fillTopics,
+  type KafkaCluster,
+  type KafkaVersion,
+  startKafkaCluster,
+} from '@kafka-backup/testkit'
 import { type Archive, assertExit, backupArgs, expectExit, renamed, restoreArgs } from '../harness/archive.ts'
 import { SHORT_QUOTA_WINDOWS, throttleProgram } from '../harness/client-quota.ts'
 import { createTopics, leaderOf } from '../harness/new-topics.ts'
@@ -47,62 +53,66 @@ const BLOWS = [
   },
 ] as const
 
-describe('a restore whose transaction coordinator moves to another broker', () => {
-  before(async () => {
-    cluster = await startKafkaCluster({
-      brokers: 3,
-      properties: { ...SHORT_QUOTA_WINDOWS, 'transaction.state.log.num.partitions': '1' },
+/** What happens to a restore when the coordinator of its transactions goes to another broker. */
+export function defineCoordinatorMoves(version: KafkaVersion): void {
+  describe(`a restore whose transaction coordinator moves to another broker, on Kafka ${version}`, () => {
+    before(async () => {
+      cluster = await startKafkaCluster({
+        version,
+        brokers: 3,
+        properties: { ...SHORT_QUOTA_WINDOWS, 'transaction.state.log.num.partitions': '1' },
+      })
+      archive = { folder: join(cluster.folder, 'repository'), backupId: 'daily' }
+      await createTopics(cluster, {
+        orders: { partitions: PARTITIONS, replicationFactor: 3 },
+        few: { partitions: 1, replicationFactor: 3 },
+      })
+      const beginTimestampMs = Date.UTC(2021, 2, 4)
+      await fillTopics(cluster, [
+        { topic: 'orders', records: RECORDS, batchBytes: 16_384, beginTimestampMs },
+        { topic: 'few', records: FEW, beginTimestampMs },
+      ])
+      await expectExit(0, backupArgs(cluster, archive, ['orders', 'few']))
+      // The brokers create their topic of transactions when somebody begins the first one.
+      await expectExit(0, restoreArgs(cluster, archive, new Map([['orders', 'orders-first']])))
+      await throttleProgram(cluster, { writeBytesPerSec: WRITE_BYTES_PER_SEC })
     })
-    archive = { folder: join(cluster.folder, 'repository'), backupId: 'daily' }
-    await createTopics(cluster, {
-      orders: { partitions: PARTITIONS, replicationFactor: 3 },
-      few: { partitions: 1, replicationFactor: 3 },
+
+    after(() => cluster?.close())
+
+    for (const { how, name, strike } of BLOWS) {
+      test(`it finishes by itself when the coordinator ${how}`, async (t) => {
+        const names = new Map([['orders', `orders-${name}`]])
+        const coordinator = cluster.broker(await leaderOf(cluster, COORDINATORS, 0))
+        await createAwayFrom(coordinator, `orders-${name}`)
+        const args = [...restoreArgs(cluster, archive, names), ...SMALL_TRANSACTIONS]
+        const program = await startToTheMiddle(args)
+        await strike(coordinator)
+        const end = await program.ended
+        assertExit(end, 0)
+        assert.equal(end.json<{ mode: string }>().mode, 'transactions')
+        t.diagnostic(end.stderr.split('\n').find((line) => /^Retrying /.test(line)) ?? 'no retry was needed')
+        await expectCopiesEqual(cluster, [names])
+      })
+    }
+
+    // A coordinator that takes over from one that died in the middle of writing markers writes them all again (seen on 4.2.1).
+    test('a marker that comes twice in the middle of a partition is no other writer', async () => {
+      const names = renamed(['orders'], 'marked')
+      const end = await strayIn(names, 'orders-marked', [0, 1], MIDDLE_RECORDS)
+      assert.match(end.stderr, /^Retrying restore .*a batch was written at offset \d+, expected \d+/m)
     })
-    const beginTimestampMs = Date.UTC(2021, 2, 4)
-    await fillTopics(cluster, [
-      { topic: 'orders', records: RECORDS, batchBytes: 16_384, beginTimestampMs },
-      { topic: 'few', records: FEW, beginTimestampMs },
-    ])
-    await expectExit(0, backupArgs(cluster, archive, ['orders', 'few']))
-    // The brokers create their topic of transactions when somebody begins the first one.
-    await expectExit(0, restoreArgs(cluster, archive, new Map([['orders', 'orders-first']])))
-    await throttleProgram(cluster, { writeBytesPerSec: WRITE_BYTES_PER_SEC })
-  })
 
-  after(() => cluster?.close())
-
-  for (const { how, name, strike } of BLOWS) {
-    test(`it finishes by itself when the coordinator ${how}`, async (t) => {
-      const names = new Map([['orders', `orders-${name}`]])
-      const coordinator = cluster.broker(await leaderOf(cluster, COORDINATORS, 0))
-      await createAwayFrom(coordinator, `orders-${name}`)
-      const args = [...restoreArgs(cluster, archive, names), ...SMALL_TRANSACTIONS]
-      const program = await startToTheMiddle(args)
-      await strike(coordinator)
-      const end = await program.ended
-      assertExit(end, 0)
-      assert.equal(end.json<{ mode: string }>().mode, 'transactions')
-      t.diagnostic(end.stderr.split('\n').find((line) => /^Retrying /.test(line)) ?? 'no retry was needed')
-      await expectCopiesEqual(cluster, [names])
+    test('a marker that comes twice behind the last record of a partition is no other writer', async () => {
+      const names = renamed(['orders', 'few'], 'tailed')
+      const end = await strayIn(names, 'few-tailed', [0], FEW)
+      assert.equal(end.json<{ recoveries: number }>().recoveries, 0, 'only the look at the ends saw it')
+      const { partitions } = end.json<{ partitions: { topic: string; next_target_offset: string }[] }>()
+      const few = partitions.find(({ topic }) => topic === 'few-tailed')
+      assert.equal(few?.next_target_offset, String(FEW), 'its records were there before the marker')
     })
-  }
-
-  // A coordinator that takes over from one that died in the middle of writing markers writes them all again (seen on 4.2.1).
-  test('a marker that comes twice in the middle of a partition is no other writer', async () => {
-    const names = renamed(['orders'], 'marked')
-    const end = await strayIn(names, 'orders-marked', [0, 1], MIDDLE_RECORDS)
-    assert.match(end.stderr, /^Retrying restore .*a batch was written at offset \d+, expected \d+/m)
   })
-
-  test('a marker that comes twice behind the last record of a partition is no other writer', async () => {
-    const names = renamed(['orders', 'few'], 'tailed')
-    const end = await strayIn(names, 'few-tailed', [0], FEW)
-    assert.equal(end.json<{ recoveries: number }>().recoveries, 0, 'only the look at the ends saw it')
-    const { partitions } = end.json<{ partitions: { topic: string; next_target_offset: string }[] }>()
-    const few = partitions.find(({ topic }) => topic === 'few-tailed')
-    assert.equal(few?.next_target_offset, String(FEW), 'its records were there before the marker')
-  })
-})
+}
 
 async function strayIn(
   names: ReadonlyMap<string, string>,

@@ -1,0 +1,3 @@
+import { defineCoordinatorMoves } from './coordinator-moves-suite.ts'
+
+defineCoordinatorMoves('4.2.1')
