@@ -5,6 +5,7 @@ import type { Cluster } from '../../packages/core/src/kafka/cluster.ts'
 import { patchForProduce, sealBatch } from '../../packages/core/src/protocol/batch-patch.ts'
 import { BATCH_FIELD } from '../../packages/core/src/protocol/record-batch.ts'
 import { type LedgerState, readLedgers } from '../../packages/core/src/repository/restore-ledger.ts'
+import { type Clock, systemClock } from '../../packages/core/src/runtime/clock.ts'
 import type { MemoryBackend } from '../../packages/core/src/storage/memory/backend.ts'
 import { BACKUP, dataBatch } from '../../packages/core/test/verify/archive-writer.ts'
 import { RawProducer } from '../fidelity/raw-producer.ts'
@@ -83,6 +84,13 @@ test('a restore is not complete before the transaction of a stranger has ended, 
   patchForProduce(batch, 0, { ...identity, baseSequence: 0, isTransactional: true })
   using producer = await RawProducer.open(kafka)
   await producer.send('shared', batch, STRANGER)
+  const warned = await stage.begin(false, { existingTopics: 'append', clock: laterClock(60_000) })
+  assert.match(
+    warned.target.warnings.join(),
+    new RegExp(`see nothing of shared/0 from offset 0 on: producer ${identity.producerId} \\(${STRANGER}\\)`),
+  )
+  const young = await stage.begin(false, { existingTopics: 'append', clock: laterClock(0) })
+  assert.deepEqual(young.target.warnings, [], 'those of producers that are at work come and go')
   const told: unknown[] = []
   const hindrance = { isExclusive: false, clock: fastClock(HASTE) } as const
   const says = new RegExp(
@@ -204,6 +212,11 @@ function dyingAt(stage: Stage, step: (typeof STEPS)[number], moment: 'before' | 
         }
       : {}),
   }
+}
+
+/** So much ahead of the one of the brokers. */
+function laterClock(byMs: number): Clock {
+  return { ...systemClock, nowMs: () => systemClock.nowMs() + byMs }
 }
 
 /** The same, with some calls replaced. */

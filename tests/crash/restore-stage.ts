@@ -48,7 +48,6 @@ const TARGET_CHOICE = {
   ...{
     isCreatingTopics: true,
     replicationFactor: -1,
-    existingTopics: 'fail' as const,
     mayRepeat: false,
   },
   ...{ gapMax: 1_000, fillerMax: 1_000, transforms: TRANSFORMS },
@@ -74,6 +73,8 @@ export interface BeginInstead {
   readonly storage?: MemoryBackend
   readonly fence?: (left: LedgerState) => Promise<void>
   readonly isHoldingRetention?: boolean
+  readonly existingTopics?: 'fail' | 'append'
+  readonly clock?: Clock
 }
 
 /** What happens meanwhile. */
@@ -142,7 +143,7 @@ export async function openStage(
         ...hindrance,
       })
     },
-    begin: (isResuming, { isHoldingRetention = false, ...instead } = {}) => {
+    begin: (isResuming, { isHoldingRetention = false, existingTopics = 'fail', ...instead } = {}) => {
       const signal = new AbortController().signal
       const reach = { cluster, ...CLIENT, clock: systemClock, signal }
       return beginRestore({
@@ -150,7 +151,7 @@ export async function openStage(
         select: (_state, window) => ({ topics: undefined, topicMapping, isKeepingOffsets, window }),
         target: {
           ...TARGET_CHOICE,
-          isHoldingRetention,
+          ...{ isHoldingRetention, existingTopics },
           requestedMode: mode,
           mayUseTransactions: async () => true,
         },
