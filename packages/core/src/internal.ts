@@ -15,6 +15,7 @@ export type {
   OpenTransaction,
   TopicDescription,
   TopicPartition,
+  TopicSettings,
 } from './kafka/cluster.ts'
 export {
   type FetchedPartition,

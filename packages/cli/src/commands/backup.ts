@@ -90,6 +90,7 @@ async function backUp(context: CommandContext, metrics: MetricsFile | undefined)
         program: PROGRAM,
         transform: context.registry.transform(containerOf(config), config.backup.compressionLevel),
         tuning: tuningOf(config),
+        topicSettings: config.backup.topicSettings,
         ...(config.backup.isContinuous ? { continuous: continuousOf(config) } : {}),
         clock: context.clock,
         random: context.random,

@@ -9,6 +9,7 @@ import {
   unreadText,
 } from './history-text.ts'
 import { lagDocument, lagText } from './lag-text.ts'
+import { settingsReportDocument, settingsReportText } from './topic-settings-text.ts'
 import {
   formatBytes,
   formatCount,
@@ -75,6 +76,7 @@ function backupWarnings(report: BackupReport): string[] {
   lines.push(...report.divergences.map(divergenceText))
   if (report.divergences.length > 0) lines.push(keptHistoriesText(report.divergences))
   lines.push(...report.unread.map(unreadText))
+  if (report.topicSettings) lines.push(...settingsReportText(report.topicSettings))
   if (report.isSingleWriterVouched) {
     lines.push('single_writer: nothing kept a second run from writing at the same time; see that none did')
   }
@@ -119,6 +121,7 @@ export function backupDocument(report: BackupReport) {
     gaps: report.gaps.map(gapDocument),
     divergences: report.divergences.map(divergenceDocument),
     unread: report.unread.map(unreadDocument),
+    topic_settings: report.topicSettings && settingsReportDocument(report.topicSettings),
     partitions: report.partitions.map((entry) => ({
       topic: entry.topic,
       partition: entry.partition,

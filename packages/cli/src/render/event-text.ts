@@ -1,6 +1,7 @@
 import type { RunEvent } from '@kafka-backup/core'
 import type { CommandLine } from '../command.ts'
 import { divergenceText, gapReasonText, unreadText } from './history-text.ts'
+import { settingsReportText } from './topic-settings-text.ts'
 import { formatDuration, formatTime, plural } from './units.ts'
 
 const STOPPING: Readonly<Record<CommandLine['verb'], string>> = {
@@ -45,6 +46,8 @@ export function eventText(event: RunEvent, verb: CommandLine['verb']): string | 
       return putBackText(event)
     case 'offset_state_trouble':
       return offsetStateText(event)
+    case 'topic_settings_unread':
+      return settingsReportText(event).join('\n')
     case 'stop_requested':
       return `Stopping${STOPPING[verb]} Press Ctrl-C again to stop at once.`
     default:

@@ -53,6 +53,7 @@ const REPORT: BackupReport = {
   ],
   divergences: [TRUNCATED],
   unread: [UNREAD],
+  topicSettings: null,
   partitions: [],
 }
 

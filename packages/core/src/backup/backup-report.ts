@@ -11,6 +11,7 @@ import type { Clock } from '../runtime/clock.ts'
 import { LatencyHistogram, type LatencySummary } from '../runtime/latency-histogram.ts'
 import type { BackupPlan } from './backup-plan.ts'
 import type { PartitionWriter } from './partition-writer.ts'
+import type { TopicSettingsReport } from './topic-settings.ts'
 
 /** What one partition gained. `firstOffset` to `nextOffset` (exclusive) was read by this run. */
 export interface PartitionResult {
@@ -56,6 +57,8 @@ export interface BackupReport {
   readonly divergences: readonly DivergenceRecord[]
   /** What the run wanted and did not get. */
   readonly unread: readonly UnreadRecord[]
+  /** Of the topics' settings; null: they were not to be captured. */
+  readonly topicSettings: TopicSettingsReport | null
   readonly partitions: readonly PartitionResult[]
 }
 
@@ -127,6 +130,7 @@ export class BackupTally {
     readonly writers: readonly PartitionWriter[]
     readonly isSingleWriterVouched: boolean
     readonly lag: RunLag | null
+    readonly topicSettings: TopicSettingsReport | null
   }): BackupReport {
     return {
       backupId: this.#plan.backupId,
@@ -152,6 +156,7 @@ export class BackupTally {
       gaps: this.gaps,
       divergences: this.divergences,
       unread: end.writers.flatMap(({ unread }) => unread ?? []),
+      topicSettings: end.topicSettings,
       partitions: end.writers.map(({ plan, intake, targetOffset }) => ({
         topic: plan.topic,
         partition: plan.partition,

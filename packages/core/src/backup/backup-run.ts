@@ -38,6 +38,7 @@ import { PartitionWriter, type WriterContext } from './partition-writer.ts'
 import { RunCommits } from './run-commits.ts'
 import type { ReadingOptions } from './shared-reading.ts'
 import type { SourceChange } from './source-change.ts'
+import { TopicSettingsCapture } from './topic-settings.ts'
 
 /** What a run without an end looks for, and how often. Times in milliseconds. */
 export interface ContinuousOptions extends TopicSelection {
@@ -60,6 +61,8 @@ export interface BackupRunOptions {
   readonly program: string
   readonly transform: FrameTransform
   readonly tuning: BackupTuning
+  /** Settings of topics: without `required`, a run is complete although some of them could not be read. Absent: they are let alone. */
+  readonly topicSettings?: 'captured' | 'required' | undefined
   /** Present: the run goes on until it is stopped; absent: to the targets of the plan. */
   readonly continuous?: ContinuousOptions
   readonly clock: Clock
@@ -104,6 +107,7 @@ class BackupRun {
   readonly #tally: BackupTally
   readonly #digester = new DigestThread()
   readonly #minima: MinimumFinder
+  readonly #topicSettings: TopicSettingsCapture | null
   #manifestAtMs: number
 
   constructor(options: BackupRunOptions) {
@@ -127,21 +131,26 @@ class BackupRun {
     })
     const addBundle = (bundle: SegmentRecord) => this.#commits.addBundle(bundle)
     this.#bundles = new BundleWriter(this.#writerContext, options.state, addBundle)
+    const { clusterId } = plan
+    this.#topicSettings = options.topicSettings
+      ? new TopicSettingsCapture({ ...options, clusterId, writerId: this.#writerId, commits: this.#commits })
+      : null
   }
 
   async execute(): Promise<BackupReport> {
     try {
+      this.#topicSettings?.begin([...new Set(this.#options.plan.partitions.map(({ topic }) => topic))])
       await this.#readWithCheckpoints()
       this.#assertExplained()
       this.#assertAllowed()
-      const outcome = this.#outcome()
-      if (outcome === 'interrupted' && !this.#options.tuning.isCheckpointingOnStop) {
+      if (this.#isInterrupted() && !this.#options.tuning.isCheckpointingOnStop) {
         await Promise.allSettled(this.#writers.map((writer) => writer.abort()))
-        return this.#report(outcome)
+        return this.#report('interrupted')
       }
       const decidedAtMs = this.#options.clock.monotonicMs()
       await this.#flush(true)
-      await this.#commits.commit(outcome, { decidedAtMs })
+      await this.#topicSettings?.settle()
+      await this.#commits.commit(this.#outcome(), { decidedAtMs })
     } catch (error) {
       await this.#salvage(error)
       throw error
@@ -248,6 +257,7 @@ class BackupRun {
       writerContext: this.#writerContext,
       commits: this.#commits,
       lookedAtMs,
+      onSurveyed: (survey) => this.#topicSettings?.refresh(survey),
     })
   }
 
@@ -299,9 +309,14 @@ class BackupRun {
     return measureLag(this.#writers, this.#options.clock.nowMs())
   }
 
+  #isInterrupted(): boolean {
+    if (!this.#options.signal.aborted) return false
+    return this.#isContinuous || this.#writers.some((writer) => !writer.isDone)
+  }
+
   #outcome(): RunOutcome {
-    if (this.#isContinuous && this.#options.signal.aborted) return 'interrupted'
-    if (this.#options.signal.aborted && this.#writers.some((writer) => !writer.isDone)) return 'interrupted'
+    if (this.#isInterrupted()) return 'interrupted'
+    if (this.#options.topicSettings === 'required' && !this.#topicSettings?.isWhole) return 'incomplete'
     const isWhole = this.#writers.every(
       ({ hasGaps, unread, plan }) => !hasGaps && unread === null && plan.divergence === null,
     )
@@ -343,6 +358,7 @@ class BackupRun {
       state: this.#options.state,
       writers: this.#writers,
       lag: this.#isContinuous ? this.#lag() : null,
+      topicSettings: this.#topicSettings?.report ?? null,
       isSingleWriterVouched: !this.#options.storage.capabilities.putIfAbsent,
     })
   }

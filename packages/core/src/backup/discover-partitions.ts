@@ -1,6 +1,6 @@
 import type { BackupState } from '../format/backup-state.ts'
 import type { IsolationLevel } from '../format/commit.ts'
-import type { Cluster, TopicDescription } from '../kafka/cluster.ts'
+import type { Cluster, ClusterSurvey, TopicDescription } from '../kafka/cluster.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { BackupPlan } from './backup-plan.ts'
 import { planDescribed } from './prepare-backup.ts'
@@ -19,6 +19,8 @@ export interface DiscoveryOptions {
   readonly selection: TopicSelection
   readonly isolation: IsolationLevel
   readonly clock: Clock
+  /** Gets what the chosen topics look like now. */
+  readonly onSurveyed: (survey: ClusterSurvey) => void
 }
 
 /**
@@ -26,11 +28,12 @@ export interface DiscoveryOptions {
  * none. @throws KB_CLUSTER_*, KB_BROKER_TRANSIENT, and what {@link planDescribed} refuses
  */
 export async function discoverPartitions(
-  { cluster, state, selection, isolation, clock }: DiscoveryOptions,
+  { cluster, state, selection, isolation, clock, onSurveyed }: DiscoveryOptions,
   isRead: (topic: string, partition: number) => boolean,
 ): Promise<BackupPlan | null> {
   const topics = selection.chooseTopics(await cluster.topicNames())
   const survey = await cluster.survey(topics)
+  onSurveyed(survey)
   const joining = new Map<string, ReadonlySet<number>>()
   for (const topic of survey.topics) {
     const unattended = readablePartitions(topic).filter(

@@ -21,6 +21,9 @@ import { type Random, systemRandom } from '../runtime/random.ts'
 import { retry } from '../runtime/retry.ts'
 import { type BackupPlan, planBackup } from './backup-plan.ts'
 
+const CLEANUP_POLICY = 'cleanup.policy'
+const DENIED = 'TOPIC_AUTHORIZATION_FAILED'
+
 /** What a backup is to read. */
 export interface BackupChoice {
   readonly topics: readonly string[]
@@ -72,7 +75,7 @@ export async function planDescribed(
   const { description } = choice
   const partitions = description.topics.flatMap((topic) => chosenPartitions(topic, choice))
   const topics = description.topics.map(({ name }) => name)
-  const compactedTopics = await findCompactedTopics(cluster, topics)
+  const compactedTopics = await findCompactedTopics(cluster, state, topics)
   const commonEnds = await findCommonEnds(cluster, state, partitions)
   const targetAtMs = clock.nowMs()
   const highWatermarks = await cluster.listOffsets('high_watermark', partitions)
@@ -96,10 +99,34 @@ function chosenPartitions(topic: TopicDescription, choice: Pick<BackupChoice, 'i
     .map(({ partition }) => ({ topic: topic.name, partition }))
 }
 
-async function findCompactedTopics(cluster: Cluster, topics: readonly string[]): Promise<Set<string>> {
-  const configs = await cluster.topicConfigs(topics, ['cleanup.policy'])
-  const compacted = [...configs].filter(([, values]) => values.get('cleanup.policy')?.includes('compact'))
-  return new Set(compacted.map(([name]) => name))
+/**
+ * A topic whose settings the account may not see counts as compacted when the backup holds holes of it, and as one that is not otherwise:
+ * then what is missing in its log is declared.
+ */
+async function findCompactedTopics(
+  cluster: Cluster,
+  state: BackupState,
+  topics: readonly string[],
+): Promise<Set<string>> {
+  const told = await cluster.topicSettings(topics, [CLEANUP_POLICY])
+  const compacted = topics.filter((topic) => {
+    const { settings = null, unread = null } = told.get(topic) ?? {}
+    if (settings)
+      return settings.some(({ name, value }) => name === CLEANUP_POLICY && value?.includes('compact'))
+    if (unread !== DENIED) throw settingsMissing(topic, unread)
+    return state
+      .partitions()
+      .some((own) => own.topic === topic && own.parts.some(({ part }) => part.holes.length > 0))
+  })
+  return new Set(compacted)
+}
+
+/** A topic that was just created, or is gone again. */
+function settingsMissing(topic: string, unread: string | null): KafkaBackupError {
+  const said = unread === null ? 'nothing was answered' : `the broker answered ${unread}`
+  return new KafkaBackupError('KB_BROKER_TRANSIENT', `reading the settings of topic ${topic}: ${said}`, {
+    context: { topic },
+  })
 }
 
 /** Partitions whose leader does not confirm what the backup holds, and up to where both are one. */

@@ -63,6 +63,8 @@ export interface BackupSettings {
   readonly deletionWarningMs: number
   /** Whether the run announces itself in the repository. */
   readonly hasLease: boolean
+  /** What becomes of a run that cannot read the settings of its topics; undefined: it does not try. */
+  readonly topicSettings: 'captured' | 'required' | undefined
 }
 
 /** How a backup is restored. */
@@ -136,6 +138,7 @@ export function buildConfig(
       transactionWaitMs: (values.get('backup.transaction_wait_secs') as number) * 1000,
       hasLease: values.get('backup.lease') as boolean,
       deletionWarningMs: (values.get('backup.deletion_warning_secs') as number) * 1000,
+      topicSettings: topicSettingsOf(values),
     }),
     restore: Object.freeze({
       topicMapping: new Map(values.get('restore.topic_mapping') as ReadonlyMap<string, string>),
@@ -149,6 +152,11 @@ export function buildConfig(
       manner: restoreManner(values),
     }),
   })
+}
+
+function topicSettingsOf(values: CheckedValues): BackupSettings['topicSettings'] {
+  if (values.get('backup.capture_topic_configs') !== true) return undefined
+  return values.get('backup.require_topic_configs') === true ? 'required' : 'captured'
 }
 
 type RestoreChoice =

@@ -204,14 +204,16 @@ function captureSettings(): readonly Setting[] {
       'consumer groups arrive with a later version',
       { default: false },
     ),
-    refused(
-      ['backup.capture_topic_configs', BOOLEAN, 'Whether configurations of topics are stored.'],
-      'configurations of topics arrive with a later version',
-      { default: false },
+    effective(
+      'backup.capture_topic_configs',
+      BOOLEAN,
+      'Whether settings, partition counts and replication factors of topics are stored with each run, for `describe` and for a restore that creates topics.',
+      { default: true },
     ),
-    refused(
-      ['backup.require_topic_configs', BOOLEAN, 'Whether unreadable configurations stop the run.'],
-      'configurations of topics arrive with a later version',
+    effective(
+      'backup.require_topic_configs',
+      BOOLEAN,
+      'Whether a run is incomplete (exit code 3) when settings of a topic could not be read or stored. Its records are backed up all the same.',
       { default: false },
     ),
   ]

@@ -7,3 +7,4 @@ export {
 } from '../backup/backup-run.ts'
 export type { BackupTuning } from '../backup/backup-tuning.ts'
 export { prepareBackup } from '../backup/prepare-backup.ts'
+export type { TopicSettingsReport, UnreadSettings } from '../backup/topic-settings.ts'

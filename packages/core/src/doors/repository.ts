@@ -1,5 +1,6 @@
 export type { BackupState, RunSummary } from '../format/backup-state.ts'
 export type { DivergenceRecord } from '../format/divergence.ts'
+export type { CapturedSetting, CapturedTopic, TopicsDocument } from '../format/topics-document.ts'
 export { hasEverything, type UnreadRecord } from '../format/run-record.ts'
 export type { DeletionReport, SweepReport } from '../repository/delete-waiting.ts'
 export {
@@ -19,6 +20,7 @@ export {
   type SourceAnswer,
   writtenEnds,
 } from '../repository/offset-map.ts'
+export { newestTopics } from '../repository/newest-topics.ts'
 export { openBackup, openExistingBackup } from '../repository/open-backup.ts'
 export {
   byCommit,

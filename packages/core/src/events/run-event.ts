@@ -142,6 +142,13 @@ export type RunEvent =
       readonly place: string
       readonly detail: string
     }
+  | {
+      /** Settings of topics could not be read, or not be stored (`failure`); their records are backed up all the same. */
+      readonly type: 'topic_settings_unread'
+      readonly unread: readonly { readonly topic: string; readonly reason: string }[]
+      /** null: those that could be read are stored. */
+      readonly failure: string | null
+    }
   | { readonly type: 'stop_requested' }
 
 /** Whether somebody answers. */

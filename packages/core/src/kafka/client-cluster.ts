@@ -6,6 +6,7 @@ import { ClusterConnections } from './cluster-connections.ts'
 import { appendMarkers, mayAppendMarkers } from './cluster-markers.ts'
 import { readMetadata } from './cluster-metadata.ts'
 import { epochEnds, listOffsets } from './cluster-offsets.ts'
+import { topicSettings } from './cluster-settings.ts'
 import { createTopics, topicConfigs, tryTopics } from './cluster-topics.ts'
 import { openTransactions } from './cluster-transactions.ts'
 
@@ -24,6 +25,7 @@ export function openCluster(address: ClusterAddress): Cluster {
     openTransactions: (partitions) => openTransactions(connections, partitions),
     topicConfigs: (topics, names) => topicConfigs(connections, topics, names),
     topicOverrides: (topics, names) => topicConfigs(connections, topics, names, true),
+    topicSettings: (topics, names) => topicSettings(connections, topics, names),
     cappingBrokers: (brokers) => cappingBrokers(connections, brokers),
     topicOperations: (topics) => topicOperations(connections, topics),
     changeTopicSettings: (changes, isTrial) => changeTopicSettings(connections, changes, isTrial),

@@ -105,6 +105,7 @@ export const OFFSET_FOR_LEADER_EPOCH: LibraryApi<
 export interface ConfigQuestion {
   readonly resourceType: 2
   readonly resourceName: string
+  /** null: all. The library encodes it, and does not say so. */
   readonly configurationKeys: string[]
 }
 
@@ -117,6 +118,7 @@ interface ConfigAnswer {
       readonly name: string
       readonly value: string | null | undefined
       readonly configSource: number
+      readonly isSensitive: boolean
     }[]
   }[]
 }

@@ -108,6 +108,28 @@ export interface TopicTrial {
 /** What an account may do with a topic; the names are Kafka's. */
 export type TopicOperation = 'read' | 'write' | 'delete' | 'describe' | 'describe_configs' | 'alter_configs'
 
+/**
+ * Where a setting stands: at the `topic`, at a `broker`, at the `cluster` (dynamic default of all brokers), in the `static` file of a
+ * broker, or nowhere (`default` of Kafka, or not told).
+ */
+export type SettingSource = 'topic' | 'broker' | 'cluster' | 'static' | 'default'
+
+/** A setting of a topic and its effective value. */
+export interface TopicSetting {
+  readonly name: string
+  /** null: kept secret, or there is none. */
+  readonly value: string | null
+  readonly source: SettingSource
+}
+
+/** What a cluster tells of the settings of one topic. */
+export interface TopicSettings {
+  /** Ascending by name; null: they could not be read. */
+  readonly settings: readonly TopicSetting[] | null
+  /** Why not, by Kafka's name of the error, such as `TOPIC_AUTHORIZATION_FAILED`; null: they were read. */
+  readonly unread: string | null
+}
+
 /** A setting of a topic: a new value, or null to remove it, so that the broker's default counts. */
 export interface TopicSettingChange {
   readonly topic: string
@@ -153,6 +175,11 @@ export interface Cluster {
     topics: readonly string[],
     names: readonly string[],
   ): Promise<Map<string, ReadonlyMap<string, string>>>
+  /** Settings of each topic: the named ones, or all (null). A topic that may not be read leaves the others as they are. */
+  topicSettings(
+    topics: readonly string[],
+    names: readonly string[] | null,
+  ): Promise<Map<string, TopicSettings>>
   /**
    * Which of these brokers want no more replicas in sync than a partition has, whatever its `min.insync.replicas` says: those of
    * Kafka 3.7 and later.

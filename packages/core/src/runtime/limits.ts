@@ -72,6 +72,10 @@ export const LIMITS = {
   partitionsMax: 1_000_000,
   /** Partitions over which a restore spreads records; what waits for each of them is in memory. */
   targetPartitionsMax: 10_000,
+  /** Topics whose settings are asked for in one request: about a megabyte of answer. */
+  describedTopicsMax: 250,
+  /** How long the end of a run waits for the settings of its topics; later they are told as not read. */
+  topicSettingsGraceMs: 10_000,
   /** Length of the name of a rack; the protocol could send 32,767. */
   rackIdMaxLength: 255,
   /** Length of a backup id; it becomes a path element. */

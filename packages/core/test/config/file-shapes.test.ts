@@ -128,6 +128,7 @@ describe('the example of the product requirements', () => {
         transactionWaitMs: 90_000,
         deletionWarningMs: 300_000,
         hasLease: true,
+        topicSettings: 'captured',
       },
       restore: {
         topicMapping: new Map(),

@@ -17,9 +17,11 @@ import {
   SNAPSHOT_DIGEST_MAGIC,
 } from '../../src/format/skippable-frame.ts'
 import { encodeSnapshot } from '../../src/format/snapshot.ts'
+import { decodeTopics, encodeTopics, saysTheSame } from '../../src/format/topics-document.ts'
 import { decodeSnapshotObject, encodeSnapshotObject } from '../../src/repository/snapshot-object.ts'
 import { BEGINS, begun, commit, divergence, gap, part, segment, TOPICS } from '../format/fold-samples.ts'
 import { randomCommit } from '../format/random-commit.ts'
+import { TOPICS_SAMPLE } from '../format/topics-sample.ts'
 import { prng } from '../protocol/prng.ts'
 import { damage } from './damage.ts'
 import { damageDocument, sealed, sortedJson } from './document-damage.ts'
@@ -250,6 +252,31 @@ function readCanonical(bytes: Buffer): void {
   assert.equal(canonicalJson(parsed as JsonValue), bytes.toString(), 'two texts for one document')
 }
 
+/** A document that is accepted is one that we would write ourselves but for fields that we do not know. */
+function readTopics(bytes: Buffer): void {
+  const document = decodeTopics(bytes)
+  assert.ok(saysTheSame(decodeTopics(encodeTopics(document)), document))
+}
+
+function topicsTarget(): FuzzTarget {
+  const sample = encodeTopics(TOPICS_SAMPLE)
+  const document = JSON.parse(sample.toString()) as JsonValue
+  return {
+    name: 'documents of topics',
+    weight: 1,
+    categories: INTEGRITY,
+    acceptedMin: 0.005,
+    make: (random) => {
+      if (random.chance(0.3)) {
+        const bytes = damage(random, sample, sample)
+        return { bytes, run: () => readUnrepaired(bytes, [sample], () => decodeTopics(bytes)) }
+      }
+      const bytes = sealed(damageDocument(random, document))
+      return { bytes, run: () => readTopics(bytes) }
+    },
+  }
+}
+
 export async function archiveTargets(): Promise<FuzzTarget[]> {
   return [
     frameTarget('segment headers', HEADER_MAGIC, HEADER, decodeSegmentHeader),
@@ -258,6 +285,7 @@ export async function archiveTargets(): Promise<FuzzTarget[]> {
     canonicalTarget(),
     commitTarget(),
     await snapshotTarget(),
+    topicsTarget(),
     ...(await transformTargets()),
   ]
 }

@@ -81,8 +81,21 @@ function describeMetadata(get: () => ClusterSubject): void {
     await assert.rejects(cluster.describe(['nowhere']), (error) =>
       isKafkaBackupError(error, 'KB_TOPIC_NOT_FOUND'),
     )
-    const policies = await cluster.topicConfigs(['described'], ['cleanup.policy'])
-    assert.equal(policies.get('described')?.get('cleanup.policy'), 'delete')
+  })
+
+  test('settings of topics are told with where they stand, and what cannot be told leaves the others', async () => {
+    const { cluster, createTopic } = get()
+    await createTopic('set-up', 1)
+    const told = await cluster.topicSettings(['set-up', 'nowhere'], ['cleanup.policy'])
+    assert.deepEqual(told.get('set-up'), {
+      settings: [{ name: 'cleanup.policy', value: 'delete', source: 'default' }],
+      unread: null,
+    })
+    assert.deepEqual(told.get('nowhere'), { settings: null, unread: 'UNKNOWN_TOPIC_OR_PARTITION' })
+    const all = (await cluster.topicSettings(['set-up'], null)).get('set-up')?.settings ?? []
+    const names = all.map(({ name }) => name)
+    assert.ok(names.includes('cleanup.policy') && names.includes('min.insync.replicas'), names.join())
+    assert.deepEqual(names, names.toSorted())
   })
 
   test('offsets and the ends of epochs follow the log', async () => {

@@ -8,6 +8,7 @@ import {
   type OffsetKind,
   type OpenTransaction,
   type TopicPartition,
+  type TopicSettings,
 } from '@kafka-backup/core/internal'
 import type { FaultPlan } from './faults.ts'
 import type { PartitionLog } from './partition-log.ts'
@@ -23,7 +24,7 @@ export type ReadingCluster = Pick<
   | 'listOffsets'
   | 'epochEnds'
   | 'openTransactions'
-  | 'topicConfigs'
+  | 'topicSettings'
   | 'close'
 >
 
@@ -51,11 +52,11 @@ export function simulatedCluster(
       ask(`listing offsets`, () => answers(topics, partitions, (log) => offsetOf(log, kind))),
     epochEnds: (questions) => ask('asking for ends of epochs', () => epochEnds(topics, questions)),
     openTransactions: (partitions) => ask('asking for transactions', () => openOnes(topics, partitions)),
-    topicConfigs: (names) =>
-      ask('asking for settings', () => {
-        const policyOf = (name: string) => (topics.topics.get(name)?.isCompacted ? 'compact' : 'delete')
-        return new Map(names.map((name) => [name, new Map([['cleanup.policy', policyOf(name)]])]))
-      }),
+    topicSettings: (names, wanted) =>
+      ask(
+        'asking for settings',
+        () => new Map(names.map((name) => [name, settingsOf(topics, name, wanted)])),
+      ),
     close: async () => undefined,
   }
 }
@@ -69,6 +70,20 @@ function survey(topics: SimulatedTopics, names: readonly string[]): ClusterSurve
     topics: found.map((topic) => topics.describe(topic)).sort((a, b) => (a.name < b.name ? -1 : 1)),
     absent: new Map(missing.map((name) => [name, 'missing'])),
   }
+}
+
+/** One setting that every topic has, and one that stands at the topic where it is not the default. */
+function settingsOf(topics: SimulatedTopics, name: string, wanted: readonly string[] | null): TopicSettings {
+  const topic = topics.topics.get(name)
+  if (!topic) return { settings: null, unread: 'UNKNOWN_TOPIC_OR_PARTITION' }
+  const policy = topic.isCompacted
+    ? ({ value: 'compact', source: 'topic' } as const)
+    : ({ value: 'delete', source: 'default' } as const)
+  const all = [
+    { name: 'cleanup.policy', ...policy },
+    { name: 'min.insync.replicas', value: '1', source: 'static' as const },
+  ]
+  return { settings: all.filter((setting) => wanted?.includes(setting.name) ?? true), unread: null }
 }
 
 function offsetOf(log: PartitionLog, kind: OffsetKind): bigint {

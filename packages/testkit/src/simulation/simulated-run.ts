@@ -86,6 +86,7 @@ export async function runSimulatedBackup(around: RunSurroundings): Promise<Ended
       isCheckpointingOnStop: true,
       frameMinBytes: options.frameMinBytes,
     },
+    topicSettings: 'captured',
     clock,
     random,
     observe: () => undefined,
