@@ -92,6 +92,10 @@ async function followAndStop(): Promise<void> {
   await untilCommitted(running, archive, 'live-busy', 0, end)
   await untilCommitted(running, archive, 'live-late', 0, 100n)
   await untilCommitted(running, archive, 'live-calm', 2, 5n)
+  await cluster.tools.alterTopicConfig('live-calm', { 'retention.ms': '987654321' })
+  await until('another setting of a topic is in the backup', async () => {
+    return failed(running) || /^live-calm +retention\.ms +987654321$/m.test(await describedText(archive))
+  })
   await driver.deleteTopic('live-doomed')
   await until('the deletion is noticed', () => /Left: live-doomed\/0 /.test(running.output().stderr))
   await driver.write({ topic: 'live-busy', label: 'last', records: 30 })
@@ -115,6 +119,11 @@ async function followAndStop(): Promise<void> {
   )
   await expectExit(0, ['status', ...placeOf(archive)])
   await expectSameAsSource(archive, 'followed')
+}
+
+async function describedText(archive: Archive): Promise<string> {
+  const args = placeOf(archive).filter((arg) => arg !== '--output-format' && arg !== 'json')
+  return (await expectExit(0, ['describe', ...args])).stdout
 }
 
 async function sharesObjects(): Promise<void> {

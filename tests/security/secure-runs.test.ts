@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import { fillTopics, type SecureCluster, startSecureCluster } from '@kafka-backup/testkit'
+import { fillTopics, GUEST_USER, type SecureCluster, startSecureCluster } from '@kafka-backup/testkit'
 import { type Archive, expectComplete, expectExit } from '../harness/archive.ts'
 import { createTopics } from '../harness/new-topics.ts'
 import { expectCopiesEqual } from '../harness/same-content.ts'
@@ -86,6 +86,51 @@ test('settings come from flags and the environment too', async () => {
   const args = ['--bootstrap-servers', secured.address('SCRAM'), '--topics', TOPIC, ...place(archive)]
   const env = { KAFKA_BACKUP_SOURCE_SECURITY_SASL_PASSWORD: String(password) }
   await expectExit(0, ['backup', ...flags, ...args], { env })
+})
+
+test('a topic whose settings may not be read is backed up, and leaves the settings of the others', async () => {
+  await createTopics(secured.cluster, { 'shown-1': { partitions: 1 }, 'hidden-1': { partitions: 1 } })
+  await fillTopics(secured.cluster, [{ topic: 'hidden-1', records: 50 }])
+  await secured.cluster.tools.alterTopicConfig('shown-1', { 'retention.ms': '123456789' })
+  await secured.allow(GUEST_USER, ['Read', 'Describe', 'DescribeConfigs'], 'shown-1')
+  await secured.allow(GUEST_USER, ['Read', 'Describe'], 'hidden-1')
+  const archive: Archive = { folder: join(folder, 'archive'), backupId: 'hidden' }
+  const security = { ...doors.account('PLAIN', GUEST_USER.password), sasl_username: GUEST_USER.name }
+  const config = await configFor(secured, folder, 'source', { listener: 'PLAIN', security })
+  const args = ['backup', '--config', config, '--topics', 'shown-1,hidden-1', ...place(archive)]
+  const end = await expectExit(0, args)
+  const denied = [{ topic: 'hidden-1', reason: 'TOPIC_AUTHORIZATION_FAILED' }]
+  const report = end.json<{ records: number; topic_settings: unknown }>()
+  assert.deepEqual(
+    [report.records, report.topic_settings],
+    [50, { topics: 1, unread: denied, failure: null }],
+  )
+  assert.match(
+    end.stderr,
+    /Settings not read of hidden-1: TOPIC_AUTHORIZATION_FAILED \(the account lacks DescribeConfigs\)/,
+  )
+  const required = await expectExit(3, [...args, '--require-topic-configs'])
+  assert.equal(required.json<{ outcome: string }>().outcome, 'incomplete')
+  const described = await expectExit(0, ['describe', ...place(archive)])
+  type Topic = {
+    topic: string
+    settings: { name: string; value: string; source: string }[] | null
+    unread: string | null
+  }
+  const { topics } = described.json<{ topic_settings: { topics: Topic[] } }>().topic_settings
+  assert.deepEqual(
+    topics.map(({ topic, settings, unread }) => [
+      topic,
+      settings?.find(({ source }) => source === 'topic') ?? null,
+      unread,
+    ]),
+    [
+      ['hidden-1', null, 'TOPIC_AUTHORIZATION_FAILED'],
+      ['shown-1', { name: 'retention.ms', value: '123456789', source: 'topic' }, null],
+    ],
+  )
+  const silent = await expectExit(0, [...args, '--capture-topic-configs', 'false'])
+  assert.equal(silent.json<{ topic_settings: unknown }>().topic_settings, null)
 })
 
 test('a backup through sessions that end while it runs is complete', async () => {

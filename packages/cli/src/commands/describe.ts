@@ -1,9 +1,10 @@
 import { requireBackupId } from '@kafka-backup/core/config'
-import { KafkaBackupError } from '@kafka-backup/core/errors'
-import { digestBackup, openExistingBackup } from '@kafka-backup/core/repository'
+import { KafkaBackupError, toKafkaBackupError } from '@kafka-backup/core/errors'
+import { digestBackup, newestTopics, openExistingBackup } from '@kafka-backup/core/repository'
 import type { Command } from '../command.ts'
 import { openStorage } from '../open-storage.ts'
 import { describeText, digestDocument } from '../render/digest-text.ts'
+import { capturedDocument, capturedText } from '../render/topic-settings-text.ts'
 
 /** What `kafka-backup describe` does. */
 export const describeCommand: Command = {
@@ -11,23 +12,31 @@ export const describeCommand: Command = {
     const { loaded, options, signal } = context
     const storage = openStorage(context)
     try {
-      const digest = digestBackup(
-        await openExistingBackup(storage, requireBackupId(loaded.config), {
-          signal,
-          asOfCommit: commitNumber(options.asOfCommit),
-        }),
-      )
+      const state = await openExistingBackup(storage, requireBackupId(loaded.config), {
+        signal,
+        asOfCommit: commitNumber(options.asOfCommit),
+      })
+      const digest = digestBackup(state)
+      const captured = await newestTopics(storage, state, signal).catch(shownDamage)
       const document = {
         kind: 'backup_description',
         version: 1,
         location: storage.location,
         ...digestDocument(digest),
+        topic_settings: capturedDocument(captured),
       }
-      return { document, text: describeText(digest), exitCode: 0 }
+      return { document, text: [describeText(digest), ...capturedText(captured)].join('\n'), exitCode: 0 }
     } finally {
       await storage.close()
     }
   },
+}
+
+/** What is damaged hides nothing else. */
+function shownDamage(error: unknown): { readonly damage: string } {
+  const { category, code, message } = toKafkaBackupError(error)
+  if (category !== 'integrity' && code !== 'KB_OBJECT_NOT_FOUND') throw error
+  return { damage: message }
 }
 
 function commitNumber(text: unknown): bigint | undefined {
