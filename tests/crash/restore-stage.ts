@@ -268,6 +268,7 @@ function requestOf(topic: string, keepOffsets: boolean): RestoreRequest {
     ...{ from: null, to: null, offsetRanges: [], partitions: [], sourceClusterId: null, keepOffsets },
     ...{ topicMapping: new Map([['orders', topic]]), partitionMapping: new Map(), allowManyToOne: false },
     ...{ repartitioning: new Map(), topicConfigOverrides: new Map() },
+    ...{ restoreTopicConfigs: true, existingTopicConfigPolicy: 'keep' },
     ...{ includeOriginalOffsetHeader: false, stripOffsetHeaders: false },
   }
 }
@@ -284,7 +285,16 @@ function openedEntry(plan: RestorePlan, request: RestoreRequest, clusterId: stri
 
 function targetPlan({ isKeepingOffsets }: RestorePlan, clusterId: string, mode: RestoreMode): TargetPlan {
   return {
-    ...{ clusterId, mode, brokers: 1, newTopics: [], modeReason: null, heldSettings: [], warnings: [] },
+    ...{
+      clusterId,
+      mode,
+      brokers: 1,
+      newTopics: [],
+      modeReason: null,
+      heldSettings: [],
+      settingNotes: [],
+      warnings: [],
+    },
     ...{ purges: new Map(), batchMaxBytes: new Map(), topicCodecs: new Map() },
     offsets: isKeepingOffsets ? { ...OFFSETS, fillerOffsets: SOURCE.beginOffset } : null,
   }

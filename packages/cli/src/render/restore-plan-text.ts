@@ -4,6 +4,7 @@ import { historyLabel, prunedExtentDocument, prunedExtentText } from './history-
 import { roomDocument } from './kept-offsets-text.ts'
 import { estimateRestore } from './restore-estimate.ts'
 import { restoreHeadline } from './restore-text.ts'
+import { noteDocument } from './setting-note-text.ts'
 import { sinceDocument } from './since-begun-text.ts'
 import { formatDuration, formatTime, plural } from './units.ts'
 
@@ -68,6 +69,13 @@ function timeRange({ plan }: PreparedRestore): { readonly firstMs: bigint | null
   }
 }
 
+/** What a topic is created with; what it gets when the restore is done is in `held_settings`. */
+function creationOf({ target }: PreparedRestore, topic: string) {
+  const created = target.newTopics.find(({ name }) => name === topic)
+  if (!created) return {}
+  return { replication_factor: created.replicationFactor, settings: Object.fromEntries(created.configs) }
+}
+
 /** The plan for programs. */
 export function restorePlanDocument(prepared: PreparedRestore, pace: Pace, earlier: readonly LedgerState[]) {
   const estimate = estimateRestore(prepared, pace, earlier, progressOf(prepared).left)
@@ -117,7 +125,9 @@ export function restorePlanDocument(prepared: PreparedRestore, pace: Pace, earli
       partitions: topic.partitionCount,
       created: target.newTopics.some((entry) => entry.name === topic.targetTopic),
       routing: routingOf(plan, topic.targetTopic),
+      ...creationOf(prepared, topic.targetTopic),
     })),
+    setting_notes: target.settingNotes.map(noteDocument),
     held_settings: target.heldSettings.map(({ topic, name, held, original }) => ({
       topic,
       name,

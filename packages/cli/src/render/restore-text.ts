@@ -9,6 +9,7 @@ import { gapDocument } from './backup-text.ts'
 import { earlierHistoryHint, historyLabel, prunedExtentDocument, prunedExtentText } from './history-text.ts'
 import { keptOffsetsLine, roomLine } from './kept-offsets-text.ts'
 import { choiceLines, emptyWindowLines } from './restore-choice-text.ts'
+import { noteDocument, noteText, setDocument } from './setting-note-text.ts'
 import { sinceLines } from './since-begun-text.ts'
 import { formatBytes, formatDuration, formatRate, plural } from './units.ts'
 import { othersDocument, othersLines } from './verification-text.ts'
@@ -31,6 +32,7 @@ export function restoreHeadline(prepared: PreparedRestore): string {
     ...(target.offsets ? [`  ${roomLine(target.offsets)}`] : []),
     `  ${plan.isExact ? '' : 'at most '}${plural(plan.records, 'record')} · ${formatBytes(plan.storedBytes)} to read · ${formatBytes(plan.rawBytes)} to produce`,
     `  ${modeText(target)}`,
+    ...target.settingNotes.map((note) => `  ${noteText(note)}`),
     ...target.warnings.map((warning) => `  Warning: ${warning}`),
   ].join('\n')
 }
@@ -41,17 +43,22 @@ function topicLine(topic: RestorePlan['topics'][number], target: PreparedRestore
   const isSame = sourceTopics.length === 1 && sourceTopics[0] === targetTopic
   const name = isSame ? targetTopic : `${sourceTopics.join(' + ')} → ${targetTopic}`
   const created = target.newTopics.find((entry) => entry.name === targetTopic)
+  const own = target.heldSettings.filter((setting) => setting.topic === targetTopic)
   if (created) {
     const retention = created.configs.get('retention.ms')
-    return `${name} (will be created with ${plural(topic.partitionCount, 'partition')} and retention.ms=${retention})`
+    const later = own.map((setting) => `${setting.name}=${setting.original}`).join(' and ')
+    const end = later === '' ? '' : `; ${later} when the restore is done`
+    return `${name} (will be created with ${plural(topic.partitionCount, 'partition')} and retention.ms=${retention}${end})`
   }
-  const held = target.heldSettings
-    .filter((setting) => setting.topic === targetTopic)
-    .map(({ name: setting }) => setting)
+  const held = own.filter((setting) => setting.held === '-1').map(({ name: setting }) => setting)
+  const changed = own
+    .filter((setting) => setting.held !== '-1')
+    .map((setting) => `${setting.name}=${setting.original}`)
   const isPurged = [...target.purges.keys()].some((place) => place.startsWith(`${targetTopic}/`))
   const remarks = [
     isPurged ? 'its records are deleted first' : 'exists',
     ...(held.length > 0 ? [`${held.join(' and ')} off until the restore is done`] : []),
+    ...(changed.length > 0 ? [`${changed.join(' and ')} when the restore is done`] : []),
   ]
   return `${name} (${remarks.join('; ')})`
 }
@@ -101,7 +108,8 @@ export function restoreReportText(plan: RestorePlan, report: RestoreReport): str
   lines.push(...emptyWindowLines(plan, report.records).map((line) => `${INDENT}${line}`))
   if (report.filledOffsets) lines.push(`${INDENT}${keptOffsetsLine(report.filledOffsets)}`)
   if (report.mode === 'idempotent') lines.push(`${INDENT}mode: idempotent (${IDEMPOTENT_LIMIT})`)
-  lines.push(...createdLines(plan, report.createdTopics))
+  lines.push(...createdLines(plan, report))
+  lines.push(...report.settingNotes.map((note) => `${INDENT}${noteText(note)}`))
   for (const gap of report.gaps) {
     lines.push(
       `${INDENT}${historyLabel(gap)} offsets ${gap.firstOffset}-${gap.endOffset - 1n} are not in the backup`,
@@ -113,15 +121,21 @@ export function restoreReportText(plan: RestorePlan, report: RestoreReport): str
 }
 
 /** What keeps old records in topics that were created. Settings that somebody gave are theirs to know. */
-function createdLines(plan: RestorePlan, created: readonly string[]): string[] {
+function createdLines(
+  plan: RestorePlan,
+  { createdTopics: created, settingsSet }: Pick<RestoreReport, 'createdTopics' | 'settingsSet'>,
+): string[] {
   const isGiven = (name: string): boolean =>
+    settingsSet.some((setting) => setting.topic === name && setting.name === 'retention.ms') ||
     plan.topics.some(
       ({ targetTopic, configOverrides }) => targetTopic === name && configOverrides.has('retention.ms'),
     )
   const lasting = created.filter((name) => !isGiven(name))
   const given = created.filter(isGiven)
   return [
-    ...(given.length > 0 ? [`${INDENT}created with the retention that was given: ${given.join(', ')}`] : []),
+    ...(given.length > 0
+      ? [`${INDENT}created, with the retention that was given or that the source had: ${given.join(', ')}`]
+      : []),
     ...(lasting.length > 0
       ? [
           `${INDENT}created with retention.ms=-1, so that old records stay: ${lasting.join(', ')}`,
@@ -172,6 +186,8 @@ export function restoreDocument(plan: RestorePlan, report: RestoreReport) {
     stored_bytes: report.storedBytes,
     duration_ms: Math.round(report.durationMs),
     created_topics: report.createdTopics,
+    settings_set: report.settingsSet.map(setDocument),
+    setting_notes: report.settingNotes.map(noteDocument),
     verified: verifiedDocument(report.verified),
     gaps: report.gaps.map(gapDocument),
     pruned: plan.pruned.map(prunedExtentDocument),

@@ -321,6 +321,7 @@ function preparedRestore(): PreparedRestore {
     batchMaxBytes: new Map(),
     topicCodecs: new Map(),
     offsets: null,
+    settingNotes: [],
     warnings: ['something'],
   }
   return {

@@ -1,4 +1,5 @@
 import type { ClusterSecurity } from '../kafka/security.ts'
+import type { ExistingTopicConfigPolicy } from '../restore/restore-request.ts'
 import type { StorageCredentials } from '../storage/storage-credentials.ts'
 import type { CheckedValues } from './checked-values.ts'
 import type { OffsetStorage } from './offset-storage.ts'
@@ -72,7 +73,7 @@ export interface RestoreSettings {
   /** Rules for new names, see mappedTopics; topics that none fits keep their names. */
   readonly topicMapping: ReadonlyMap<string, string>
   readonly createTopics: boolean
-  /** -1: the cluster's default. */
+  /** -1: that of the source, or the cluster's default where that is not known. */
   readonly defaultReplicationFactor: number
   readonly dryRun: boolean
   readonly produceTimeoutMs: number
@@ -92,6 +93,9 @@ export interface RestoreSettings {
   readonly sourceClusterId: string | undefined
   /** By topic of the target; under `*` those of all. */
   readonly topicConfigOverrides: ReadonlyMap<string, ReadonlyMap<string, string>>
+  /** Whether topics that are created get the settings of their sources. */
+  readonly restoreTopicConfigs: boolean
+  readonly existingTopicConfigPolicy: ExistingTopicConfigPolicy
   readonly pace: RestorePace
   readonly manner: RestoreManner
 }
@@ -171,6 +175,8 @@ type RestoreChoice =
   | 'stripOffsetHeaders'
   | 'sourceClusterId'
   | 'topicConfigOverrides'
+  | 'restoreTopicConfigs'
+  | 'existingTopicConfigPolicy'
 
 function buildChoice(values: CheckedValues): Pick<RestoreSettings, RestoreChoice> {
   const mapping = values.get('restore.partition_mapping') as ReadonlyMap<string, string>
@@ -186,6 +192,10 @@ function buildChoice(values: CheckedValues): Pick<RestoreSettings, RestoreChoice
     stripOffsetHeaders: values.get('restore.strip_offset_headers') as boolean,
     sourceClusterId: values.get('restore.source_cluster_id') as string | undefined,
     topicConfigOverrides: values.get('restore.topic_config_overrides') as SectionMaps,
+    restoreTopicConfigs: values.get('restore.restore_topic_configs') as boolean,
+    existingTopicConfigPolicy: values.get(
+      'restore.existing_topic_config_policy',
+    ) as ExistingTopicConfigPolicy,
   }
 }
 

@@ -24,6 +24,8 @@ const schema = z.strictObject({
   source_cluster_id: z.string().nullable(),
   keep_offsets: z.boolean(),
   topic_config_overrides: z.record(z.string(), texts),
+  without_topic_configs: z.literal(true).optional(),
+  existing_topic_config_policy: z.enum(['fail', 'apply']).optional(),
 })
 
 /** The request of a restore as its ledger has it; inverse of `requestDocument`. @throws KB_LEDGER_CORRUPT */
@@ -64,5 +66,7 @@ export function requestOfDocument(document: JsonValue): RestoreRequest {
         new Map(Object.entries(own)),
       ]),
     ),
+    restoreTopicConfigs: fields.without_topic_configs !== true,
+    existingTopicConfigPolicy: fields.existing_topic_config_policy ?? 'keep',
   }
 }

@@ -28,6 +28,8 @@ export function restoreRequestOf(config: Config): RestoreRequest {
     sourceClusterId: restore.sourceClusterId ?? null,
     keepOffsets: restore.manner.isKeepingOffsets,
     topicConfigOverrides: restore.topicConfigOverrides,
+    restoreTopicConfigs: restore.restoreTopicConfigs,
+    existingTopicConfigPolicy: restore.existingTopicConfigPolicy,
   }
 }
 

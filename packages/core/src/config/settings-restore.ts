@@ -21,7 +21,6 @@ import { splitTopicPatterns } from './topic-pattern-list.ts'
 
 const GROUPS = 'consumer groups arrive with a later version; their offsets are left as they are'
 const UNCHANGED = 'records are restored as they are stored, with the headers they had'
-const TOPIC_CONFIGS = 'configurations of topics arrive with a later version'
 const PACE = 'batches are written as they are stored'
 const RESUME = 'progress is kept in the repository'
 
@@ -50,7 +49,7 @@ function targetSettings(): readonly Setting[] {
     effective(
       'restore.default_replication_factor',
       integer(-1, 32_767),
-      'Replicas of created topics; -1 is the default of the cluster.',
+      'Replicas of created topics; -1 is as many as the source had, at most one for each broker, or the default of the cluster where that was not captured.',
       { default: -1, check: replicationFactorRule },
     ),
     effective(
@@ -184,6 +183,18 @@ function placeSettings(): readonly Setting[] {
       'Settings of topics that are created, such as `retention.ms: "-1"`, for all or below the name of a topic of the target.',
       { default: new Map(), checkSections: configOverridesComplaint },
     ),
+    effective(
+      'restore.restore_topic_configs',
+      BOOLEAN,
+      'Give topics that are created the settings and replicas of their sources, as of the commit that is restored, and compare those of existing topics.',
+      { default: true },
+    ),
+    effective(
+      'restore.existing_topic_config_policy',
+      choice('keep', 'fail', 'apply'),
+      'What is done about an existing topic with other settings than its source had: list the differences, refuse, or change them when the restore is done.',
+      { default: 'keep' },
+    ),
   ]
 }
 
@@ -234,17 +245,6 @@ function changeSettings(): readonly Setting[] {
       default: false,
     }),
     refused(['restore.schema_id_mapping', PAIRS, 'Schema ids to other schema ids.'], UNCHANGED),
-    refused(
-      ['restore.restore_topic_configs', BOOLEAN, 'Whether configurations are restored.'],
-      TOPIC_CONFIGS,
-      {
-        default: false,
-      },
-    ),
-    refused(
-      ['restore.existing_topic_config_policy', STRING, 'What is done about other configurations.'],
-      TOPIC_CONFIGS,
-    ),
   ]
 }
 

@@ -8,6 +8,7 @@ import { type LedgerState, RestoreLedger, readLedgers, restoreIdOf } from '../re
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
+import { capturedSettings } from './captured-topics.ts'
 import { type GiveUpOptions, giveUp, isStillThere, joinHeld, purgedRestores } from './earlier-restores.ts'
 import { beginAtFirstRecords } from './first-records.ts'
 import type { RestoreIdentity } from './producer-identities.ts'
@@ -34,6 +35,8 @@ export interface BeginRestoreOptions {
     | 'earlierRestores'
     | 'newestState'
     | 'request'
+    | 'captured'
+    | 'captureTrouble'
     | 'isResuming'
     | 'storage'
     | 'nowMs'
@@ -100,6 +103,7 @@ export async function beginRestore(options: BeginRestoreOptions): Promise<Prepar
     earlierRestores: () => readLedgers(storage, backupId, signal),
     newestState: () => openExistingBackup(storage, backupId, { signal }),
     request,
+    ...(await capturedSettings(storage, state, request, signal)),
     isResuming: known !== undefined,
     storage,
     nowMs: clock.nowMs(),
@@ -170,6 +174,7 @@ function untouched({ opened }: LedgerState): TargetPlan {
     batchMaxBytes: new Map(),
     topicCodecs: new Map(),
     offsets: null,
+    settingNotes: [],
     warnings: [],
   }
 }

@@ -15,7 +15,12 @@ type Begun = Pick<LedgerState, 'opened' | 'begun'>
 /** Topics that were deleted since, or created again, hold nothing of a restore any more. */
 export async function isStillThere(cluster: Cluster, { opened, begun }: Begun): Promise<boolean> {
   // One that died before it had begun may have held settings of topics; which ones those were is not known.
-  if (!begun) return (await stillHeld(cluster, { opened, begun })).length === opened.heldSettings.length
+  if (!begun) {
+    // What it would have created need not be there yet.
+    const isOld = ({ topic }: HeldSetting) => !opened.createdTopics.includes(topic)
+    const still = await stillHeld(cluster, { opened, begun })
+    return still.filter(isOld).length === opened.heldSettings.filter(isOld).length
+  }
   const survey = await cluster.survey(begun.topics.map((topic) => topic.name))
   return begun.topics.every(({ name, topicId }) => {
     const found = survey.topics.find((topic) => topic.name === name)

@@ -4,7 +4,9 @@ import type { Cluster, ClusterDescription } from '../kafka/cluster.ts'
 import type { Codec } from '../protocol/codec.ts'
 import type { TransformsById } from '../repository/segment-reader.ts'
 import { retry } from '../runtime/retry.ts'
+import { CLEANUP_POLICY } from './preflight/captured-settings.ts'
 import { refuseCreated, refuseCreation, tryCreation } from './preflight/created-topics.ts'
+import { compareSettings } from './preflight/existing-settings.ts'
 import { factsOf, judgeTopic, refuseMissing, refuseOwn, warningsOf } from './preflight/existing-topics.ts'
 import { refuseLateHolds } from './preflight/late-holds.ts'
 import { assertMayKeepOffsets, judgeOffsetRoom, movedWarnings } from './preflight/offset-room.ts'
@@ -59,12 +61,27 @@ export async function preflightRestore(
     refusals.length === 0 ? await judgeAges(plan, options, target.ages) : { refusals: [], held: [] }
   const sized =
     refusals.length === 0
-      ? await judgeBytes(plan, options, target.sizes, target.heldSettings)
+      ? await judgeBytes(
+          plan,
+          options,
+          target.sizes,
+          target.heldSettings.filter(({ held }) => held === '-1'),
+        )
       : { refusals: [], held: [] }
-  const heldSettings = [...target.heldSettings, ...aged.held, ...sized.held]
+  const heldSettings = withHeld(target.heldSettings, [...aged.held, ...sized.held])
   refusals.push(...aged.refusals, ...sized.refusals, ...refuseLateHolds(plan, options, heldSettings))
   throwRefusals(refusals, target.clusterId, existing)
   return { ...target, heldSettings, mode, modeReason }
+}
+
+/** A setting that is to be changed in the end may have to be held until then, too. */
+function withHeld(settings: readonly HeldSetting[], more: readonly HeldSetting[]): HeldSetting[] {
+  const isSame = (a: HeldSetting, b: HeldSetting) => a.topic === b.topic && a.name === b.name
+  const joined = settings.map((own) => ({
+    ...own,
+    held: more.find((entry) => isSame(own, entry))?.held ?? own.held,
+  }))
+  return [...joined, ...more.filter((entry) => !settings.some((own) => isSame(own, entry)))]
 }
 
 interface Findings {
@@ -88,19 +105,22 @@ async function preflightOnce(
   const description = await cluster.describe(present.map((topic) => topic.targetTopic))
   const facts = await factsOf(cluster, description)
   const offsets = await targetOffsets(cluster, description)
-  const refusals: Refusal[] = plan.topics.flatMap(refuseOwn)
-  const held: HeldSetting[] = []
-  for (const topic of present) {
-    const judged = judgeTopic(plan, topic, options, facts)
-    refusals.push(...judged.refusals)
-    held.push(...judged.held)
-  }
-  const created = options.isCreatingTopics ? await tryCreation(cluster, plan, absent, options) : []
+  const judged = present.map((topic) => judgeTopic(plan, topic, options, facts))
+  const refusals: Refusal[] = [
+    ...plan.topics.flatMap(refuseOwn),
+    ...judged.flatMap((entry) => entry.refusals),
+  ]
+  const held = judged.flatMap((entry) => entry.held)
+  const compared = await compareSettings(cluster, present, held, facts, options)
+  refusals.push(...compared.refusals)
+  const creation = { ...options, brokers: description.brokers.size }
+  const created = options.isCreatingTopics ? await tryCreation(cluster, plan, absent, creation) : []
   refusals.push(...(options.isCreatingTopics ? [] : absent.map(refuseMissing)))
   for (const entry of created)
     refusals.push(...refuseCreation(entry), ...refuseCreated(plan, entry, options.nowMs))
   const newSettings = created.map(({ topic, settings: own }) => [topic.targetTopic, own] as const)
   const settings = new Map([...facts.values, ...newSettings])
+  const heldSettings = [...compared.held, ...created.flatMap((entry) => entry.held)]
   const limits = limitsOf(plan, settings)
   const partitions = partitionsOf(description)
   const filled = filledTopics(present, partitions, offsets)
@@ -120,27 +140,43 @@ async function preflightOnce(
       clusterId: description.clusterId,
       brokers: description.brokers.size,
       newTopics: created.map(({ request }) => request),
-      heldSettings: held,
+      heldSettings,
       purges: options.existingTopics === 'purge' && !isOwn ? purgeBounds(partitions, offsets) : new Map(),
       ...takenSizes(limits),
       offsets: kept.room,
-      warnings: [
-        ...content.warnings,
-        ...warningsOf(present, description),
-        ...(plan.isKeepingOffsets ? movedWarnings(plan) : []),
-      ],
+      settingNotes: [...compared.notes, ...created.flatMap(({ notes }) => notes)],
+      warnings: [...content.warnings, ...otherWarnings(plan, present, description, options)],
       limits,
       ages: undecidedAges(present, created, facts, held, options),
       // What a restore that is gone on with found there was judged when it began.
       sizes: undecidedBytes(present, created, facts, isAppending && !isOwn ? filled : []),
-      compacted: compactedTopics(settings),
+      compacted: compactedTopics(settings, heldSettings),
     },
   }
 }
 
-function compactedTopics(settings: ReadonlyMap<string, ReadonlyMap<string, string>>): Set<string> {
-  const compacted = [...settings].filter(([, own]) => own.get('cleanup.policy')?.includes('compact'))
-  return new Set(compacted.map(([name]) => name))
+function otherWarnings(
+  plan: RestorePlan,
+  present: readonly TopicRestorePlan[],
+  description: ClusterDescription,
+  { captureTrouble }: TargetOptions,
+): string[] {
+  return [
+    ...(captureTrouble === null ? [] : [`settings of topics are not put back: ${captureTrouble}`]),
+    ...warningsOf(present, description),
+    ...(plan.isKeepingOffsets ? movedWarnings(plan) : []),
+  ]
+}
+
+/** Those that are, and those that will be when the restore is done. */
+function compactedTopics(
+  settings: ReadonlyMap<string, ReadonlyMap<string, string>>,
+  held: readonly HeldSetting[],
+): Set<string> {
+  const isCompact = (policy: string | null | undefined) => policy?.includes('compact') === true
+  const now = [...settings].filter(([, own]) => isCompact(own.get(CLEANUP_POLICY))).map(([name]) => name)
+  const later = held.filter(({ name, original }) => name === CLEANUP_POLICY && isCompact(original))
+  return new Set([...now, ...later.map(({ topic }) => topic)])
 }
 
 const NOTHING = { refusals: [], warnings: [] }

@@ -1,5 +1,8 @@
 import { canonicalJson, type JsonValue, sha256Hex } from '../format/canonical-json.ts'
 
+/** What is done about an existing topic that has other settings than its source. */
+export type ExistingTopicConfigPolicy = 'keep' | 'fail' | 'apply'
+
 /**
  * What was asked for, as it was asked: patterns and relative times are text, nothing is resolved against a backup or a clock. Rates,
  * concurrency and everything else that does not change what is written is no part of it.
@@ -28,6 +31,9 @@ export interface RestoreRequest {
   readonly keepOffsets: boolean
   /** By target topic; `*`: all. */
   readonly topicConfigOverrides: ReadonlyMap<string, ReadonlyMap<string, string>>
+  /** Whether topics that are created get the settings of their sources, and others are compared with them. */
+  readonly restoreTopicConfigs: boolean
+  readonly existingTopicConfigPolicy: ExistingTopicConfigPolicy
 }
 
 /** The request as it stands in the ledger. Rules of names keep their order, because the first that fits counts. */
@@ -52,6 +58,10 @@ export function requestDocument(request: RestoreRequest): JsonValue {
     topic_config_overrides: Object.fromEntries(
       [...request.topicConfigOverrides].map(([topic, settings]) => [topic, Object.fromEntries(settings)]),
     ),
+    // What is not chosen is left out: requests of a time when there was no choice are the same.
+    without_topic_configs: request.restoreTopicConfigs ? undefined : true,
+    existing_topic_config_policy:
+      request.existingTopicConfigPolicy === 'keep' ? undefined : request.existingTopicConfigPolicy,
   }
 }
 

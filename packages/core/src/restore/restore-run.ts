@@ -1,5 +1,5 @@
 import { KafkaBackupError, toKafkaBackupError } from '../errors/kafka-backup-error.ts'
-import type { RestoreMode, WritingPace } from '../format/restore-ledger.ts'
+import type { HeldSetting, RestoreMode, WritingPace } from '../format/restore-ledger.ts'
 import { isOfStop } from '../runtime/stopped.ts'
 import { type WriteOptions, writeAll } from './attempt-series.ts'
 import { beginTarget } from './begin-target.ts'
@@ -11,6 +11,7 @@ import { releaseTarget } from './prepare-target.ts'
 import { awaitReadable } from './readable-ends.ts'
 import type { LaneEnd } from './restore-attempt.ts'
 import { isIncomplete, type RestorePlan } from './restore-plan.ts'
+import type { TargetPlan } from './restore-preflight.ts'
 import { isTransactional } from './take-over.ts'
 import { assertBegins, assertEnds } from './target-ends.ts'
 import { assertEqual, type RestoreVerdict, verifyRestore } from './verify-restore.ts'
@@ -42,6 +43,10 @@ export interface RestoreReport {
   readonly storedBytes: number
   readonly durationMs: number
   readonly createdTopics: readonly string[]
+  /** What was put in place when everything was written. */
+  readonly settingsSet: readonly Pick<HeldSetting, 'topic' | 'name' | 'original'>[]
+  /** Settings that topics do not have as their sources had them, as far as this run looked. */
+  readonly settingNotes: TargetPlan['settingNotes']
   readonly gaps: RestorePlan['gaps']
   /** Offsets that this run took without a record, by what took them; null: records got what offsets came. */
   readonly filledOffsets: Readonly<Record<FillKind, number>> | null
@@ -105,6 +110,8 @@ export async function runRestore(options: RestoreRunOptions): Promise<RestoreRep
       storedBytes: plan.storedBytes,
       durationMs: clock.monotonicMs() - beganMs,
       createdTopics: ledger.state.opened.createdTopics,
+      settingsSet: heldSettings,
+      settingNotes: options.target.settingNotes,
       gaps: plan.gaps,
       filledOffsets: plan.isKeepingOffsets ? filled : null,
       partitions: ends,

@@ -148,6 +148,8 @@ describe('the example of the product requirements', () => {
         stripOffsetHeaders: false,
         sourceClusterId: undefined,
         topicConfigOverrides: new Map(),
+        restoreTopicConfigs: true,
+        existingTopicConfigPolicy: 'keep',
         pace: {
           isResuming: false,
           concurrentPartitions: 4,

@@ -21,6 +21,8 @@ const REQUEST: RestoreRequest = {
   sourceClusterId: null,
   keepOffsets: false,
   topicConfigOverrides: new Map(),
+  restoreTopicConfigs: true,
+  existingTopicConfigPolicy: 'keep',
 }
 
 const CHANGES: readonly (readonly [change: Partial<RestoreRequest>, says: string])[] = [
@@ -40,6 +42,11 @@ const CHANGES: readonly (readonly [change: Partial<RestoreRequest>, says: string
   [
     { topicConfigOverrides: new Map([['*', new Map([['retention.ms', '1']])]]) },
     'restore.topic_config_overrides (then: not given; now: *: retention.ms=1)',
+  ],
+  [{ restoreTopicConfigs: false }, '--restore-topic-configs false (then: not given; now: true)'],
+  [
+    { existingTopicConfigPolicy: 'apply' },
+    'restore.existing_topic_config_policy (then: not given; now: apply)',
   ],
 ]
 

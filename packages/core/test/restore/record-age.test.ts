@@ -47,7 +47,8 @@ async function archiveOf(timesMs: readonly number[]) {
   return async (kind: 'present' | 'created', given: { isHoldingRetention?: boolean } = {}) => {
     const options = { isHoldingRetention: false, nowMs: NOW_MS, ...given }
     const present = kind === 'present' ? [topic] : []
-    const created = kind === 'created' ? [{ topic, request, settings: SETTINGS, failure: null }] : []
+    const created =
+      kind === 'created' ? [{ topic, request, settings: SETTINGS, held: [], notes: [], failure: null }] : []
     const facts = { values: new Map([['copy', SETTINGS]]), overrides: new Map() }
     const ages = undecidedAges(present, created, facts, [], options)
     const { signal } = new AbortController()

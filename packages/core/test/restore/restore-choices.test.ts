@@ -275,6 +275,8 @@ test('the digest of a request follows from what was asked, and relative times st
     sourceClusterId: null,
     keepOffsets: false,
     topicConfigOverrides: new Map([['*', new Map([['retention.ms', '-1']])]]),
+    restoreTopicConfigs: true,
+    existingTopicConfigPolicy: 'keep',
   }
   const changes: readonly Partial<RestoreRequest>[] = [
     { from: '-3h' },
@@ -282,6 +284,9 @@ test('the digest of a request follows from what was asked, and relative times st
     { topicMapping: new Map([['a', 'c']]) },
     { partitionMapping: new Map([[1, 3]]) },
     { topicConfigOverrides: new Map() },
+    { restoreTopicConfigs: false },
+    { existingTopicConfigPolicy: 'apply' },
+    { existingTopicConfigPolicy: 'fail' },
     { keepOffsets: true },
   ]
   const digests = [request, ...changes.map((change) => ({ ...request, ...change }))].map(requestSha256)

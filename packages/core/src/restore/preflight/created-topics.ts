@@ -1,8 +1,13 @@
 import type { KafkaBackupError } from '../../errors/kafka-backup-error.ts'
+import type { HeldSetting } from '../../format/restore-ledger.ts'
+import type { TopicsDocument } from '../../format/topics-document.ts'
 import type { Cluster, NewTopic } from '../../kafka/cluster.ts'
 import { addedHeaderMaxBytes } from '../offset-headers.ts'
 import type { RestorePlan, TopicRestorePlan } from '../restore-plan.ts'
 import { isReadByRecord } from '../work-stream.ts'
+import { acceptedSettings } from './accepted-settings.ts'
+import { CLEANUP_POLICY, type SettingNote, wantedTopic } from './captured-settings.ts'
+import { type HeldCreation, holdSettings, wantedShape } from './created-settings.ts'
 import { type Refusal, unsuitable } from './refusal.ts'
 import { refuseTimes, retentionTrouble } from './target-settings.ts'
 
@@ -10,17 +15,33 @@ import { refuseTimes, retentionTrouble } from './target-settings.ts'
 export interface CreatedTopic {
   readonly topic: TopicRestorePlan
   readonly request: NewTopic
-  /** What it would have; where the brokers do not tell, what it is given. */
+  /** What it would have while records are written; where the brokers do not tell, what it is given. */
   readonly settings: ReadonlyMap<string, string>
+  /** What is put in place when the restore is done. */
+  readonly held: readonly HeldSetting[]
+  /** What it does not get as its source had it. */
+  readonly notes: readonly SettingNote[]
   /** Why it cannot be created. */
   readonly failure: KafkaBackupError | null
 }
 
 /** How topics are created. */
 export interface CreationOptions {
-  /** -1: the cluster's default. */
+  /** -1: that of the source, or the cluster's default where that is not known. */
   readonly replicationFactor: number
   readonly nowMs: number
+  readonly brokers: number
+  /** Settings of the source; null: none are put back. */
+  readonly captured: TopicsDocument | null
+  readonly isHoldingRetention: boolean
+}
+
+type Values = ReadonlyMap<string, string>
+
+interface CreationTrial {
+  readonly request: NewTopic
+  readonly told: Values | null
+  readonly failure: KafkaBackupError | null
 }
 
 /** Defaults of Kafka, for brokers that do not tell theirs. Kafka 4 refuses records from more than an hour ahead (KIP-937). */
@@ -30,6 +51,8 @@ const UNTOLD: ReadonlyMap<string, string> = new Map([
 ])
 const MAX_INT32 = 2_147_483_647
 const NO_LIMIT = '9223372036854775807'
+const NONE: Values = new Map()
+const NEEDS_ROOM = 'records of the backup need it'
 const GRANT_CREATE =
   'Grant the account the ACL Create on the topic or the cluster, or have somebody create the topic before.'
 const REMEDY =
@@ -43,25 +66,57 @@ export async function tryCreation(
   options: CreationOptions,
 ): Promise<CreatedTopic[]> {
   const created: CreatedTopic[] = []
-  for (const topic of topics) {
-    const plain = await tryRequest(cluster, topic, newTopic(topic, options, new Map()))
-    const room = plain.failure
-      ? new Map<string, string>()
-      : roomFor(plan, topic, plain.settings, options.nowMs)
-    created.push(room.size === 0 ? plain : await tryRequest(cluster, topic, newTopic(topic, options, room)))
-  }
+  for (const topic of topics) created.push(await tryTopic(cluster, plan, topic, options))
   return created
 }
 
-async function tryRequest(
+async function tryTopic(
   cluster: Cluster,
+  plan: RestorePlan,
   topic: TopicRestorePlan,
-  request: NewTopic,
+  options: CreationOptions,
 ): Promise<CreatedTopic> {
+  const wanted = wantedTopic(topic, options.captured)
+  const shape = wanted && wantedShape(topic, wanted, options)
+  const replicas = shape?.replicas ?? options.replicationFactor
+  const ask = (values: Values) => tryRequest(cluster, newTopic(topic, replicas, values))
+  const { values, trial: end, notes } = await acceptedSettings(topic.targetTopic, shape?.values ?? NONE, ask)
+  const known = [...(shape?.notes ?? []), ...notes]
+  if (end.failure) return asTried(topic, end, { held: [], notes: known })
+  const { isHoldingRetention: isHolding, nowMs } = options
+  const cleanupPolicy = settingsOf(end).get(CLEANUP_POLICY)
+  const holding = await holdSettings(cluster, topic, values, { cleanupPolicy, isHolding, nowMs })
+  const now = isSame(holding.values, values) ? end : await ask(holding.values)
+  const room = now.failure ? NONE : roomFor(plan, topic, settingsOf(now), nowMs)
+  const roomy = room.size === 0 ? now : await ask(new Map([...holding.values, ...room]))
+  const raised = [...room].flatMap(([name, value]): SettingNote[] => {
+    const captured = values.get(name)
+    const note = { topic: topic.targetTopic, name, value, kind: 'changed', reason: NEEDS_ROOM } as const
+    return captured === undefined ? [] : [{ ...note, captured }]
+  })
+  return asTried(topic, roomy, { held: holding.held, notes: [...known, ...holding.notes, ...raised] })
+}
+
+function asTried(
+  topic: TopicRestorePlan,
+  trial: CreationTrial,
+  { held, notes }: Pick<HeldCreation, 'held' | 'notes'>,
+): CreatedTopic {
+  const { request, failure } = trial
+  return { topic, request, settings: settingsOf(trial), held, notes, failure }
+}
+
+function isSame(a: Values, b: Values): boolean {
+  return [...a].every(([name, value]) => b.get(name) === value)
+}
+
+async function tryRequest(cluster: Cluster, request: NewTopic): Promise<CreationTrial> {
   const [trial] = await cluster.tryTopics([request])
-  const failure = trial?.failure ?? null
-  const settings = trial?.settings ?? new Map([...(failure ? [] : UNTOLD), ...request.configs])
-  return { topic, request, settings, failure }
+  return { request, told: trial?.settings ?? null, failure: trial?.failure ?? null }
+}
+
+function settingsOf({ request, told, failure }: CreationTrial): Values {
+  return told ?? new Map([...(failure ? [] : UNTOLD), ...request.configs])
 }
 
 /** @throws a failure that may pass */
@@ -90,13 +145,13 @@ export function asCreated(refusal: Refusal): Refusal {
 }
 
 /**
- * Created topics keep what they are given: without `retention.ms=-1` the broker's default would delete restored records
+ * `own`: beats what a restore sets, and is beaten by what somebody gave. Created topics keep what they are given: without `retention.ms=-1` the broker's default would delete restored records
  * that are older than a week, as it does with every old record.
  */
 function newTopic(
   { targetTopic, partitionCount, configOverrides }: TopicRestorePlan,
-  { replicationFactor }: CreationOptions,
-  room: ReadonlyMap<string, string>,
+  replicationFactor: number,
+  own: Values,
 ): NewTopic {
   const lasting = [
     ['message.timestamp.type', 'CreateTime'],
@@ -107,7 +162,7 @@ function newTopic(
     name: targetTopic,
     partitions: partitionCount,
     replicationFactor,
-    configs: new Map([...lasting, ...room, ...configOverrides]),
+    configs: new Map([...lasting, ...own, ...configOverrides]),
   }
 }
 

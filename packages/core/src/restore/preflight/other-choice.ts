@@ -18,6 +18,7 @@ const NAMES: Readonly<Record<string, string>> = {
   allow_many_to_one: '--allow-many-to-one',
   repartitioning: '--repartition',
   keep_offsets: '--keep-offsets',
+  without_topic_configs: '--restore-topic-configs false',
 }
 
 /** The newest of the restores that were not finished, into this cluster, that has begun to fill the topic. */

@@ -1,11 +1,13 @@
 import type { BackupState } from '../../format/backup-state.ts'
 import type { HeldSetting, RestoreMode } from '../../format/restore-ledger.ts'
+import type { TopicsDocument } from '../../format/topics-document.ts'
 import type { NewTopic } from '../../kafka/cluster.ts'
 import type { Codec } from '../../protocol/codec.ts'
 import type { LedgerState } from '../../repository/restore-ledger.ts'
 import type { TransformsById } from '../../repository/segment-reader.ts'
 import type { StorageBackend } from '../../storage/storage-backend.ts'
 import type { RestoreRequest } from '../restore-request.ts'
+import type { SettingNote } from './captured-settings.ts'
 import type { OffsetRoom } from './offset-room.ts'
 import type { ExistingTopics } from './target-content.ts'
 
@@ -26,6 +28,8 @@ export interface TargetPlan {
   readonly topicCodecs: ReadonlyMap<string, Codec>
   /** How offsets without a record are taken; null: records do not keep their offsets. */
   readonly offsets: OffsetRoom | null
+  /** Settings that topics do not have, or do not get, as their sources had them. */
+  readonly settingNotes: readonly SettingNote[]
   /** What speaks against it, and does not keep it from being done. */
   readonly warnings: readonly string[]
 }
@@ -33,7 +37,7 @@ export interface TargetPlan {
 /** Choices that bear on the target. */
 export interface TargetOptions {
   readonly isCreatingTopics: boolean
-  /** -1: the cluster's default. */
+  /** -1: that of the source, or the cluster's default where that is not known. */
   readonly replicationFactor: number
   readonly existingTopics: ExistingTopics
   /** What an earlier restore wrote to a topic may be written there again. */
@@ -54,6 +58,10 @@ export interface TargetOptions {
   /** The backup with all of its commits, also where an earlier one is restored; read only to compare histories. */
   readonly newestState: () => Promise<BackupState>
   readonly request: RestoreRequest
+  /** Settings of the topics as of the commit that is restored; null: there are none, or they are not wanted. */
+  readonly captured: TopicsDocument | null
+  /** Why there are none although they are wanted; null: there are, or the backup has none. */
+  readonly captureTrouble: string | null
   /** It is gone on with: what it wrote is expected. */
   readonly isResuming: boolean
   readonly storage: StorageBackend
