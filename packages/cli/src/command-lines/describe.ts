@@ -4,7 +4,8 @@ import type { CommandLine } from '../command.ts'
 export const describeLine: CommandLine = {
   name: 'describe',
   summary: 'Show what a backup holds, down to the partitions',
-  description: 'Shows topics, partitions, offsets, sizes and gaps of a backup, as its commits tell them, and the settings that its topics had.',
+  description:
+    'Shows topics, partitions, offsets, sizes and gaps of a backup, as its commits tell them, and the settings that its topics had.',
   verb: 'read',
   options: [{ flags: '--as-of-commit <number>', description: 'Show the backup as it was after this commit' }],
   examples: [

@@ -1,7 +1,7 @@
 export type { BackupState, RunSummary } from '../format/backup-state.ts'
 export type { DivergenceRecord } from '../format/divergence.ts'
-export type { CapturedSetting, CapturedTopic, TopicsDocument } from '../format/topics-document.ts'
 export { hasEverything, type UnreadRecord } from '../format/run-record.ts'
+export type { CapturedSetting, CapturedTopic, TopicsDocument } from '../format/topics-document.ts'
 export type { DeletionReport, SweepReport } from '../repository/delete-waiting.ts'
 export {
   type BackupDigest,
@@ -11,6 +11,7 @@ export {
 } from '../repository/describe-backup.ts'
 export { acquireLease, type Lease, NO_LEASE } from '../repository/lease.ts'
 export { listBackups } from '../repository/list-backups.ts'
+export { newestTopics } from '../repository/newest-topics.ts'
 export {
   findSource,
   findTarget,
@@ -20,7 +21,6 @@ export {
   type SourceAnswer,
   writtenEnds,
 } from '../repository/offset-map.ts'
-export { newestTopics } from '../repository/newest-topics.ts'
 export { openBackup, openExistingBackup } from '../repository/open-backup.ts'
 export {
   byCommit,

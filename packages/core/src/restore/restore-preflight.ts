@@ -29,7 +29,7 @@ import {
 } from './preflight/target-content.ts'
 import type { TargetOptions, TargetPlan } from './preflight/target-plan.ts'
 import { type TopicLimits, topicLimits } from './preflight/topic-limits.ts'
-import type { RestorePlan } from './restore-plan.ts'
+import type { RestorePlan, TopicRestorePlan } from './restore-plan.ts'
 
 export type { TargetOptions, TargetPlan } from './preflight/target-plan.ts'
 

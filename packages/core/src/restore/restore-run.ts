@@ -74,10 +74,7 @@ export async function runRestore(options: RestoreRunOptions): Promise<RestoreRep
     await abortLeftOpen(options, ledger.state.begun?.partitions ?? [])
     const { filled, onWritten, onFilled } = progress
     const { ends, recoveries } = await writeAll(options, { learned, onWritten, onFilled })
-    await assertEnds(options, ends, isTransactional(ledger.state.opened.mode))
-    await assertBegins(options, ends)
-    await awaitReadable(options, ends)
-    if (plan.isKeepingOffsets) await sealStarts(options.cluster, ends, options)
+    await assertWritten(options, ends)
     const pace = paceOf(progress.writtenBytes(), clock.monotonicMs() - beganMs)
     // Who verifies reads the same window again.
     await learned.keep(options.storage, plan.backupId, clock)
@@ -122,6 +119,14 @@ export async function runRestore(options: RestoreRunOptions): Promise<RestoreRep
       for (const setting of heldSettings) options.observe({ type: 'setting_still_held', ...setting })
     throw withResumeHint(options, isOfStop(error, options.signal) ? options.signal.reason : error)
   }
+}
+
+/** Every partition begins and ends where it must, and its readers see all of it. */
+async function assertWritten(options: RestoreRunOptions, ends: readonly LaneEnd[]): Promise<void> {
+  await assertEnds(options, ends, isTransactional(options.ledger.state.opened.mode))
+  await assertBegins(options, ends)
+  await awaitReadable(options, ends)
+  if (options.plan.isKeepingOffsets) await sealStarts(options.cluster, ends, options)
 }
 
 /** What a later plan may rest its estimate on. */
