@@ -17,6 +17,7 @@ import {
   expectExit,
   renamed,
   restoreArgs,
+  UNCOMPACTED,
 } from '../harness/archive.ts'
 import { readArchivedBytes, recordsIn } from './archived-records.ts'
 import {
@@ -94,7 +95,7 @@ function describeCompaction(version: KafkaVersion): void {
     test('leaves records that are all restored', async () => {
       const copies = ['meanwhile', 'afterwards'].map((backupId) => renamed(TOPICS, backupId))
       for (const [at, backupId] of ['meanwhile', 'afterwards'].entries()) {
-        await expectExit(0, restoreArgs(cluster, place(backupId), copies[at]!))
+        await expectExit(0, [...restoreArgs(cluster, place(backupId), copies[at]!), ...UNCOMPACTED])
       }
       const restored = copies.flatMap((names) => [...names.values()])
       seen = await readAll(cluster, [...TOPICS, ...restored])

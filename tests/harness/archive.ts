@@ -33,6 +33,9 @@ export function restoreArgs(
   return ['restore', ...where, '--topics', topics, '--topic-mapping', mapping]
 }
 
+/** Created topics are not compacted, so that no cleaner takes records away from what is compared. */
+export const UNCOMPACTED: readonly string[] = ['--restore-topic-configs', 'false']
+
 export function validateArgs(archive: Archive): string[] {
   return ['validate', ...place(archive), '--deep']
 }

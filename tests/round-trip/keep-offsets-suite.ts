@@ -12,7 +12,14 @@ import {
   overwrite,
 } from '../fidelity/compacted-topics.ts'
 import { RawProducer } from '../fidelity/raw-producer.ts'
-import { type Archive, backupArgs, expectExit, renamed, restoreArgs } from '../harness/archive.ts'
+import {
+  type Archive,
+  backupArgs,
+  expectExit,
+  renamed,
+  restoreArgs,
+  UNCOMPACTED,
+} from '../harness/archive.ts'
 import { createTopics } from '../harness/new-topics.ts'
 import { deleteBelow, expectSameOffsets, readAll } from '../harness/same-offsets.ts'
 
@@ -52,7 +59,7 @@ export function describeKeptOffsets(version: KafkaVersion): void {
     after(() => cluster?.close())
 
     test('every record of compacted, transactional and moved topics has its offset again', async (t) => {
-      const args = [...restoreArgs(cluster, archive, NAMES), '--keep-offsets', '--verify']
+      const args = [...restoreArgs(cluster, archive, NAMES), '--keep-offsets', '--verify', ...UNCOMPACTED]
       const plan = (await expectExit(0, [...args, '--dry-run'])).json<{
         kept_offsets: { method: string; filler_offsets: string; max_gap_offsets: string }
       }>()

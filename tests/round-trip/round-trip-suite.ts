@@ -7,7 +7,14 @@ import {
   type PartitionContent,
   startKafkaCluster,
 } from '@kafka-backup/testkit'
-import { backupArgs, expectComplete, expectExit, renamed, restoreArgs } from '../harness/archive.ts'
+import {
+  backupArgs,
+  expectComplete,
+  expectExit,
+  renamed,
+  restoreArgs,
+  UNCOMPACTED,
+} from '../harness/archive.ts'
 import { countRecords, expectSameRecords, readTopics } from '../harness/same-content.ts'
 import { EAGER_CLEANER, fillAgain, KINDS, prepareSource } from './every-kind-of-topic.ts'
 
@@ -64,8 +71,12 @@ export function describeRoundTrip(version: KafkaVersion, options: RoundTripOptio
     })
 
     test('is restored from both backups, beside the source', async () => {
-      const end = await expectExit(0, restoreArgs(cluster, place('daily'), renamed(TOPICS, 'daily')))
-      await expectExit(0, restoreArgs(cluster, place(options.compression), renamed(TOPICS, 'again')))
+      const end = await expectExit(0, [
+        ...restoreArgs(cluster, place('daily'), renamed(TOPICS, 'daily')),
+        ...UNCOMPACTED,
+      ])
+      const again = restoreArgs(cluster, place(options.compression), renamed(TOPICS, 'again'))
+      await expectExit(0, [...again, ...UNCOMPACTED])
       contents = await readTopics(cluster, [...TOPICS, ...TOPICS.flatMap((topic) => copiesOf(topic))])
       const report = end.json<RestoreDocument>()
       assert.equal(
@@ -97,7 +108,7 @@ export function describeRoundTrip(version: KafkaVersion, options: RoundTripOptio
       test(`brings everything back on another cluster of Kafka ${otherVersion}`, async () => {
         await using other = await startKafkaCluster({ version: otherVersion })
         const names = new Map(TOPICS.map((topic) => [topic, topic]))
-        await expectExit(0, restoreArgs(other, place('daily'), names))
+        await expectExit(0, [...restoreArgs(other, place('daily'), names), ...UNCOMPACTED])
         await expectSameRecords(names, contents, await readTopics(other, TOPICS))
       })
     }

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
+import { readdirSync } from 'node:fs'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { openCluster } from '@kafka-backup/core'
-import { fillTopics, type KafkaCluster, startKafkaCluster } from '@kafka-backup/testkit'
+import { fillTopics, type KafkaCluster, openKafkaProxy, startKafkaCluster } from '@kafka-backup/testkit'
 import { expectRefused } from '../bad-input/evidence.ts'
 import { type Archive, backupArgs, expectExit, restoreArgs } from '../harness/archive.ts'
 import { createTopics } from '../harness/new-topics.ts'
@@ -12,6 +13,7 @@ import { startProgram } from '../harness/run-program.ts'
 import { until } from '../harness/until.ts'
 
 const DAY_MS = 86_400_000
+const CREATE_TOPICS = 19
 const TOPICS = ['compacted', 'stamped', 'aged', 'plain'] as const
 type Settings = Readonly<Record<string, string>>
 
@@ -129,6 +131,9 @@ test('who holds retention gets it back, and who wants no settings gets none', as
   const aged = (name: string) => restoreArgs(target, archive, new Map([['aged', name]]))
   await expectExit(0, [...aged('aged-held'), '--hold-retention'])
   assert.deepEqual(await overridesOf(target, 'aged-held'), { ...LASTING, ...OWN.aged })
+  // What it had then, and not what it has now.
+  await expectExit(0, [...aged('aged-then'), '--hold-retention', '--as-of-commit', '2'])
+  assert.equal((await overridesOf(target, 'aged-then'))['retention.ms'], String(2 * DAY_MS))
   const stamped = restoreArgs(target, archive, new Map([['stamped', 'stamped-bare']]))
   await expectExit(0, [...stamped, '--restore-topic-configs', 'false'])
   assert.deepEqual(await overridesOf(target, 'stamped-bare'), LASTING)
@@ -161,6 +166,24 @@ test('a restore that was killed puts in place what it held when it is gone on wi
   assert.equal((await overridesOf(target, 'stamped-killed'))['message.timestamp.type'], 'CreateTime')
   await expectExit(0, [...args, '--verify'])
   assert.deepEqual(await overridesOf(target, 'stamped-killed'), { ...LASTING, ...OWN.stamped })
+})
+
+test('a restore that was killed before its topic was there is gone on with, and is the same one', async () => {
+  await using proxy = await openKafkaProxy(target)
+  const ledgers = join(archive.folder, archive.backupId, 'restores')
+  const before = await readdir(ledgers)
+  const hasBegun = () => readdirSync(ledgers).length > before.length
+  // Creations before it are trials.
+  proxy.setFate(({ apiKey }) => (apiKey === CREATE_TOPICS && hasBegun() ? 'hold' : 'pass'))
+  const names = new Map([['stamped', 'stamped-late']])
+  const program = startProgram([...restoreArgs(proxy, archive, names), '--resume'])
+  await until('the restore has begun', () => program.child.exitCode !== null || hasBegun())
+  program.child.kill('SIGKILL')
+  await program.ended
+  const [own] = (await readdir(ledgers)).filter((name) => !before.includes(name))
+  const end = await expectExit(0, [...restoreArgs(target, archive, names), '--resume'])
+  assert.equal(end.json<{ restore_id: string }>().restore_id, own)
+  assert.deepEqual(await overridesOf(target, 'stamped-late'), { ...LASTING, ...OWN.stamped })
 })
 
 test('existing topics keep, refuse or get what their sources had', async () => {

@@ -37,6 +37,7 @@ const SMALL: HistoryOptions = {
   isCompressing: true,
   frameMinBytes: 300,
   connectionsPerBroker: 1,
+  isCapturingSettings: true,
 }
 
 function expectSound(result: HistoryResult, where: string): void {

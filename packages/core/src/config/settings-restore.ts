@@ -62,7 +62,7 @@ function targetSettings(): readonly Setting[] {
     effective(
       'restore.hold_retention',
       BOOLEAN,
-      'Keep existing topics from deleting what is restored: their retention is off until the restore is done.',
+      'Keep existing topics from deleting what is restored: their retention is off until the restore is done. A topic that is created then gets the retention of its source even if that leaves nothing of it.',
       { default: false },
     ),
     effective(

@@ -32,6 +32,8 @@ export interface HistoryOptions {
   /** Where the first run dies; absent: by chance, as the others. */
   readonly firstCrash?: CrashPoint
   readonly connectionsPerBroker: number
+  /** Whether runs read settings of topics beside the records, which moves everything else a little. */
+  readonly isCapturingSettings: boolean
 }
 
 const QUIET: Troubles = {
@@ -74,6 +76,7 @@ export function historyOf(seed: number): HistoryOptions {
     isCompressing: random.chance(0.5),
     frameMinBytes: random.pick([300, 3_000, 1_000_000]),
     connectionsPerBroker: 1 + random.below(2),
+    isCapturingSettings: random.chance(0.5),
   }
 }
 

@@ -86,7 +86,7 @@ export async function runSimulatedBackup(around: RunSurroundings): Promise<Ended
       isCheckpointingOnStop: true,
       frameMinBytes: options.frameMinBytes,
     },
-    topicSettings: 'captured',
+    topicSettings: options.isCapturingSettings ? 'captured' : undefined,
     clock,
     random,
     observe: () => undefined,
