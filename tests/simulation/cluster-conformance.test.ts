@@ -37,6 +37,9 @@ async function openReal(version: (typeof KAFKA_VERSIONS)[number]): Promise<Clust
       if (end !== 'open') await transaction.end(end)
     },
     deleteBefore: (topic, offset) => driver.deleteRecords(topic, new Map([[0, offset]])),
+    commitGroup: (group, topic, offset, metadata) =>
+      driver.commitGroup(group, { topic, partition: 0, offset, metadata }),
+    deleteGroup: (group) => driver.deleteGroup(group),
     async close() {
       await driver[Symbol.asyncDispose]()
       await cluster.close()
@@ -72,6 +75,9 @@ async function openSimulated(): Promise<ClusterSubject> {
       if (end !== 'open') logOf(topic).endTransaction(producerId, end)
     },
     deleteBefore: async (topic, offset) => logOf(topic).deleteBefore(offset),
+    commitGroup: async (group, topic, offset, metadata) =>
+      topics.groups.commit(group, { topic, partition: 0, offset, metadata }),
+    deleteGroup: async (group) => topics.groups.delete(group),
     async close() {
       isClosed = true
       await living

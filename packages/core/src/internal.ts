@@ -17,6 +17,7 @@ export type {
   TopicPartition,
   TopicSettings,
 } from './kafka/cluster.ts'
+export type { CommittedOffset, ConsumerGroup, ConsumerGroups } from './kafka/consumer-group.ts'
 export {
   type FetchedPartition,
   type FetchPartition,

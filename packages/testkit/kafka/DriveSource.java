@@ -67,12 +67,14 @@ final class SourceOrders {
   private final String bootstrap;
   private final Admin admin;
   private final SourceWriter writer;
+  private final GroupOrders groups;
   private final Map<String, SourceWriter> transactional = new HashMap<>();
 
   SourceOrders(String bootstrap) {
     this.bootstrap = bootstrap;
     admin = newAdmin();
     writer = new SourceWriter(bootstrap, null, 0);
+    groups = new GroupOrders(bootstrap, admin);
   }
 
   private Admin newAdmin() {
@@ -123,6 +125,24 @@ final class SourceOrders {
         return "";
       case "forsake-transaction":
         transactional.remove(order[1]).forsake();
+        return "";
+      case "commit-group":
+        groups.commit(order[1], order[2], Integer.parseInt(order[3]), Long.parseLong(order[4]), order[5]);
+        return "";
+      case "plant-groups":
+        groups.plant(order[1], Integer.parseInt(order[2]), order[3], Integer.parseInt(order[4]), Long.parseLong(order[5]));
+        return "";
+      case "forget-offsets":
+        groups.forgetOffsets(order[1], order[2], Integer.parseInt(order[3]));
+        return "";
+      case "delete-group":
+        groups.delete(order[1]);
+        return "";
+      case "join-group":
+        groups.join(order[1], order[2], order[3]);
+        return "";
+      case "leave-group":
+        groups.leave(order[1]);
         return "";
       default:
         throw new IllegalArgumentException("no order " + order[0]);

@@ -61,7 +61,13 @@ export type { BearerChecks, ClusterUser, SecureListener } from './secure-listene
 export { type SeededRandom, seededRandom } from './seeded-random.ts'
 export { decompressFrames, decompressSegment } from './segment-decoding.ts'
 export { SequenceWriter, type WrittenSequence } from './sequence-writer.ts'
-export { type CreateOrder, type DrivenTransaction, SourceDriver, type WriteOrder } from './source-driver.ts'
+export {
+  type CreateOrder,
+  type DrivenTransaction,
+  type GroupCommitOrder,
+  SourceDriver,
+  type WriteOrder,
+} from './source-driver.ts'
 export { type AzureServer, type AzureServerOptions, startAzureServer } from './stores/azurite.ts'
 export { type GcsServer, missingGcsServer, startGcsServer } from './stores/fake-gcs.ts'
 export {

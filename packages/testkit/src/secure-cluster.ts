@@ -16,6 +16,10 @@ export interface SecureCluster extends AsyncDisposable {
   address(listener: SecureListenerName): string
   /** Adds ACLs, such as `Read`, for a topic. */
   allow(user: ClusterUser, operations: string | readonly string[], topic: string): Promise<void>
+  /** Lets the account list all groups of the cluster, whether or not it may see what they have committed. */
+  allowListingGroups(user: ClusterUser): Promise<void>
+  /** Lets the account see what a group has committed. */
+  allowGroup(user: ClusterUser, group: string): Promise<void>
   /** Lets the account use the transactional ids that begin like this. */
   allowTransactions(user: ClusterUser, idPrefix: string): Promise<void>
 }
@@ -59,6 +63,10 @@ export async function startSecureCluster(options: KafkaClusterOptions = {}): Pro
       address: (listener) => cluster.listener(listener)[0] ?? '',
       allow: (user, operations, topic) =>
         addAcls(cluster, user, { operations: [operations].flat(), resource: ['--topic', topic] }),
+      allowListingGroups: (user) =>
+        addAcls(cluster, user, { operations: ['Describe'], resource: ['--cluster'] }),
+      allowGroup: (user, group) =>
+        addAcls(cluster, user, { operations: ['Describe'], resource: ['--group', group] }),
       allowTransactions: (user, idPrefix) =>
         addAcls(cluster, user, {
           operations: ['Write', 'Describe'],

@@ -14,6 +14,14 @@ export interface WriteOrder {
   readonly valueBytes?: number
 }
 
+/** An offset to commit. */
+export interface GroupCommitOrder {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: bigint
+  readonly metadata?: string
+}
+
 /** A topic to create; `replicas`: the brokers of each partition, first leader first, or how many partitions there are. */
 export interface CreateOrder {
   readonly replicas: readonly (readonly number[])[] | number
@@ -130,6 +138,49 @@ export class SourceDriver implements AsyncDisposable {
       end: async (how) => void (await this.#order('end-transaction', id, how)),
       forsake: async () => void (await this.#order('forsake-transaction', id)),
     }
+  }
+
+  /** Commits for a group without members, as an administrator does. Its name may hold anything but tabs and line ends. */
+  async commitGroup(group: string, entry: GroupCommitOrder): Promise<void> {
+    await this.#order(
+      'commit-group',
+      group,
+      entry.topic,
+      entry.partition,
+      `${entry.offset}`,
+      entry.metadata ?? '',
+    )
+  }
+
+  /** So many groups, `prefix` and a number, each with the same offset in every partition of a topic. */
+  async plantGroups(
+    prefix: string,
+    {
+      groups,
+      topic,
+      partitions,
+      offset,
+    }: { groups: number; topic: string; partitions: number; offset: bigint },
+  ): Promise<void> {
+    await this.#order('plant-groups', prefix, groups, topic, partitions, `${offset}`)
+  }
+
+  /** Takes the offset of a partition from a group, which stays. */
+  async forgetOffset(group: string, topic: string, partition: number): Promise<void> {
+    await this.#order('forget-offsets', group, topic, partition)
+  }
+
+  async deleteGroup(group: string): Promise<void> {
+    await this.#order('delete-group', group)
+  }
+
+  /** A consumer that stays in the group until it is told to leave, and commits what it has read every 200 ms. */
+  async joinGroup(group: string, topic: string, protocol: 'classic' | 'consumer'): Promise<void> {
+    await this.#order('join-group', group, topic, protocol)
+  }
+
+  async leaveGroup(group: string): Promise<void> {
+    await this.#order('leave-group', group)
   }
 
   /** Ends the JVM at once; transactions stay open. */

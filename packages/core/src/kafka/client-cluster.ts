@@ -3,6 +3,7 @@ import { cappingBrokers } from './capped-in-sync.ts'
 import type { Cluster, ClusterAddress, ClusterDescription, ClusterSurvey } from './cluster.ts'
 import { changeTopicSettings, deleteRecords, topicOperations } from './cluster-changes.ts'
 import { ClusterConnections } from './cluster-connections.ts'
+import { consumerGroups } from './cluster-groups.ts'
 import { appendMarkers, mayAppendMarkers } from './cluster-markers.ts'
 import { readMetadata } from './cluster-metadata.ts'
 import { epochEnds, listOffsets } from './cluster-offsets.ts'
@@ -23,6 +24,7 @@ export function openCluster(address: ClusterAddress): Cluster {
     listOffsets: (kind, partitions) => listOffsets(connections, kind, partitions),
     epochEnds: (questions) => epochEnds(connections, questions),
     openTransactions: (partitions) => openTransactions(connections, partitions),
+    consumerGroups: (known, signal) => consumerGroups(connections, known, signal),
     topicConfigs: (topics, names) => topicConfigs(connections, topics, names),
     topicOverrides: (topics, names) => topicConfigs(connections, topics, names, true),
     topicSettings: (topics, names) => topicSettings(connections, topics, names),

@@ -1,4 +1,5 @@
 import type { KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import type { ConsumerGroups } from './consumer-group.ts'
 import type { ClusterSecurity } from './security.ts'
 
 /** Where a cluster is, and how one is let in. */
@@ -165,6 +166,11 @@ export interface Cluster {
    * where the brokers do not speak the request or do not allow it.
    */
   openTransactions(partitions: readonly TopicPartition[]): Promise<OpenTransaction[]>
+  /**
+   * All groups that the account may see, and those of `known` that are not listed, with what they have committed. Nothing that
+   * concerns single groups or brokers is an error. Takes `LIMITS.groupPatienceMs` at most.
+   */
+  consumerGroups(known: readonly string[], signal?: AbortSignal): Promise<ConsumerGroups>
   /** Values of the named settings of each topic. */
   topicConfigs(
     topics: readonly string[],

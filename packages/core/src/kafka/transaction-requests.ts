@@ -1,10 +1,11 @@
 import type { LibraryApi } from './library-request.ts'
 
-/** Key type 1: transactional ids. From version 4 on it takes several keys. */
+/** Key type 0: groups, 1: transactional ids. From version 4 on it takes several keys; before, it leaves them out of the answer. */
 export const FIND_COORDINATOR: LibraryApi<
   [keyType: number, keys: string[]],
   {
     readonly coordinators: readonly {
+      readonly key: string
       readonly nodeId: number
       readonly host: string
       readonly port: number

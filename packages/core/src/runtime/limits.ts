@@ -121,6 +121,14 @@ export const LIMITS = {
   garbageMaxBytes: 16 * 1024 * 1024,
   /** How often the memory of the program is looked at, and so collected at most: 50 ms in so many are less than half a percent. */
   garbageLookMs: 15_000,
+  /** Groups that one request to a coordinator asks about: with 50 partitions each, some 300 KB of answer. */
+  groupsPerRequest: 100,
+  /** How long everything together may take that is asked about groups: longer than coordinators need to move when a broker has died (9 s). */
+  groupPatienceMs: 15_000,
+  /** How long offsets of a group that cannot be read are carried over: as long as brokers keep them by default. */
+  groupOffsetsKeptMs: 7 * 24 * 3_600_000,
+  /** Length of the name of a group in UTF-8: what Kafka's protocol can send. */
+  groupNameMaxBytes: 32_767,
   /** Messages that either side sends in one authentication; the longest mechanism needs three. */
   saslMaxRounds: 8,
 } as const

@@ -3,12 +3,14 @@ import { fetchApiVersions } from '../../src/kafka/api-versions.ts'
 import type { BrokerLink } from '../../src/kafka/broker-connections.ts'
 import * as requests from '../../src/kafka/cluster-requests.ts'
 import { type FetchRequest, fetchBatches } from '../../src/kafka/fetch-api.ts'
+import * as groupRequests from '../../src/kafka/group-requests.ts'
 import { askBroker, type LibraryApi } from '../../src/kafka/library-request.ts'
 import { produceBatches } from '../../src/kafka/produce-api.ts'
 import { initProducerId } from '../../src/kafka/producer-id-api.ts'
 import { oauthExchange } from '../../src/kafka/sasl/oauth-exchange.ts'
 import { saslAuthenticate, saslHandshake } from '../../src/kafka/sasl/sasl-api.ts'
 import { scramExchange } from '../../src/kafka/sasl/scram-exchange.ts'
+import { FIND_COORDINATOR } from '../../src/kafka/transaction-requests.ts'
 import type { WireConnection } from '../../src/kafka/wire-connection.ts'
 import { AbortedTransactionTracker } from '../../src/protocol/aborted-transaction-tracker.ts'
 import { ByteReader } from '../../src/protocol/byte-reader.ts'
@@ -178,10 +180,15 @@ const QUESTIONS: Readonly<Record<string, unknown[]>> = {
   DescribeProducers: [[]],
   ListTransactions: [[], [], -1n, null],
   DescribeTransactions: [[]],
+  FindCoordinator: [0, ['group']],
+  ListGroups: [[], []],
+  OffsetFetch: [[], false],
+  DescribeGroups: [[], false],
+  ConsumerGroupDescribe: [[], false],
 }
 
 function libraryTargets(): FuzzTarget[] {
-  const apis = Object.values(requests) as unknown as AnyApi[]
+  const apis = Object.values({ ...requests, ...groupRequests, FIND_COORDINATOR }) as unknown as AnyApi[]
   return apis.map(
     (api): FuzzTarget => ({
       name: `${api.name} answers`,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fillTopics, type KafkaCluster, startKafkaCluster } from '@kafka-backup/testkit'
+import { fillTopics, type KafkaCluster, SourceDriver, startKafkaCluster } from '@kafka-backup/testkit'
 import { openCluster } from '../../src/kafka/client-cluster.ts'
 import type { Cluster, OpenTransaction } from '../../src/kafka/cluster.ts'
 import { failureOf } from './raw-server.ts'
@@ -10,6 +10,7 @@ import { topicOf } from './real-broker.ts'
 const PARTITIONS = [0, 1, 2].map((partition) => ({ topic: 'orders', partition }))
 const RECORDS_EACH = 20
 const MOVED_WITHIN_MS = 60_000
+const GROUPS = Array.from({ length: 12 }, (_, number) => `group-${number}`)
 
 describe('a cluster of three brokers', () => {
   let kafka: KafkaCluster
@@ -71,13 +72,32 @@ describe('a cluster of three brokers', () => {
     assert.ok(open.every((entry) => entry.beganAtMs !== null))
   })
 
+  const readGroups = async () => {
+    const { groups, silentBrokers } = await cluster.consumerGroups(GROUPS)
+    assert.deepEqual([...silentBrokers], [])
+    return groups
+      .map(({ group, failure, offsets }) => [group, failure ?? offsets?.map(({ offset }) => offset)])
+      .sort()
+  }
+  const expectedGroups = GROUPS.map((group, at) => [group, [BigInt(at)]]).sort()
+
+  test('groups are put together from all coordinators', async () => {
+    await using driver = new SourceDriver(kafka)
+    for (const [at, group] of GROUPS.entries())
+      await driver.commitGroup(group, { topic: 'orders', partition: 0, offset: BigInt(at) })
+    assert.deepEqual(await readGroups(), expectedGroups)
+  })
+
   test('when a broker dies the others are asked, and what only it knew is told as missing', async () => {
     const { topics } = await cluster.describe(['alone'])
     const orphan = topics[0]?.partitions.find((entry) => entry.leader === 1)?.partition ?? -1
     assert.ok(orphan >= 0)
     // The only bootstrap server: from now on the client depends on what the cluster told it.
     await kafka.broker(1).kill()
-    assert.deepEqual(await cluster.topicNames(), ['__transaction_state', 'alone', 'orders'])
+    // A third of the groups was coordinated by it: others have to take them over first.
+    assert.deepEqual(await readGroups(), expectedGroups)
+    const internal = ['__consumer_offsets', '__transaction_state']
+    assert.deepEqual(await cluster.topicNames(), [...internal, 'alone', 'orders'])
 
     const deadlineMs = performance.now() + MOVED_WITHIN_MS
     const isMoved = async () => {

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { fillTopics, KAFKA_VERSIONS, type KafkaCluster, startKafkaCluster } from '@kafka-backup/testkit'
+import {
+  fillTopics,
+  KAFKA_VERSIONS,
+  type KafkaCluster,
+  SourceDriver,
+  startKafkaCluster,
+} from '@kafka-backup/testkit'
 import { API_KEY, type VersionRange } from '../../src/kafka/api-versions.ts'
 import { openCluster } from '../../src/kafka/client-cluster.ts'
 import type { Cluster } from '../../src/kafka/cluster.ts'
@@ -14,6 +20,14 @@ import {
   METADATA,
   OFFSET_FOR_LEADER_EPOCH,
 } from '../../src/kafka/cluster-requests.ts'
+import type { ConsumerGroup } from '../../src/kafka/consumer-group.ts'
+import {
+  CONSUMER_GROUP_DESCRIBE,
+  DESCRIBE_GROUPS,
+  LIST_GROUPS,
+  OFFSET_FETCH,
+} from '../../src/kafka/group-requests.ts'
+import { FIND_COORDINATOR } from '../../src/kafka/transaction-requests.ts'
 import { type AdvertisedProxy, openAdvertisedProxy } from './advertised-proxy.ts'
 import { failureOf } from './raw-server.ts'
 import { topicOf } from './real-broker.ts'
@@ -21,6 +35,8 @@ import { topicOf } from './real-broker.ts'
 const OPEN = { topic: 'open', partition: 0 }
 const EMPTY = { topic: 'orders', partition: 1 }
 const TRANSACTIONAL_ID = 'never-ended'
+const STRANGE_GROUP = `a "group", with 'quotes' and \u{1f4be} & ünicode; $(rm)`
+const METADATA_TEXT = 'read by naïve "client"'
 
 interface Visit {
   readonly cluster: Cluster
@@ -192,6 +208,96 @@ for (const kafkaVersion of KAFKA_VERSIONS) {
         assert.deepEqual(answer, answers[0])
         assert.equal(answer[0]?.transactionalId, TRANSACTIONAL_ID)
       }
+    })
+
+    describe('groups', () => {
+      let driver: SourceDriver
+      const hasModern = kafkaVersion !== '3.9.1'
+
+      before(async () => {
+        driver = new SourceDriver(kafka)
+        const entry = { topic: 'orders', partition: 1, offset: 7n, metadata: METADATA_TEXT }
+        await driver.commitGroup(STRANGE_GROUP, entry)
+        await driver.commitGroup(STRANGE_GROUP, { topic: 'open', partition: 0, offset: 11n })
+        await driver.joinGroup('classic-readers', 'open', 'classic')
+        if (hasModern) await driver.joinGroup('modern-readers', 'open', 'consumer')
+      })
+
+      after(() => driver?.[Symbol.asyncDispose]())
+
+      const read = async (cluster: Cluster, known: readonly string[] = []) => {
+        const { groups, silentBrokers } = await cluster.consumerGroups(known)
+        assert.deepEqual([...silentBrokers], [])
+        assert.ok(groups.every(({ failure }) => failure === null))
+        return new Map(groups.map((entry) => [entry.group, entry]))
+      }
+      const stranger = (groups: Awaited<ReturnType<typeof read>>) => {
+        const { offsets, ...rest } = groups.get(STRANGE_GROUP) ?? {}
+        return { ...rest, offsets: [...(offsets ?? [])].sort((a, b) => (a.topic < b.topic ? -1 : 1)) }
+      }
+      const expected = {
+        ...{
+          group: STRANGE_GROUP,
+          type: 'classic',
+          protocolType: '',
+          state: 'Empty',
+          members: 0,
+          failure: null,
+        },
+        offsets: [
+          { topic: 'open', partition: 0, offset: 11n, leaderEpoch: -1, metadata: '' },
+          { topic: 'orders', partition: 1, offset: 7n, leaderEpoch: -1, metadata: METADATA_TEXT },
+        ],
+      }
+
+      test('are listed with members, whatever protocol they speak', async () => {
+        await visit([], async ({ cluster }) => {
+          const groups = await read(cluster)
+          assert.deepEqual(stranger(groups), expected)
+          const told = ({ type, protocolType, state, members }: Partial<ConsumerGroup> = {}) => [
+            ...[type, protocolType, state, members],
+          ]
+          assert.deepEqual(told(groups.get('classic-readers')), ['classic', 'consumer', 'Stable', 1])
+          if (hasModern)
+            assert.deepEqual(told(groups.get('modern-readers')), ['consumer', 'consumer', 'Stable', 1])
+        })
+      })
+
+      test('have the same offsets in every version of every request', async () => {
+        const newest = kafkaVersion === '3.9.1' ? 6 : undefined
+        const asked = [
+          ...[OFFSET_FETCH, FIND_COORDINATOR, DESCRIBE_GROUPS].map((api) =>
+            inEveryVersion(api, (cluster) => read(cluster), newest),
+          ),
+        ]
+        for (const answers of await Promise.all(asked))
+          for (const groups of answers) assert.deepEqual(stranger(groups), expected)
+        for (const groups of await inEveryVersion(LIST_GROUPS, (cluster) => read(cluster)))
+          assert.deepEqual(stranger(groups).offsets, expected.offsets)
+      })
+
+      test('that are not listed are asked for by name, and those that nobody knows are absent', async () => {
+        await visit([], async ({ cluster, proxy }) => {
+          const groups = await read(cluster, ['nobody', STRANGE_GROUP])
+          assert.deepEqual(groups.get('nobody'), {
+            ...{ group: 'nobody', type: 'unknown', protocolType: '', state: 'Absent', members: 0 },
+            ...{ offsets: [], failure: null },
+          })
+          const count = ({ key }: { readonly key: number }) =>
+            proxy.requests.filter(([apiKey]) => apiKey === key).length
+          assert.deepEqual([LIST_GROUPS, FIND_COORDINATOR, OFFSET_FETCH].map(count), [1, 1, 1])
+        })
+      })
+
+      test('brokers that do not list groups are named, and those that tell no states tell offsets', async () => {
+        await visit([[LIST_GROUPS.key, null]], async ({ cluster }) => {
+          const { groups, silentBrokers } = await cluster.consumerGroups([STRANGE_GROUP])
+          assert.deepEqual([...silentBrokers.values()], ['UNSUPPORTED_VERSION'])
+          assert.equal(groups[0]?.offsets?.length, 2)
+        })
+        const hidden = [DESCRIBE_GROUPS, CONSUMER_GROUP_DESCRIBE].map(({ key }) => [key, null] as const)
+        await visit(hidden, async ({ cluster }) => assert.deepEqual(stranger(await read(cluster)), expected))
+      })
     })
 
     test('brokers that do not speak of transactions or epochs tell what they can, and nothing fails', async () => {

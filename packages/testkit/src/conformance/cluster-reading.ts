@@ -21,6 +21,9 @@ export interface ClusterSubject {
   /** The same in a transaction that ends so; `open` stays open. */
   transact(topic: string, records: number, end: 'commit' | 'abort' | 'open'): Promise<void>
   deleteBefore(topic: string, offset: bigint): Promise<void>
+  /** Commits for a group without members, in partition 0. */
+  commitGroup(group: string, topic: string, offset: bigint, metadata: string): Promise<void>
+  deleteGroup(group: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -57,6 +60,7 @@ export function describeClusterReading(name: string, open: () => Promise<Cluster
     describeMetadata(() => subject)
     describeFetching(() => subject)
     describeTransactions(() => subject)
+    describeGroups(() => subject)
   })
 }
 
@@ -183,6 +187,36 @@ function describeTransactions(get: () => ClusterSubject): void {
       open.map(({ firstOffset }) => firstOffset),
       [12n],
     )
+  })
+}
+
+function describeGroups(get: () => ClusterSubject): void {
+  test('groups are listed with what they have committed, and those that are asked for by name are told of', async () => {
+    const { cluster, createTopic, append, commitGroup, deleteGroup } = get()
+    await createTopic('consumed', 1)
+    await append('consumed', 4)
+    const group = 'a "reader" of ünicode'
+    await commitGroup(group, 'consumed', 3n, 'text')
+    await commitGroup('other', 'consumed', 4n, '')
+    await commitGroup(group, 'consumed', 4n, 'newer')
+    const read = async (known: readonly string[]) => {
+      const { groups, silentBrokers, clusterId } = await cluster.consumerGroups(known)
+      assert.equal(silentBrokers.size, 0)
+      assert.equal(clusterId, (await cluster.describe([])).clusterId)
+      return new Map(groups.map((entry) => [entry.group, entry]))
+    }
+    const listed = await read([])
+    assert.deepEqual([...listed.keys()].sort(), [group, 'other'])
+    const place = { topic: 'consumed', partition: 0, leaderEpoch: -1 }
+    const ownOffsets = [{ ...place, offset: 4n, metadata: 'newer' }]
+    assert.deepEqual(listed.get(group), {
+      ...{ group, protocolType: '', state: 'Empty', members: 0, failure: null },
+      ...{ type: listed.get(group)?.type, offsets: ownOffsets },
+    })
+    await deleteGroup('other')
+    const named = await read(['other', group])
+    assert.deepEqual(named.get(group)?.offsets, ownOffsets)
+    assert.deepEqual([named.get('other')?.state, named.get('other')?.offsets], ['Absent', []])
   })
 }
 

@@ -25,6 +25,7 @@ export type ReadingCluster = Pick<
   | 'epochEnds'
   | 'openTransactions'
   | 'topicSettings'
+  | 'consumerGroups'
   | 'close'
 >
 
@@ -57,6 +58,7 @@ export function simulatedCluster(
         'asking for settings',
         () => new Map(names.map((name) => [name, settingsOf(topics, name, wanted)])),
       ),
+    consumerGroups: (known) => ask('reading groups', () => topics.groups.read(topics.clusterId, known)),
     close: async () => undefined,
   }
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { BrokerAddress, TopicDescription, TopicPartition } from '@kafka-backup/core/internal'
 import { PartitionLog } from './partition-log.ts'
+import { SimulatedGroups } from './simulated-groups.ts'
 
 /** A topic; its partitions' leaders are broker numbers, -1 while there is none. */
 export interface SimulatedTopic {
@@ -23,6 +24,7 @@ export class SimulatedTopics {
   readonly topics = new Map<string, SimulatedTopic>()
   /** Also those that were deleted, by id. */
   readonly everById = new Map<string, SimulatedTopic>()
+  readonly groups = new SimulatedGroups()
   readonly #nowMs: () => number
 
   constructor(brokerCount: number, nowMs: () => number) {
@@ -56,6 +58,7 @@ export class SimulatedTopics {
 
   delete(name: string): void {
     this.topics.delete(name)
+    this.groups.forgetTopic(name)
   }
 
   logOf({ topic, partition }: TopicPartition): PartitionLog | undefined {
