@@ -1,4 +1,4 @@
-import type { BackupPlan, BackupState, Lease, StorageBackend } from '@kafka-backup/core'
+import type { BackupPlan, BackupState, GroupReading, Lease, StorageBackend } from '@kafka-backup/core'
 import { acquireLease, NO_LEASE } from '@kafka-backup/core/repository'
 import { thisProcess } from '@kafka-backup/core/runtime'
 import { beforeWriting } from './before-writing.ts'
@@ -9,6 +9,8 @@ import { PROGRAM } from './program-name.ts'
 export interface PreparedBackup {
   readonly plan: BackupPlan
   readonly state: BackupState
+  /** Read before the plan was made; undefined: they are not wanted. */
+  readonly groups: GroupReading | undefined
 }
 
 /**

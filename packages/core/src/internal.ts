@@ -1,6 +1,7 @@
 export { runBackup } from './backup/backup-run.ts'
 export { inlineMinima } from './backup/minimum-finder.ts'
 export { prepareBackup } from './backup/prepare-backup.ts'
+export { readGroups } from './backup/read-groups.ts'
 export { isKafkaBackupError, KafkaBackupError } from './errors/kafka-backup-error.ts'
 export { zstdTransform } from './format/zstd-transform.ts'
 export { API_KEY, type BrokerVersions } from './kafka/api-versions.ts'

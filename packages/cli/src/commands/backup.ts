@@ -11,7 +11,7 @@ import type {
   StorageBackend,
   StorageUsage,
 } from '@kafka-backup/core'
-import { prepareBackup, runBackup } from '@kafka-backup/core/backup'
+import { prepareBackup, readGroups, runBackup } from '@kafka-backup/core/backup'
 import { isPartitionChosen, matchTopics, requireBackupId, requireCluster } from '@kafka-backup/core/config'
 import { KafkaBackupError } from '@kafka-backup/core/errors'
 import { combineObservers } from '@kafka-backup/core/events'
@@ -75,29 +75,37 @@ async function backUp(context: CommandContext, metrics: MetricsFile | undefined)
         exitCode: 0,
       }
     }
-    const run = withLease(context, storage, { prepared, prepare: again }, ({ plan, state }, lease) => {
-      if (storage.capabilities.isVolatile) context.say(`Warning: ${VOLATILE_WARNING}`)
-      context.say(backupHeadline(plan, storage.location, config.backup.isContinuous))
-      offsetState.begin({ storage, state, clusterId: plan.clusterId })
-      return runBackup({
-        plan,
-        state,
-        storage,
-        cluster,
-        clientId: CLIENT_ID,
-        ...security,
-        bootstrapServers: source.bootstrapServers,
-        program: PROGRAM,
-        transform: context.registry.transform(containerOf(config), config.backup.compressionLevel),
-        tuning: tuningOf(config),
-        topicSettings: config.backup.topicSettings,
-        ...(config.backup.isContinuous ? { continuous: continuousOf(config) } : {}),
-        clock: context.clock,
-        random: context.random,
-        observe: combineObservers([observe, coveringWhatJoins(lease)]),
-        signal: context.signal,
-      })
-    })
+    const run = withLease(
+      context,
+      storage,
+      { prepared, prepare: again },
+      ({ plan, state, groups }, lease) => {
+        if (storage.capabilities.isVolatile) context.say(`Warning: ${VOLATILE_WARNING}`)
+        context.say(backupHeadline(plan, storage.location, config.backup.isContinuous))
+        offsetState.begin({ storage, state, clusterId: plan.clusterId })
+        return runBackup({
+          plan,
+          state,
+          storage,
+          cluster,
+          clientId: CLIENT_ID,
+          ...security,
+          bootstrapServers: source.bootstrapServers,
+          program: PROGRAM,
+          transform: context.registry.transform(containerOf(config), config.backup.compressionLevel),
+          tuning: tuningOf(config),
+          topicSettings: config.backup.topicSettings,
+          ...(config.backup.isContinuous ? { continuous: continuousOf(config) } : {}),
+          ...(groups
+            ? { groups: { reading: groups, intervalMs: config.backup.consumerGroupIntervalMs } }
+            : {}),
+          clock: context.clock,
+          random: context.random,
+          observe: combineObservers([observe, coveringWhatJoins(lease)]),
+          signal: context.signal,
+        })
+      },
+    )
     const report = await keeping(offsetState, run)
     return result(report, usage())
   } finally {
@@ -133,9 +141,13 @@ async function prepare(context: CommandContext, storage: StorageBackend, cluster
   assertTopicsChosen([...partitions.ofTopic.keys()], topics, where)
   const isChosen = (topic: string, partition: number) => isPartitionChosen(partitions, topic, partition)
   const choice = { topics, isChosen, isolation }
-  const plan = await prepareBackup(cluster, state, choice, context.clock, context.signal)
+  const { clock, signal } = context
+  // Before the plan fixes where the run ends: nothing that a group has read may lie behind it.
+  const isReadingGroups = config.backup.hasConsumerGroups && context.options.dryRun !== true
+  const groups = isReadingGroups ? await readGroups({ cluster, clock, signal }, storage, state) : undefined
+  const plan = await prepareBackup(cluster, state, choice, clock, signal)
   assertPartitionsChosen(topics, plan, where)
-  return { state, plan }
+  return { state, plan, groups }
 }
 
 function metricsOf({ loaded: { config } }: CommandContext): MetricsFile | undefined {

@@ -1,4 +1,5 @@
 import type { BackupPlan, BackupReport, LatencySummary } from '@kafka-backup/core'
+import { groupsLine, groupsReportDocument, unreadGroupsTexts } from './groups-text.ts'
 import {
   divergenceDocument,
   divergenceText,
@@ -60,6 +61,7 @@ export function backupReportText(report: BackupReport): string {
     `${word[report.outcome].padEnd(12)}${plural(report.records, 'record')} · ${formatBytes(report.rawBytes)} read, ${formatBytes(report.storedBytes)} stored (${formatRatio(report.rawBytes, report.storedBytes)}) · ${formatDuration(report.durationMs)} · ${formatRate(report.rawBytes, report.durationMs)} · commit ${report.commit}`,
     `            ${recoveryText(report)} · ${plural(report.gaps.length, 'gap')} · ${checkpointText(report)}`,
   ]
+  if (report.consumerGroups) lines.push(`            ${groupsLine(report.consumerGroups)}`)
   if (report.lag) lines.push(`            ${lagText(report.lag)}`)
   lines.push(...backupWarnings(report).map((line) => `            ${line}`))
   if (report.outcome === 'interrupted')
@@ -77,6 +79,7 @@ function backupWarnings(report: BackupReport): string[] {
   if (report.divergences.length > 0) lines.push(keptHistoriesText(report.divergences))
   lines.push(...report.unread.map(unreadText))
   if (report.topicSettings) lines.push(...settingsReportText(report.topicSettings))
+  if (report.consumerGroups) lines.push(...unreadGroupsTexts(report.consumerGroups))
   if (report.isSingleWriterVouched) {
     lines.push('single_writer: nothing kept a second run from writing at the same time; see that none did')
   }
@@ -122,6 +125,7 @@ export function backupDocument(report: BackupReport) {
     divergences: report.divergences.map(divergenceDocument),
     unread: report.unread.map(unreadDocument),
     topic_settings: report.topicSettings && settingsReportDocument(report.topicSettings),
+    consumer_groups: report.consumerGroups && groupsReportDocument(report.consumerGroups),
     partitions: report.partitions.map((entry) => ({
       topic: entry.topic,
       partition: entry.partition,

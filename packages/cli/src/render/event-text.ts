@@ -1,5 +1,6 @@
 import type { RunEvent } from '@kafka-backup/core'
 import type { CommandLine } from '../command.ts'
+import { unreadGroupsTexts } from './groups-text.ts'
 import { divergenceText, gapReasonText, unreadText } from './history-text.ts'
 import { settingsReportText } from './topic-settings-text.ts'
 import { formatDuration, formatTime, plural } from './units.ts'
@@ -7,6 +8,7 @@ import { formatDuration, formatTime, plural } from './units.ts'
 const STOPPING: Readonly<Record<CommandLine['verb'], string>> = {
   backup: ': what was read so far is being committed.',
   restore: ': what is under way is being committed.',
+  groups: '.',
   read: '.',
   status: '.',
 }
@@ -42,6 +44,8 @@ export function eventText(event: RunEvent, verb: CommandLine['verb']): string | 
       return `Left behind in ${event.location}: ${event.what}. Nothing reads it; a rule for unfinished uploads removes it.`
     case 'setting_still_held':
       return heldText(event)
+    case 'groups_unread':
+      return unreadGroupsTexts(event).join('\n')
     case 'log_put_back':
       return putBackText(event)
     case 'offset_state_trouble':

@@ -54,6 +54,7 @@ const REPORT: BackupReport = {
   divergences: [TRUNCATED],
   unread: [UNREAD],
   topicSettings: null,
+  consumerGroups: null,
   partitions: [],
 }
 

@@ -71,7 +71,7 @@ export interface BackupPlanInput {
  */
 export function planBackup(input: BackupPlanInput): BackupPlan {
   const { state, description } = input
-  assertSameCluster(state, description)
+  assertSameCluster(state, description.clusterId)
   assertSameIsolation(state, input.isolation)
   const partitions = description.topics.flatMap((topic) =>
     topic.partitions
@@ -185,12 +185,13 @@ function isRecreated(
   return record !== undefined && topic.partitions.length < record.partitions
 }
 
-function assertSameCluster(state: BackupState, description: ClusterDescription): void {
+/** One backup is of one cluster. @throws KB_WRONG_CLUSTER */
+export function assertSameCluster(state: BackupState, clusterId: string): void {
   const known = state.source?.clusterId
-  if (known === undefined || known === description.clusterId) return
+  if (known === undefined || known === clusterId) return
   throw new KafkaBackupError(
     'KB_WRONG_CLUSTER',
-    `backup ${state.backupId} is of cluster ${known}; this is cluster ${description.clusterId}. Nothing was written`,
+    `backup ${state.backupId} is of cluster ${known}; this is cluster ${clusterId}. Nothing was written`,
     { context: { backup: state.backupId } },
   )
 }

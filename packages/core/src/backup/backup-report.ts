@@ -10,6 +10,7 @@ import type {
 import type { Clock } from '../runtime/clock.ts'
 import { LatencyHistogram, type LatencySummary } from '../runtime/latency-histogram.ts'
 import type { BackupPlan } from './backup-plan.ts'
+import type { GroupsReport } from './groups-report.ts'
 import type { PartitionWriter } from './partition-writer.ts'
 import type { TopicSettingsReport } from './topic-settings.ts'
 
@@ -59,6 +60,8 @@ export interface BackupReport {
   readonly unread: readonly UnreadRecord[]
   /** Of the topics' settings; null: they were not to be captured. */
   readonly topicSettings: TopicSettingsReport | null
+  /** null: groups were not wanted. */
+  readonly consumerGroups: GroupsReport | null
   readonly partitions: readonly PartitionResult[]
 }
 
@@ -131,6 +134,7 @@ export class BackupTally {
     readonly isSingleWriterVouched: boolean
     readonly lag: RunLag | null
     readonly topicSettings: TopicSettingsReport | null
+    readonly consumerGroups: GroupsReport | null
   }): BackupReport {
     return {
       backupId: this.#plan.backupId,
@@ -157,6 +161,7 @@ export class BackupTally {
       divergences: this.divergences,
       unread: end.writers.flatMap(({ unread }) => unread ?? []),
       topicSettings: end.topicSettings,
+      consumerGroups: end.consumerGroups,
       partitions: end.writers.map(({ plan, intake, targetOffset }) => ({
         topic: plan.topic,
         partition: plan.partition,

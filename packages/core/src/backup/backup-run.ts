@@ -29,6 +29,7 @@ import { BundleWriter } from './bundle-writer.ts'
 import { type ContinuousReadingOptions, readContinuously } from './continuous-reading.ts'
 import { DigestThread } from './digest-thread.ts'
 import type { TopicSelection } from './discover-partitions.ts'
+import { type GroupOptions, GroupSnapshots } from './group-snapshots.ts'
 import { joinPartitions } from './join-partitions.ts'
 import { measureLag } from './measure-lag.ts'
 import type { MinimumFinder } from './minimum-finder.ts'
@@ -65,6 +66,8 @@ export interface BackupRunOptions {
   readonly topicSettings?: 'captured' | 'required' | undefined
   /** Present: the run goes on until it is stopped; absent: to the targets of the plan. */
   readonly continuous?: ContinuousOptions
+  /** Absent: the backup is without groups. */
+  readonly groups?: GroupOptions
   readonly clock: Clock
   readonly random: Random
   readonly observe: Observer
@@ -105,6 +108,7 @@ class BackupRun {
   readonly #writerContext: WriterContext
   readonly #writers: PartitionWriter[] = []
   readonly #tally: BackupTally
+  readonly #groups: GroupSnapshots | null
   readonly #digester = new DigestThread()
   readonly #minima: MinimumFinder
   readonly #topicSettings: TopicSettingsCapture | null
@@ -135,6 +139,9 @@ class BackupRun {
     this.#topicSettings = options.topicSettings
       ? new TopicSettingsCapture({ ...options, clusterId, writerId: this.#writerId, commits: this.#commits })
       : null
+    const { groups } = options
+    const place = { ...options, writerId: this.#writerId, commits: this.#commits }
+    this.#groups = groups ? new GroupSnapshots(place, groups) : null
   }
 
   async execute(): Promise<BackupReport> {
@@ -150,7 +157,8 @@ class BackupRun {
       const decidedAtMs = this.#options.clock.monotonicMs()
       await this.#flush(true)
       await this.#topicSettings?.settle()
-      await this.#commits.commit(this.#outcome(), { decidedAtMs })
+      await this.#groups?.writeAtEnd(outcome)
+      await this.#commits.commit(outcome, { decidedAtMs })
     } catch (error) {
       await this.#salvage(error)
       throw error
@@ -206,7 +214,9 @@ class BackupRun {
     })
     const options = this.#readingOptions(AbortSignal.any([signal, failed.signal]))
     const reading = this.#read(options).finally(() => finished.abort())
-    await settleAll([reading, checkpoints])
+    // A run that ends has read them when it began.
+    const groups = this.#isContinuous ? this.#groups?.follow(finished.signal) : undefined
+    await settleAll([reading, checkpoints, groups ?? Promise.resolve()])
   }
 
   #readingOptions(signal: AbortSignal): ReadingOptions {
@@ -295,6 +305,8 @@ class BackupRun {
   async #checkpoint(): Promise<void> {
     const decidedAtMs = this.#options.clock.monotonicMs()
     await this.#flush(false)
+    // A run that ends names them with its last commit, which has what open transactions hold back now.
+    if (this.#isContinuous) await this.#groups?.writeIfCovered(this.#writers)
     await this.#commits.commit('running', { decidedAtMs })
     if (this.#isContinuous) this.#options.observe({ type: 'lag_measured', lag: this.#lag() })
     if (this.#options.clock.monotonicMs() - this.#manifestAtMs > MANIFEST_INTERVAL_MS)
@@ -359,6 +371,7 @@ class BackupRun {
       writers: this.#writers,
       lag: this.#isContinuous ? this.#lag() : null,
       topicSettings: this.#topicSettings?.report ?? null,
+      consumerGroups: this.#groups?.report ?? null,
       isSingleWriterVouched: !this.#options.storage.capabilities.putIfAbsent,
     })
   }

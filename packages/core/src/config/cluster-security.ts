@@ -41,7 +41,7 @@ export async function securityOfVerb(
   values: CheckedValues,
   context: SecurityContext,
 ): Promise<SecurityOfClusters> {
-  const isSource = context.verb === 'backup' || context.verb === 'status'
+  const isSource = ['backup', 'groups', 'status'].includes(context.verb)
   if (isSource) return { source: await clusterSecurity(values, 'source', context) }
   if (context.verb === 'restore') return { target: await clusterSecurity(values, 'target', context) }
   return {}

@@ -66,6 +66,9 @@ export interface BackupSettings {
   readonly hasLease: boolean
   /** What becomes of a run that cannot read the settings of its topics; undefined: it does not try. */
   readonly topicSettings: 'captured' | 'required' | undefined
+  readonly hasConsumerGroups: boolean
+  /** How often a continuous run reads them again. */
+  readonly consumerGroupIntervalMs: number
 }
 
 /** How a backup is restored. */
@@ -141,6 +144,8 @@ export function buildConfig(
       isolationLevel: values.get('backup.isolation_level') as BackupSettings['isolationLevel'],
       transactionWaitMs: (values.get('backup.transaction_wait_secs') as number) * 1000,
       hasLease: values.get('backup.lease') as boolean,
+      hasConsumerGroups: values.get('backup.consumer_group_snapshot') as boolean,
+      consumerGroupIntervalMs: (values.get('backup.consumer_group_snapshot_interval_secs') as number) * 1000,
       deletionWarningMs: (values.get('backup.deletion_warning_secs') as number) * 1000,
       topicSettings: topicSettingsOf(values),
     }),

@@ -27,7 +27,7 @@ export function checkRequired(values: CheckedValues, verb: Verb, problems: Probl
   if (!hasPlace && !isWrongPlace) require('repo', REPOSITORY)
   if (verb === 'read' || verb === 'status') return
   require('backup_id', BACKUP_ID)
-  const role = verb === 'backup' ? 'source' : 'target'
+  const role = verb === 'restore' ? 'target' : 'source'
   require(`${role}.bootstrap_servers`, CLUSTER[role])
   // A restore without a choice restores the whole backup; a backup of a whole cluster is asked for with a glob.
   if (verb === 'backup' && values.isMissing('backup.internal_topics'))

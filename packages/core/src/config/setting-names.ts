@@ -1,7 +1,7 @@
 import type { Setting, Verb } from './setting.ts'
 
 const VERBS_OF_SECTION: ReadonlyMap<string, readonly Verb[]> = new Map<string, readonly Verb[]>([
-  ['source', ['backup', 'status']],
+  ['source', ['backup', 'groups', 'status']],
   ['backup', ['backup']],
   ['offset_storage', ['backup', 'status']],
   ['target', ['restore']],

@@ -199,10 +199,17 @@ function captureSettings(): readonly Setting[] {
       ['backup.source_cluster_id', STRING, 'Name of the cluster.'],
       'the id that the cluster has is recorded',
     ),
-    refused(
-      ['backup.consumer_group_snapshot', BOOLEAN, 'Whether offsets of consumer groups are stored.'],
-      'consumer groups arrive with a later version',
-      { default: false },
+    effective(
+      'backup.consumer_group_snapshot',
+      BOOLEAN,
+      'Store what consumer groups have committed, read before the offsets that a run goes up to.',
+      { default: true },
+    ),
+    effective(
+      'backup.consumer_group_snapshot_interval_secs',
+      integer(1, 86_400),
+      'How often a continuous run reads the groups again; what has not changed is not stored again.',
+      { default: 60, unit: 'seconds' },
     ),
     effective(
       'backup.capture_topic_configs',

@@ -6,5 +6,8 @@ export {
   runBackup,
 } from '../backup/backup-run.ts'
 export type { BackupTuning } from '../backup/backup-tuning.ts'
+export { commitGroups, type GroupCommitReport } from '../backup/commit-groups.ts'
+export type { GroupsReport } from '../backup/groups-report.ts'
 export { prepareBackup } from '../backup/prepare-backup.ts'
+export { type GroupReading, readGroups } from '../backup/read-groups.ts'
 export type { TopicSettingsReport, UnreadSettings } from '../backup/topic-settings.ts'

@@ -1,6 +1,7 @@
 export type { BackupState, RunSummary } from '../format/backup-state.ts'
 export type { DivergenceRecord } from '../format/divergence.ts'
 export { hasEverything, type UnreadRecord } from '../format/run-record.ts'
+export type { GroupRecord, GroupsDocument } from '../format/groups-document.ts'
 export type { CapturedSetting, CapturedTopic, TopicsDocument } from '../format/topics-document.ts'
 export type { DeletionReport, SweepReport } from '../repository/delete-waiting.ts'
 export {
@@ -9,6 +10,7 @@ export {
   type PartitionDigest,
   type TopicDigest,
 } from '../repository/describe-backup.ts'
+export { latestGroups } from '../repository/group-artifacts.ts'
 export { acquireLease, type Lease, NO_LEASE } from '../repository/lease.ts'
 export { listBackups } from '../repository/list-backups.ts'
 export { newestTopics } from '../repository/newest-topics.ts'

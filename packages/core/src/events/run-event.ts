@@ -136,6 +136,14 @@ export type RunEvent =
       readonly endCommit: bigint
     }
   | {
+      /** Groups whose committed offsets could not be read; told again when others cannot. Records are not concerned. */
+      readonly type: 'groups_unread'
+      /** Why none could be; null: only these. */
+      readonly failure: string | null
+      readonly unread: readonly UnreadGroup[]
+      readonly silentBrokers: readonly { readonly broker: string; readonly reason: string }[]
+    }
+  | {
       /** What `status` is shown cannot be kept; told once for each of the two. Nothing else depends on it. */
       readonly type: 'offset_state_trouble'
       readonly where: 'local' | 'copy'
@@ -150,6 +158,12 @@ export type RunEvent =
       readonly failure: string | null
     }
   | { readonly type: 'stop_requested' }
+
+/** A consumer group whose offsets could not be read; `reason` is Kafka's name of the error. */
+export interface UnreadGroup {
+  readonly group: string
+  readonly reason: string
+}
 
 /** Whether somebody answers. */
 export interface Availability {

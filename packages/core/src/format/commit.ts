@@ -50,7 +50,7 @@ export interface Commit {
   readonly writer: string
   readonly program: string
   readonly createdAtMs: bigint
-  /** null: it prunes or compacts, and belongs to no run. */
+  /** null: it prunes, compacts, or names artifacts alone, and belongs to no run. */
   readonly run: RunRecord | null
   readonly source: { readonly clusterId: string; readonly bootstrapServers: readonly string[] }
   readonly topics: readonly TopicRecord[]
@@ -152,7 +152,7 @@ function featured(commit: Pick<Commit, 'segments' | 'gaps' | 'divergences' | 'pr
   return { segments, gaps, divergences, prunedLineages, isCompacted: compacted !== undefined }
 }
 
-/** What prunes or compacts, and nothing else, belongs to no run. The one adds nothing, the other segments alone. */
+/** What prunes, compacts or names artifacts alone belongs to no run. The first adds nothing, the second segments alone. */
 function assertOnePurpose(
   commit: Pick<
     Commit,
@@ -162,17 +162,20 @@ function assertOnePurpose(
     readonly topics: readonly unknown[]
   },
 ): void {
-  const { pruned, compacted } = commit
-  if ((commit.run === null) !== (pruned !== undefined || compacted !== undefined)) {
-    throw new Error('run: what prunes or compacts, and nothing else, belongs to no run')
+  const { pruned, compacted, segments, gaps, divergences, artifacts, begins } = commit
+  const lists: (readonly unknown[])[] = [commit.topics, begins, gaps, divergences]
+  const isAdding = lists.some((list) => list.length > 0)
+  const isRemoving = pruned !== undefined || compacted !== undefined
+  const isOfArtifacts = artifacts.length > 0 && segments.length === 0 && !isAdding
+  if (commit.run === null ? !isRemoving && !isOfArtifacts : isRemoving) {
+    throw new Error(
+      'run: what prunes, compacts or names artifacts alone, and nothing else, belongs to no run',
+    )
   }
   if (pruned && compacted) throw new Error('compacted: a commit prunes or compacts')
-  const { segments, gaps, divergences, artifacts, begins } = commit
-  const lists: (readonly unknown[])[] = [commit.topics, begins, gaps, divergences, artifacts]
-  const isAdding = lists.some((list) => list.length > 0)
-  if (pruned && (isAdding || segments.length > 0))
+  if (pruned && (isAdding || artifacts.length + segments.length > 0))
     throw new Error('pruned: a commit that prunes adds nothing')
-  if (compacted && (isAdding || segments.length === 0)) {
+  if (compacted && (isAdding || artifacts.length > 0 || segments.length === 0)) {
     throw new Error('compacted: a commit that compacts has segments and nothing else')
   }
 }

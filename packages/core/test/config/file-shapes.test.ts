@@ -129,6 +129,8 @@ describe('the example of the product requirements', () => {
         deletionWarningMs: 300_000,
         hasLease: true,
         topicSettings: 'captured',
+        hasConsumerGroups: true,
+        consumerGroupIntervalMs: 60_000,
       },
       restore: {
         topicMapping: new Map(),

@@ -57,6 +57,7 @@ export const ENOUGH: Readonly<Record<Verb, ConfigSources['flags']>> = {
     repo: 'file:///var/backups',
     'target.bootstrap_servers': 'broker-1:9092',
   },
+  groups: { backup_id: 'daily', repo: 'file:///backups', 'source.bootstrap_servers': 'b:9092' },
   read: { repo: 'file:///var/backups' },
   status: { repo: 'file:///var/backups' },
 }

@@ -5,6 +5,7 @@ import { KafkaBackupError } from '../../src/errors/kafka-backup-error.ts'
 import { BackupState } from '../../src/format/backup-state.ts'
 import { canonicalJson, type JsonValue, parseCanonical, sha256Hex } from '../../src/format/canonical-json.ts'
 import { type Commit, decodeCommit, encodeCommit } from '../../src/format/commit.ts'
+import { decodeGroups, encodeGroups } from '../../src/format/groups-document.ts'
 import { renderManifest } from '../../src/format/manifest.ts'
 import { prunedRangeOf } from '../../src/format/pruned-history.ts'
 import { decodeSeekTable, encodeSeekTable } from '../../src/format/seek-table.ts'
@@ -22,6 +23,7 @@ import { decodeSnapshotObject, encodeSnapshotObject } from '../../src/repository
 import { BEGINS, begun, commit, divergence, gap, part, segment, TOPICS } from '../format/fold-samples.ts'
 import { randomCommit } from '../format/random-commit.ts'
 import { TOPICS_SAMPLE } from '../format/topics-sample.ts'
+import { randomGroups } from '../format/random-groups.ts'
 import { prng } from '../protocol/prng.ts'
 import { damage } from './damage.ts'
 import { damageDocument, sealed, sortedJson } from './document-damage.ts'
@@ -148,6 +150,25 @@ function commitTarget(): FuzzTarget {
       }
       const bytes = sealed(damageDocument(source, source.pick(documents)))
       return { bytes, run: () => readCommit(bytes) }
+    },
+  }
+}
+
+function groupsTarget(): FuzzTarget {
+  const samples = Array.from({ length: 10 }, (_, seed) => encodeGroups(randomGroups(prng(seed), 1 + seed)))
+  const documents = samples.map((bytes) => JSON.parse(bytes.toString()) as JsonValue)
+  return {
+    name: 'groups',
+    weight: 1,
+    categories: INTEGRITY,
+    acceptedMin: 0.005,
+    make: (source) => {
+      if (source.chance(0.3)) {
+        const bytes = damage(source, source.pick(samples), source.pick(samples))
+        return { bytes, run: () => readUnrepaired(bytes, samples, () => decodeGroups(bytes)) }
+      }
+      const bytes = sealed(damageDocument(source, source.pick(documents)))
+      return { bytes, run: () => encodeGroups(decodeGroups(bytes)) }
     },
   }
 }
@@ -284,6 +305,7 @@ export async function archiveTargets(): Promise<FuzzTarget[]> {
     seekTableTarget(),
     canonicalTarget(),
     commitTarget(),
+    groupsTarget(),
     await snapshotTarget(),
     topicsTarget(),
     ...(await transformTargets()),

@@ -8,6 +8,7 @@ import {
   type SegmentDocument,
 } from './archive-reading.ts'
 import type { Finding, FindingClass } from './finding.ts'
+import { checkGroups } from './group-checker.ts'
 import type { LogBatch, PartitionLog } from './partition-log.ts'
 import type { SimulatedTopics } from './simulated-topics.ts'
 
@@ -18,12 +19,15 @@ export interface ArchiveCase {
   readonly topics: SimulatedTopics
   /** The last run said that it is complete: everything that the logs hold now has to be there. */
   readonly isComplete: boolean
+  /** Some runs read partitions with odd numbers only. */
+  readonly hasSplitRuns: boolean
 }
 
 /** Compares an archive with everything that was ever in the logs that it is of. Reads nothing through the program's own code. */
 export function checkArchive(archive: ArchiveCase): Finding[] {
-  const { histories, findings } = foldCommits(archive.objects, archive.backupId)
-  const found = [...findings]
+  const state = foldCommits(archive.objects, archive.backupId)
+  const { histories, findings } = state
+  const found = [...findings, ...checkGroups(archive, state)]
   for (const history of histories) {
     const topic = archive.topics.everById.get(history.topicId)
     const log = topic?.logs[history.partition]

@@ -5,7 +5,11 @@ import { zstdDecompressSync } from 'node:zlib'
 export interface CommitDocument {
   readonly number: string
   readonly previous_sha256: string | null
-  readonly run: { readonly id: string; readonly outcome: string; readonly unread: readonly unknown[] }
+  readonly run: {
+    readonly id: string
+    readonly outcome: string
+    readonly unread: readonly { readonly topic: string; readonly partition: number }[]
+  }
   readonly topics: readonly {
     readonly name: string
     readonly topic_id: string
@@ -15,6 +19,7 @@ export interface CommitDocument {
   readonly segments: readonly SegmentDocument[]
   readonly gaps: readonly GapDocument[]
   readonly divergences?: readonly DivergenceDocument[]
+  readonly artifacts: readonly { readonly kind: string; readonly key: string; readonly sha256: string }[]
 }
 
 /** An entry of `segments`. */

@@ -75,6 +75,7 @@ class History {
   readonly #runs: Run[] = []
   readonly #trace: string[] = []
   readonly #wantsTrace: boolean
+  #hasSplitRuns = false
 
   constructor(options: HistoryOptions, wantsTrace: boolean) {
     this.#options = options
@@ -159,11 +160,13 @@ class History {
     if (!isComplete)
       this.#find('broken', 'the end', `no run was complete, although nothing disturbed ${CLEAN_RUNS_MAX}`)
     const { objects } = this.#bucket
-    this.#findings.push(...checkArchive({ objects, backupId: BACKUP_ID, topics: this.#topics, isComplete }))
+    const archive = { objects, backupId: BACKUP_ID, topics: this.#topics }
+    this.#findings.push(...checkArchive({ ...archive, isComplete, hasSplitRuns: this.#hasSplitRuns }))
     if (this.#options.seed % VALIDATED_EVERY === 0) await this.#validate()
   }
 
   #start(mayCrash: boolean, isSplit = false, isClean = false): Run {
+    this.#hasSplitRuns ||= isSplit
     const drawn: CrashPoint | null = mayCrash
       ? { edge: 1 + this.#random.below(this.#random.pick([20, 80, 300])), moment: this.#random.pick(MOMENTS) }
       : null

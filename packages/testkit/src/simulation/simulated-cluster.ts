@@ -58,7 +58,10 @@ export function simulatedCluster(
         'asking for settings',
         () => new Map(names.map((name) => [name, settingsOf(topics, name, wanted)])),
       ),
-    consumerGroups: (known) => ask('reading groups', () => topics.groups.read(topics.clusterId, known)),
+    consumerGroups: (known) => ask('reading groups', () => {
+        topics.onGroupsAsked()
+        return topics.groups.read(topics.clusterId, known)
+      }),
     close: async () => undefined,
   }
 }

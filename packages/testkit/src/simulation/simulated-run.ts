@@ -5,6 +5,7 @@ import {
   openBackup,
   prepareBackup,
   type RequestHooks,
+  readGroups,
   runBackup,
   type StorageBackend,
   validateBackup,
@@ -45,6 +46,7 @@ export interface EndedRun {
 }
 
 const TRANSACTION_WAIT_MS = 20_000
+const GROUP_INTERVAL_MS = 1_000
 const LEVEL = 1
 const COMPRESSION_MAX_MS = 20
 
@@ -58,6 +60,7 @@ export async function runSimulatedBackup(around: RunSurroundings): Promise<Ended
   const state = await openBackup(storage, BACKUP_ID, { signal })
   const names = await cluster.topicNames()
   const choice = { topics: names, isChosen, isolation: 'read_committed' } as const
+  const reading = await readGroups({ cluster, clock, signal }, storage, state)
   const plan = await prepareBackup(cluster, state, choice, clock, signal, random)
   const { fetchVersion } = options
   const report = await runBackup({
@@ -89,6 +92,7 @@ export async function runSimulatedBackup(around: RunSurroundings): Promise<Ended
     topicSettings: options.isCapturingSettings ? 'captured' : undefined,
     clock,
     random,
+    groups: { reading, intervalMs: GROUP_INTERVAL_MS },
     observe: () => undefined,
     signal,
   })

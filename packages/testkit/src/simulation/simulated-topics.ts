@@ -25,6 +25,8 @@ export class SimulatedTopics {
   /** Also those that were deleted, by id. */
   readonly everById = new Map<string, SimulatedTopic>()
   readonly groups = new SimulatedGroups()
+  /** What consumers do in the moment in which somebody asks for their groups. */
+  onGroupsAsked: () => void = () => undefined
   readonly #nowMs: () => number
 
   constructor(brokerCount: number, nowMs: () => number) {

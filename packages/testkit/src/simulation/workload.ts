@@ -27,8 +27,9 @@ const PAUSE_MAX_MS = 400
 const SLOWER_AFTER_MS = 20_000
 const DOWN_MAX_MS = 8_000
 const PARTITIONS_MAX = 5
+const GROUPS = ['billing', 'group of "spaces"', 'mail'] as const
 
-type Deed = keyof Troubles | 'append' | 'transaction'
+type Deed = keyof Troubles | 'append' | 'transaction' | 'commit'
 
 /** Producers, retention, elections and the rest, at random times until it is ended. */
 export class Workload {
@@ -51,11 +52,12 @@ export class Workload {
     this.#random = random
     this.#options = options
     const { troubles } = options
+    topics.onGroupsAsked = () => this.#catchUp()
     const times = (deed: Deed, count: number) => Array.from({ length: count }, () => deed)
     const troublesome = (Object.keys(troubles) as (keyof Troubles)[]).flatMap((deed) =>
       times(deed, troubles[deed]),
     )
-    this.#deeds = [...times('append', 20), ...times('transaction', 8), ...troublesome]
+    this.#deeds = [...times('append', 20), ...times('transaction', 8), ...times('commit', 4), ...troublesome]
   }
 
   /** Does so much at once. */
@@ -85,7 +87,8 @@ export class Workload {
   }
 
   #do(deed: Deed): void {
-    if (deed !== 'append' && deed !== 'transaction' && !this.#options.may(deed)) return
+    const isHarmless = deed === 'append' || deed === 'transaction' || deed === 'commit'
+    if (!isHarmless && !this.#options.may(deed)) return
     const topic = this.#random.pick([...this.#topics.topics.values()])
     const partition = this.#random.below(topic.logs.length)
     const log = topic.logs[partition]!
@@ -111,6 +114,9 @@ export class Workload {
       case 'transaction':
         this.#transact(topic, log)
         return
+      case 'commit':
+        this.#commit(topic.name, partition, log)
+        return
       case 'retention':
         log.deleteBefore(this.#offsetWithin(log))
         return
@@ -135,6 +141,21 @@ export class Workload {
       default:
         this.#topics.grow(topic, Math.min(topic.logs.length + 1, PARTITIONS_MAX))
     }
+  }
+
+  /** The worst moment to be asked: somebody has read every record that there is. */
+  #catchUp(): void {
+    for (const { name: topic, logs } of this.#topics.topics.values()) {
+      for (const [partition, { endOffset: offset }] of logs.entries())
+        this.#topics.groups.commit('live', { topic, partition, offset })
+    }
+  }
+
+  /** A consumer has read everything that it may, or less. */
+  #commit(topic: string, partition: number, log: PartitionLog): void {
+    const group = this.#random.pick(GROUPS)
+    const offset = this.#random.chance(0.6) ? log.lastStableOffset : this.#offsetWithin(log)
+    this.#topics.groups.commit(group, { topic, partition, offset })
   }
 
   #transact(topic: SimulatedTopic, log: PartitionLog): void {

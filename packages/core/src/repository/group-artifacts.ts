@@ -1,0 +1,37 @@
+import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import type { BackupState } from '../format/backup-state.ts'
+import type { ArtifactRecord } from '../format/commit.ts'
+import { decodeGroups, encodeGroups, type GroupsDocument } from '../format/groups-document.ts'
+import type { StorageBackend } from '../storage/storage-backend.ts'
+import { latestArtifact, readArtifact, writeArtifact } from './artifacts.ts'
+
+const KIND = 'groups'
+
+/**
+ * The groups as of the state's last commit; null: no commit names any.
+ * @throws KB_OBJECT_NOT_FOUND, KB_VALIDATION_FAILED, KB_FORMAT_UNSUPPORTED, KB_STORAGE_*
+ */
+export async function latestGroups(
+  storage: StorageBackend,
+  state: BackupState,
+  signal?: AbortSignal,
+): Promise<GroupsDocument | null> {
+  const record = latestArtifact(state, KIND)
+  if (!record) return null
+  const document = decodeGroups(await readArtifact(storage, record, signal))
+  if (document.backupId === state.backupId) return document
+  throw new KafkaBackupError('KB_VALIDATION_FAILED', `it holds groups of backup ${document.backupId}`, {
+    context: { key: record.key },
+  })
+}
+
+/** Writes them for the next commit. @throws KB_LIMIT_EXCEEDED, KB_STORAGE_* */
+export function writeGroups(
+  storage: StorageBackend,
+  state: BackupState,
+  document: GroupsDocument,
+  signal?: AbortSignal,
+): Promise<ArtifactRecord> {
+  const artifact = { kind: KIND, writer: document.writer, bytes: encodeGroups(document) }
+  return writeArtifact(storage, state, artifact, signal)
+}
