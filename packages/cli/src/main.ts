@@ -9,6 +9,7 @@ import { probeLine } from './command-lines/probe.ts'
 import { pruneLine } from './command-lines/prune.ts'
 import { repairLine } from './command-lines/repair.ts'
 import { restoreLine } from './command-lines/restore.ts'
+import { snapshotGroupsLine } from './command-lines/snapshot-groups.ts'
 import { statusLine } from './command-lines/status.ts'
 import { validateLine } from './command-lines/validate.ts'
 import { verifyLine } from './command-lines/verify.ts'
@@ -25,6 +26,7 @@ export async function main(): Promise<void> {
     statusLine,
     validateLine,
     offsetMapLine,
+    snapshotGroupsLine,
     verifyLine,
     pruneLine,
     compactLine,

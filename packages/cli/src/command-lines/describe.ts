@@ -7,11 +7,15 @@ export const describeLine: CommandLine = {
   description:
     'Shows topics, partitions, offsets, sizes and gaps of a backup, as its commits tell them, and the settings that its topics had.',
   verb: 'read',
-  options: [{ flags: '--as-of-commit <number>', description: 'Show the backup as it was after this commit' }],
+  options: [
+    { flags: '--as-of-commit <number>', description: 'Show the backup as it was after this commit' },
+    { flags: '--groups', description: 'Show the consumer groups and what they had committed' },
+  ],
   examples: [
     'kafka-backup describe --repo file:///var/backups --backup-id daily',
     'kafka-backup describe --repo file:///var/backups --backup-id daily \\',
     '    --output-format json',
+    'kafka-backup describe --repo file:///var/backups --backup-id daily --groups',
   ],
   load: async () => (await import('../commands/describe.ts')).describeCommand,
 }

@@ -1,9 +1,10 @@
 import { requireBackupId } from '@kafka-backup/core/config'
 import { KafkaBackupError, toKafkaBackupError } from '@kafka-backup/core/errors'
-import { digestBackup, newestTopics, openExistingBackup } from '@kafka-backup/core/repository'
+import { digestBackup, latestGroups, newestTopics, openExistingBackup } from '@kafka-backup/core/repository'
 import type { Command } from '../command.ts'
 import { openStorage } from '../open-storage.ts'
 import { describeText, digestDocument } from '../render/digest-text.ts'
+import { groupsDocument, groupsText } from '../render/groups-text.ts'
 import { capturedDocument, capturedText } from '../render/topic-settings-text.ts'
 
 /** What `kafka-backup describe` does. */
@@ -12,10 +13,13 @@ export const describeCommand: Command = {
     const { loaded, options, signal } = context
     const storage = openStorage(context)
     try {
-      const state = await openExistingBackup(storage, requireBackupId(loaded.config), {
-        signal,
-        asOfCommit: commitNumber(options.asOfCommit),
-      })
+      const asOfCommit = commitNumber(options.asOfCommit)
+      const backupId = requireBackupId(loaded.config)
+      const state = await openExistingBackup(storage, backupId, { signal, asOfCommit })
+      if (options.groups === true) {
+        const groups = await latestGroups(storage, state, signal)
+        return { document: groupsDocument(state, groups), text: groupsText(state, groups), exitCode: 0 }
+      }
       const digest = digestBackup(state)
       const captured = await newestTopics(storage, state, signal).catch(shownDamage)
       const document = {

@@ -157,6 +157,7 @@ class BackupRun {
       const decidedAtMs = this.#options.clock.monotonicMs()
       await this.#flush(true)
       await this.#topicSettings?.settle()
+      const outcome = this.#outcome()
       await this.#groups?.writeAtEnd(outcome)
       await this.#commits.commit(outcome, { decidedAtMs })
     } catch (error) {

@@ -1,0 +1,37 @@
+import { commitGroups } from '@kafka-backup/core/backup'
+import { requireBackupId, requireCluster } from '@kafka-backup/core/config'
+import { openCluster } from '@kafka-backup/core/kafka'
+import { beforeWriting } from '../before-writing.ts'
+import type { Command } from '../command.ts'
+import { openMeteredStorage } from '../open-storage.ts'
+import { CLIENT_ID, PROGRAM } from '../program-name.ts'
+import { groupCommitDocument, groupCommitText } from '../render/groups-text.ts'
+import { storageDocument, storageText } from '../render/storage-text.ts'
+
+const INCOMPLETE = 3
+
+/** What `kafka-backup snapshot-groups` does. */
+export const snapshotGroupsCommand: Command = {
+  async run(context) {
+    const { loaded, clock, random, signal } = context
+    const { config } = loaded
+    const source = requireCluster(config, 'source')
+    const backupId = requireBackupId(config)
+    const { storage, usage } = await beforeWriting(async () => openMeteredStorage(context))
+    const { bootstrapServers, security } = source
+    const cluster = openCluster({ bootstrapServers, clientId: CLIENT_ID, ...(security ? { security } : {}) })
+    try {
+      const place = { storage, backupId, bootstrapServers, program: PROGRAM }
+      const report = await commitGroups({ ...place, cluster, clock, random, signal })
+      const isWhole = report.unread.length + report.silentBrokers.length === 0
+      return {
+        document: { ...groupCommitDocument(report), storage: storageDocument(usage()) },
+        text: [groupCommitText(report), storageText(usage())].join('\n'),
+        exitCode: isWhole ? 0 : INCOMPLETE,
+      }
+    } finally {
+      await cluster.close()
+      await storage.close()
+    }
+  },
+}
