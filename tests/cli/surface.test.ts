@@ -19,6 +19,7 @@ const VERBS = [
   'describe',
   'status',
   'validate',
+  'snapshot-groups',
   'prune',
   'compact',
   'repair',

@@ -22,7 +22,9 @@ const REQUEST_NAMES = new Map([
   [18, 'ApiVersions'],
 ])
 
-test('many groups are read with a few requests for every hundred of them', { timeout: TIMEOUT_MS }, async (t) => {
+test('many groups are read with a few requests for every hundred of them', {
+  timeout: TIMEOUT_MS,
+}, async (t) => {
   await using kafka = await startKafkaCluster()
   await using driver = new SourceDriver(kafka)
   await driver.createTopic('orders', { replicas: PARTITIONS })
@@ -35,7 +37,10 @@ test('many groups are read with a few requests for every hundred of them', { tim
     const beganMs = performance.now()
     const { groups } = await cluster.consumerGroups([])
     const tookMs = performance.now() - beganMs
-    const counts = Map.groupBy(proxy.requests.slice(askedBefore), ([key]) => REQUEST_NAMES.get(key) ?? `${key}`)
+    const counts = Map.groupBy(
+      proxy.requests.slice(askedBefore),
+      ([key]) => REQUEST_NAMES.get(key) ?? `${key}`,
+    )
     const requests = [...counts].map(([name, own]) => `${own.length} ${name}`)
     assert.equal(groups.length, GROUPS)
     assert.ok(groups.every(({ offsets }) => offsets?.length === PARTITIONS))

@@ -1,10 +1,12 @@
 import type {
   BackupPlan,
   BackupReport,
+  BackupRunOptions,
   BackupTuning,
   Cluster,
   Config,
   ContinuousOptions,
+  GroupReading,
   Lease,
   Observer,
   OffsetStateKeeper,
@@ -96,9 +98,7 @@ async function backUp(context: CommandContext, metrics: MetricsFile | undefined)
           tuning: tuningOf(config),
           topicSettings: config.backup.topicSettings,
           ...(config.backup.isContinuous ? { continuous: continuousOf(config) } : {}),
-          ...(groups
-            ? { groups: { reading: groups, intervalMs: config.backup.consumerGroupIntervalMs } }
-            : {}),
+          ...groupsOf(config, groups),
           clock: context.clock,
           random: context.random,
           observe: combineObservers([observe, coveringWhatJoins(lease)]),
@@ -112,6 +112,10 @@ async function backUp(context: CommandContext, metrics: MetricsFile | undefined)
     await cluster.close()
     await storage.close()
   }
+}
+
+function groupsOf({ backup }: Config, reading: GroupReading | undefined): Pick<BackupRunOptions, 'groups'> {
+  return reading ? { groups: { reading, intervalMs: backup.consumerGroupIntervalMs } } : {}
 }
 
 function coveringWhatJoins(lease: Lease): Observer {

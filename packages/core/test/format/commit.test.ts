@@ -179,3 +179,22 @@ test('a divergence, a last batch or an unread range of another kind is damage', 
     expectCode('KB_COMMIT_CORRUPT', () => decodeCommit(bytes), JSON.stringify(last))
   }
 })
+
+test('a commit that names artifacts alone belongs to no run, and any other does, unless it takes something out', () => {
+  const artifact = { kind: 'groups', key: 'k', bytes: 1, sha256: 'ab'.repeat(32) }
+  const lists = ['topics', 'begins', 'segments', 'gaps', 'artifacts'] as const
+  const alone = (fields: Record<string, JsonValue>) => {
+    for (const list of lists) fields[list] = []
+    delete fields.divergences
+    Object.assign(fields, { features: [], run: null, artifacts: [artifact] })
+  }
+  assert.equal(decodeCommit(changed(alone)).run, null)
+  const begins = [{ topic: 'orders', partition: 0, offset: '0' }]
+  for (const more of [{ artifacts: [] }, { begins }]) {
+    const wrong = changed((fields) => {
+      alone(fields)
+      Object.assign(fields, more)
+    })
+    expectCode('KB_COMMIT_CORRUPT', () => decodeCommit(wrong), JSON.stringify(more))
+  }
+})

@@ -58,7 +58,8 @@ export function simulatedCluster(
         'asking for settings',
         () => new Map(names.map((name) => [name, settingsOf(topics, name, wanted)])),
       ),
-    consumerGroups: (known) => ask('reading groups', () => {
+    consumerGroups: (known) =>
+      ask('reading groups', () => {
         topics.onGroupsAsked()
         return topics.groups.read(topics.clusterId, known)
       }),
