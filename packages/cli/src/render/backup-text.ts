@@ -61,7 +61,8 @@ export function backupReportText(report: BackupReport): string {
     `${word[report.outcome].padEnd(12)}${plural(report.records, 'record')} · ${formatBytes(report.rawBytes)} read, ${formatBytes(report.storedBytes)} stored (${formatRatio(report.rawBytes, report.storedBytes)}) · ${formatDuration(report.durationMs)} · ${formatRate(report.rawBytes, report.durationMs)} · commit ${report.commit}`,
     `            ${recoveryText(report)} · ${plural(report.gaps.length, 'gap')} · ${checkpointText(report)}`,
   ]
-  if (report.consumerGroups) lines.push(`            ${groupsLine(report.consumerGroups)}`)
+  // A cluster without groups is no news.
+  if (report.consumerGroups?.groups) lines.push(`            ${groupsLine(report.consumerGroups)}`)
   if (report.lag) lines.push(`            ${lagText(report.lag)}`)
   lines.push(...backupWarnings(report).map((line) => `            ${line}`))
   if (report.outcome === 'interrupted')
