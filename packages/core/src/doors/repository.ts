@@ -1,7 +1,7 @@
 export type { BackupState, RunSummary } from '../format/backup-state.ts'
 export type { DivergenceRecord } from '../format/divergence.ts'
-export { hasEverything, type UnreadRecord } from '../format/run-record.ts'
 export type { GroupRecord, GroupsDocument } from '../format/groups-document.ts'
+export { hasEverything, type UnreadRecord } from '../format/run-record.ts'
 export type { CapturedSetting, CapturedTopic, TopicsDocument } from '../format/topics-document.ts'
 export type { DeletionReport, SweepReport } from '../repository/delete-waiting.ts'
 export {
