@@ -62,11 +62,8 @@ async function backUp(context: CommandContext, metrics: MetricsFile | undefined)
   )
   const source = requireCluster(config, 'source')
   const security = source.security ? { security: source.security } : {}
-  const cluster = openCluster({
-    bootstrapServers: source.bootstrapServers,
-    clientId: CLIENT_ID,
-    ...security,
-  })
+  const { bootstrapServers } = source
+  const cluster = openCluster({ bootstrapServers, clientId: CLIENT_ID, ...security })
   try {
     const again = () => prepare(context, storage, cluster)
     const prepared = await beforeWriting(again)
@@ -92,7 +89,7 @@ async function backUp(context: CommandContext, metrics: MetricsFile | undefined)
           cluster,
           clientId: CLIENT_ID,
           ...security,
-          bootstrapServers: source.bootstrapServers,
+          bootstrapServers,
           program: PROGRAM,
           transform: context.registry.transform(containerOf(config), config.backup.compressionLevel),
           tuning: tuningOf(config),

@@ -1,35 +1,27 @@
 import { availableParallelism } from 'node:os'
 import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-error.ts'
-import type { Observer, RunLag } from '../events/run-event.ts'
-import type { BackupState } from '../format/backup-state.ts'
+import type { RunLag } from '../events/run-event.ts'
 import type { RunOutcome } from '../format/commit.ts'
-import type { FrameTransform } from '../format/frame-transform.ts'
 import { renderManifest } from '../format/manifest.ts'
 import type { SegmentRecord } from '../format/segment-record.ts'
-import type { OpenBrokerLink } from '../kafka/broker-connections.ts'
-import type { Cluster } from '../kafka/cluster.ts'
-import type { ClusterSecurity } from '../kafka/security.ts'
 import { assertExclusiveCommits } from '../repository/commit-log.ts'
 import { assertCreatesOnce } from '../repository/exclusive-creation.ts'
 import { manifestKey } from '../repository/key-layout.ts'
 import { Budget } from '../runtime/budget.ts'
-import type { Clock } from '../runtime/clock.ts'
 import { withinGrace } from '../runtime/grace.ts'
 import { invariant } from '../runtime/invariant.ts'
 import { LIMITS } from '../runtime/limits.ts'
-import type { Random } from '../runtime/random.ts'
 import { settleAll } from '../runtime/settle-all.ts'
 import { SpareCores } from '../runtime/spare-cores.ts'
-import type { StorageBackend } from '../storage/storage-backend.ts'
-import { type BackupPlan, beginningOf } from './backup-plan.ts'
+import { beginningOf } from './backup-plan.ts'
 import { type BackupReport, BackupTally } from './backup-report.ts'
-import type { BackupTuning } from './backup-tuning.ts'
+import type { BackupRunOptions } from './backup-run-options.ts'
 import { FRAME_MIN_BYTES } from './batch-intake.ts'
 import { BundleWriter } from './bundle-writer.ts'
 import { type ContinuousReadingOptions, readContinuously } from './continuous-reading.ts'
 import { DigestThread } from './digest-thread.ts'
 import type { TopicSelection } from './discover-partitions.ts'
-import { type GroupOptions, GroupSnapshots } from './group-snapshots.ts'
+import { GroupSnapshots } from './group-snapshots.ts'
 import { joinPartitions } from './join-partitions.ts'
 import { measureLag } from './measure-lag.ts'
 import type { MinimumFinder } from './minimum-finder.ts'
@@ -40,39 +32,6 @@ import { RunCommits } from './run-commits.ts'
 import type { ReadingOptions } from './shared-reading.ts'
 import type { SourceChange } from './source-change.ts'
 import { TopicSettingsCapture } from './topic-settings.ts'
-
-/** What a run without an end looks for, and how often. Times in milliseconds. */
-export interface ContinuousOptions extends TopicSelection {
-  readonly refreshIntervalMs: number
-}
-
-/** Everything a run works with. Aborting `signal` ends it early with what is durable committed. */
-export interface BackupRunOptions {
-  readonly plan: BackupPlan
-  readonly state: BackupState
-  readonly storage: StorageBackend
-  readonly cluster: Cluster
-  /** How brokers are read from; default: over sockets. */
-  readonly openLink?: OpenBrokerLink
-  /** Who looks for smallest timestamps; default: a thread. Closed with the run. */
-  readonly minima?: MinimumFinder
-  readonly clientId: string
-  readonly security?: ClusterSecurity
-  readonly bootstrapServers: readonly string[]
-  readonly program: string
-  readonly transform: FrameTransform
-  readonly tuning: BackupTuning
-  /** Settings of topics: without `required`, a run is complete although some of them could not be read. Absent: they are let alone. */
-  readonly topicSettings?: 'captured' | 'required' | undefined
-  /** Present: the run goes on until it is stopped; absent: to the targets of the plan. */
-  readonly continuous?: ContinuousOptions
-  /** Absent: the backup is without groups. */
-  readonly groups?: GroupOptions
-  readonly clock: Clock
-  readonly random: Random
-  readonly observe: Observer
-  readonly signal: AbortSignal
-}
 
 // Rendering the manifest costs time in proportion to the whole backup; nothing depends on it being new.
 const MANIFEST_INTERVAL_MS = 30_000

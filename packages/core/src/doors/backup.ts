@@ -1,10 +1,7 @@
 export type { BackupPlan, PartitionPlan } from '../backup/backup-plan.ts'
 export type { BackupReport, PartitionResult } from '../backup/backup-report.ts'
-export {
-  type BackupRunOptions,
-  type ContinuousOptions,
-  runBackup,
-} from '../backup/backup-run.ts'
+export { runBackup } from '../backup/backup-run.ts'
+export type { BackupRunOptions, ContinuousOptions } from '../backup/backup-run-options.ts'
 export type { BackupTuning } from '../backup/backup-tuning.ts'
 export { commitGroups, type GroupCommitReport } from '../backup/commit-groups.ts'
 export type { GroupsReport } from '../backup/groups-report.ts'

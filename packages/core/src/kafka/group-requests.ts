@@ -1,19 +1,3 @@
-import {
-  consumerGroupDescribeV0,
-  describeGroupsV2,
-  describeGroupsV3,
-  describeGroupsV4,
-  describeGroupsV5,
-  listGroupsV2,
-  listGroupsV3,
-  listGroupsV4,
-  listGroupsV5,
-  offsetFetchV5,
-  offsetFetchV6,
-  offsetFetchV7,
-  offsetFetchV8,
-  offsetFetchV9,
-} from '@platformatic/kafka'
 import type { LibraryApi } from './library-request.ts'
 
 /** One group in an answer to ListGroups. Version 4 is the first with a state, 5 the first with a type; before, they are empty or left out. */
@@ -33,7 +17,7 @@ export const LIST_GROUPS: LibraryApi<
   key: 16,
   firstVersion: 2,
   flexibleFrom: 3,
-  codecs: [listGroupsV2, listGroupsV3, listGroupsV4, listGroupsV5],
+  codecs: ['listGroupsV2', 'listGroupsV3', 'listGroupsV4', 'listGroupsV5'],
 }
 
 /** Offsets in an answer to OffsetFetch; below 0: none was committed. */
@@ -68,7 +52,7 @@ export const OFFSET_FETCH: LibraryApi<
   key: 9,
   firstVersion: 5,
   flexibleFrom: 6,
-  codecs: [offsetFetchV5, offsetFetchV6, offsetFetchV7, offsetFetchV8, offsetFetchV9],
+  codecs: ['offsetFetchV5', 'offsetFetchV6', 'offsetFetchV7', 'offsetFetchV8', 'offsetFetchV9'],
 }
 
 /** What a coordinator says of one group. */
@@ -88,7 +72,7 @@ export const DESCRIBE_GROUPS: LibraryApi<
   key: 15,
   firstVersion: 2,
   flexibleFrom: 5,
-  codecs: [describeGroupsV2, describeGroupsV3, describeGroupsV4, describeGroupsV5],
+  codecs: ['describeGroupsV2', 'describeGroupsV3', 'describeGroupsV4', 'describeGroupsV5'],
 }
 
 /** Groups of KIP-848. */
@@ -100,5 +84,5 @@ export const CONSUMER_GROUP_DESCRIBE: LibraryApi<
   key: 69,
   firstVersion: 0,
   flexibleFrom: 0,
-  codecs: [consumerGroupDescribeV0],
+  codecs: ['consumerGroupDescribeV0'],
 }
