@@ -209,7 +209,7 @@ function captureSettings(): readonly Setting[] {
       'backup.consumer_group_snapshot_interval_secs',
       integer(1, 86_400),
       'How often a continuous run reads the groups again; what has not changed is not stored again.',
-      { default: 60, unit: 'seconds' },
+      { default: 900, unit: 'seconds' },
     ),
     effective(
       'backup.capture_topic_configs',

@@ -130,7 +130,7 @@ describe('the example of the product requirements', () => {
         hasLease: true,
         topicSettings: 'captured',
         hasConsumerGroups: true,
-        consumerGroupIntervalMs: 60_000,
+        consumerGroupIntervalMs: 900_000,
       },
       restore: {
         topicMapping: new Map(),
