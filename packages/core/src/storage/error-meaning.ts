@@ -24,28 +24,6 @@ export const impossible = (reason: string, hint: string): Meaning => ({
   hint,
 })
 
-const TLS_HINT = 'Trust the authority of the server: NODE_EXTRA_CA_CERTS=ca.pem, or correct the endpoint.'
-
-/** Codes of sockets, names and certificates, the same for every store that is spoken to over HTTP. */
-export const NETWORK_MEANINGS: Readonly<Record<string, Meaning>> = {
-  ETIMEDOUT: passing('the store does not answer'),
-  ECONNREFUSED: passing('nothing answers at this address'),
-  ECONNRESET: passing('the connection broke'),
-  EPIPE: passing('the connection broke'),
-  ENOTFOUND: passing('the name of the server is not known'),
-  EAI_AGAIN: passing('the name of the server cannot be looked up now'),
-  EHOSTUNREACH: passing('the server cannot be reached'),
-  ENETUNREACH: passing('the network cannot be reached'),
-  ERR_STREAM_PREMATURE_CLOSE: passing('the connection broke'),
-  UND_ERR_SOCKET: passing('the connection broke'),
-  DEPTH_ZERO_SELF_SIGNED_CERT: denied('the certificate of the server is not trusted', TLS_HINT),
-  SELF_SIGNED_CERT_IN_CHAIN: denied('the certificate of the server is not trusted', TLS_HINT),
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: denied('the certificate of the server is not trusted', TLS_HINT),
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: denied('the certificate of the server is not trusted', TLS_HINT),
-  CERT_HAS_EXPIRED: denied('the certificate of the server has expired', TLS_HINT),
-  ERR_TLS_CERT_ALTNAME_INVALID: denied('the certificate is for another server', TLS_HINT),
-}
-
 /** What a login page, a proxy or a server of another kind answers, which knows nothing of objects. */
 export const STRANGER_REASON = 'the store says that it did, and its answer is of something else'
 /** What a server on the way answers instead of the store: neither a success nor a refusal of anything. */

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { type Agent, createServer, request, type Server } from 'node:http'
+import { type Agent, createServer, Agent as HttpAgent, request, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { guardedAgent } from '../../src/storage/guarded-agent.ts'
+import { guardedAgent, guardRequests } from '../../src/storage/guarded-agent.ts'
 
 const SILENCE_MS = 300
 
@@ -60,5 +60,17 @@ describe('connections that are guarded', { timeout: 30_000 }, () => {
     await assert.rejects(get(agent, '/silent'), { code: 'ETIMEDOUT' })
     assert.equal(connections, begun + 1)
     agent.destroy()
+  })
+
+  it('of others break in the same way, also when there is no connection at all', async () => {
+    const agent = new HttpAgent()
+    guardRequests(agent, SILENCE_MS)
+    assert.equal(await get(agent, '/slow'), 'aaaaaaa')
+    await assert.rejects(get(agent, '/silent'), { code: 'ETIMEDOUT' })
+    const proxied = new HttpAgent()
+    // As an agent for a proxy that never answers to CONNECT.
+    proxied.createConnection = () => undefined
+    guardRequests(proxied, SILENCE_MS)
+    await assert.rejects(get(proxied, '/'), { code: 'ETIMEDOUT' })
   })
 })

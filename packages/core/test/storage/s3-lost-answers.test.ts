@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { ListMultipartUploadsCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
-import { expectBytes, expectCode, patternBytes } from '../../../testkit/src/conformance/storage-subject.ts'
+import {
+  collect,
+  expectBytes,
+  expectCode,
+  patternBytes,
+} from '../../../testkit/src/conformance/storage-subject.ts'
 import { missingS3Server, type S3Server, startS3Server } from '../../../testkit/src/stores/versity-gateway.ts'
 import { openS3 } from '../../src/storage/s3/location.ts'
 import { KEY } from './foreign-answers-suite.ts'
@@ -227,6 +232,21 @@ describe('S3 when answers are lost', { skip: missingS3Server() }, () => {
       assert.equal((await direct.stat(KEY))?.bytes, 9 * MIB)
       await backend.close()
     })
+  })
+
+  it('takes a success that nobody can read for none, and looks whether it was one', async () => {
+    const { proxy, backend } = place.current
+    const cut = '<?xml version="1.0" encoding="UTF-8"?><ListBucketResult><Contents><Key>a'
+    for (const body of ['{"ok":true}', 'ok', cut]) {
+      proxy.decide = (method) => (method === 'GET' ? { refuse: 200, body } : 'pass')
+      await expectCode(collect(backend.list('')), 'KB_STORAGE_UNAVAILABLE')
+    }
+    const writer = await stream(backend, patternBytes(9 * MIB, 9))
+    let ends = 0
+    proxy.decide = (method, path) =>
+      isEnd(method, path) && ++ends === 1 ? { garble: 200, body: '<CompleteMultipartUploadRes' } : 'pass'
+    await writer.commit()
+    assert.equal((await place.current.direct.stat(KEY))?.bytes, 9 * MIB)
   })
 
   it('leaves no parts behind after abort, nor after a failure', async () => {

@@ -2,7 +2,7 @@ import type { Agent } from 'node:http'
 import type { ContainerClient, RequestPolicyFactory } from '@azure/storage-blob'
 import { isOfStop } from '../../runtime/stopped.ts'
 import { md5Of } from '../answer-body.ts'
-import { guardedAgent } from '../guarded-agent.ts'
+import { guardedAgent, guardRequests } from '../guarded-agent.ts'
 import type { StorageCredentials } from '../storage-credentials.ts'
 import type { OnStorageRequest } from '../storage-request.ts'
 import { secretOf } from './access.ts'
@@ -19,22 +19,33 @@ export interface AzureSession {
 }
 
 /** Without a byte in either direction for so long a connection is dead. */
-const LIMITS = { silenceMs: 120_000, socketsMax: 64 }
+const SILENCE_TIMEOUT_MS = 120_000
+const SOCKETS_MAX = 64
+
+/** Parts of an {@link AzureConnection} that have defaults. */
+export interface AzureConnectionOptions {
+  /** Told of every request just before it is sent. */
+  readonly onRequest?: OnStorageRequest | undefined
+  /** Milliseconds without a byte after which a connection is dead. */
+  readonly silenceTimeoutMs?: number
+}
 
 /** The client of one container: loaded and made at the first request. Tokens that were fetched renew themselves. */
 export class AzureConnection {
   readonly #place: AzurePlace
   readonly #credentials: StorageCredentials
   readonly #agent: Agent
+  readonly #silenceMs: number
   readonly #onRequest: OnStorageRequest | undefined
   #container: Promise<ContainerClient> | undefined
 
-  /** `onRequest` is told of every request just before it is sent. */
-  constructor(place: AzurePlace, credentials: StorageCredentials, onRequest?: OnStorageRequest) {
+  constructor(place: AzurePlace, credentials: StorageCredentials, options: AzureConnectionOptions = {}) {
     this.#place = place
     this.#credentials = credentials
-    this.#onRequest = onRequest
-    this.#agent = guardedAgent(!accountUrl(place).startsWith('http:'), LIMITS)
+    this.#onRequest = options.onRequest
+    this.#silenceMs = options.silenceTimeoutMs ?? SILENCE_TIMEOUT_MS
+    const limits = { silenceMs: this.#silenceMs, socketsMax: SOCKETS_MAX }
+    this.#agent = guardedAgent(!accountUrl(place).startsWith('http:'), limits)
   }
 
   get container(): string {
@@ -85,7 +96,7 @@ export class AzureConnection {
         retryOptions: { maxTries: 1 },
         userAgentOptions: { userAgentPrefix: 'kafka-backup' },
       })
-      made.factories.push(everyRequest(this.#agent, this.#onRequest))
+      made.factories.push(everyRequest(this.#agent, this.#silenceMs, this.#onRequest))
       return made
     }
     if (key) {
@@ -108,11 +119,19 @@ function accountUrl({ account, endpoint }: AzurePlace): string {
  * Gives each request our connections, unless the environment asks for a proxy, and each body its MD5, which the service
  * compares with what arrived.
  */
-function everyRequest(agent: Agent, onRequest: OnStorageRequest | undefined): RequestPolicyFactory {
+function everyRequest(
+  agent: Agent,
+  silenceMs: number,
+  onRequest: OnStorageRequest | undefined,
+): RequestPolicyFactory {
+  const guarded = new WeakSet<Agent>([agent])
   return {
     create: (next) => ({
       sendRequest(request) {
-        request.agent ??= agent
+        const own = (request.agent as Agent | undefined) ?? agent
+        if (!guarded.has(own)) guardRequests(own, silenceMs)
+        guarded.add(own)
+        request.agent = own
         const { body } = request
         const bytes = typeof body === 'string' ? Buffer.from(body) : body
         if (bytes instanceof Uint8Array) request.headers.set('content-md5', md5Of(bytes).toString('base64'))

@@ -6,12 +6,12 @@ import {
   impossible,
   type Meaning,
   misplaced,
-  NETWORK_MEANINGS,
   NO_CONDITION_HINT,
   passing,
   STRANGER_HINT,
   STRANGER_REASON,
 } from '../error-meaning.ts'
+import { networkMeaning } from '../network-meaning.ts'
 import { objectExists, objectNotFound } from '../object-errors.ts'
 import { identityAnswerOf } from './identity-errors.ts'
 
@@ -37,7 +37,7 @@ const POLICY_HINT =
   'Only manifest.json, the offset state and leases are ever replaced: use an immutability policy of versions, not of the container; see docs/providers.md.'
 const LEASE_HINT = 'End the lease; nothing else may use the prefix of kafka-backup.'
 
-/** THE table: codes of Azure and of its SDKs. What is not here is judged by its status. */
+/** THE table: codes of Azure and of its SDKs. What is not here is one of the network, or is judged by its status. */
 const MEANINGS: ReadonlyMap<string, Meaning> = new Map(
   Object.entries({
     ContainerNotFound: misplaced('there is no such container', CONTAINER_HINT),
@@ -93,7 +93,6 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map(
     UnsupportedHeader: impossible('the store cannot do this', NO_CONDITION_HINT),
     FeatureNotSupported: impossible('the store cannot do this', NO_CONDITION_HINT),
     AbortError: passing('the connection broke'),
-    ...NETWORK_MEANINGS,
   }),
 )
 
@@ -138,7 +137,7 @@ export function translateAzureError(error: unknown, attempt: AzureAttempt): unkn
   }
   // A refusal whose document cannot be read is a refusal all the same.
   const isRefusal = name === 'PARSE_ERROR' && status !== undefined && status >= 400
-  const meaning = (isRefusal ? undefined : MEANINGS.get(name)) ?? meaningOfStatus(status)
+  const meaning = (isRefusal ? undefined : meaningOf(name)) ?? meaningOfStatus(status)
   const text = answer.number ?? name
   const code = status === undefined ? text : `${name === NAMELESS ? 'HTTP' : `${text},`} ${status}`
   const message = `cannot ${verbOf(action)} ${placeOf(attempt)}: ${meaning.reason} (${code})`
@@ -192,6 +191,10 @@ function isOfImpostor({ name, status = 0, isUnproven, isPage }: Answer): boolean
   return isPage === true || (isNameless && isDecisive)
 }
 
+function meaningOf(name: string): Meaning | undefined {
+  return MEANINGS.get(name) ?? networkMeaning(name)
+}
+
 function meaningOfStatus(status: number | undefined): Meaning {
   if (status !== undefined && isPassingStatus(status)) return passing('the store has a problem')
   if (status !== undefined && status < 300) return { ...passing(STRANGER_REASON), hint: STRANGER_HINT }
@@ -222,17 +225,19 @@ function answerOf(error: unknown): Answer | undefined {
   )
   if (status !== undefined && (status >= 500 || status === 429)) {
     return {
-      name: names.find((text) => MEANINGS.get(text)?.code === 'KB_STORAGE_UNAVAILABLE') ?? NAMELESS,
+      name: names.find((text) => meaningOf(text)?.code === 'KB_STORAGE_UNAVAILABLE') ?? NAMELESS,
       status,
     }
   }
-  const known = names.find((text) => MEANINGS.has(text) || NOT_FOUND.includes(text) || TAKEN.includes(text))
+  const known = names.find(
+    (text) => meaningOf(text) !== undefined || NOT_FOUND.includes(text) || TAKEN.includes(text),
+  )
   if (known !== undefined) return { name: known, status, ...proof }
   if (status !== undefined || name === 'RestError') {
     const given = names.find((text) => text !== 'Error' && text !== 'RestError')
     return { name: given ?? NAMELESS, status, ...proof }
   }
-  // Errors of sockets and of TLS have a code in capitals; what else is thrown here is a defect of ours.
+  // Errors of the network have a code in capitals; what else is thrown here is a defect of ours.
   const socket = names.find((text) => /^[A-Z][A-Z0-9_]+$/.test(text) && !text.startsWith('ERR_'))
   return socket === undefined ? undefined : { name: socket, status }
 }

@@ -13,7 +13,7 @@ import type { StorageCredentials } from '../storage-credentials.ts'
 import { checkAccess } from './access.ts'
 import { type NamedAccount, readAccountHost } from './account-host.ts'
 import { azureBackend } from './backend.ts'
-import { AzureConnection } from './connection.ts'
+import { AzureConnection, type AzureConnectionOptions } from './connection.ts'
 import type { AzurePlace } from './place.ts'
 
 /** The parameters of a location `azure://account/container/prefix?…`. */
@@ -35,13 +35,14 @@ export function openAzure(
   url: URL,
   credentials: StorageCredentials,
   hooks: RequestHooks = {},
+  options: Pick<AzureConnectionOptions, 'silenceTimeoutMs'> = {},
 ): StorageBackend {
   const place = placeOf(url)
   checkAccess(url, place, credentials)
   return azureBackend(
     place,
     canonicalLocation(place),
-    new AzureConnection(place, credentials, hooks.onRequest),
+    new AzureConnection(place, credentials, { ...options, onRequest: hooks.onRequest }),
     hooks,
   )
 }

@@ -6,11 +6,11 @@ import {
   impossible,
   type Meaning,
   misplaced,
-  NETWORK_MEANINGS,
   passing,
   STRANGER_HINT,
   STRANGER_REASON,
 } from '../error-meaning.ts'
+import { networkMeaning } from '../network-meaning.ts'
 import { objectExists, objectNotFound } from '../object-errors.ts'
 
 /** What was tried, for the sentence "cannot write orders/x: access is denied (forbidden, 403)". */
@@ -81,7 +81,7 @@ export function translateGcsError(error: unknown, attempt: GcsAttempt): unknown 
   if (!(error instanceof Error) || isKafkaBackupError(error)) return error
   const { code } = error as { readonly code?: unknown }
   if (typeof code !== 'string') return error
-  const meaning = NETWORK_MEANINGS[code] ?? brokenMeaning(code)
+  const meaning = networkMeaning(code)
   return meaning === undefined ? error : failure(attempt, meaning, code)
 }
 
@@ -154,11 +154,6 @@ function meaningOf(status: number, reason: string | undefined, message: string):
   if (status === 403) return denied('access is denied', RIGHTS_HINT)
   if (status === 404) return misplaced('there is no such bucket', BUCKET_HINT)
   return impossible('the store refuses the request', DOCUMENTATION_HINT)
-}
-
-function brokenMeaning(code: string): Meaning | undefined {
-  // What the parser of Node says of an answer that is none.
-  return code.startsWith('HPE_') ? passing('the answer broke off') : undefined
 }
 
 /** Reason and text of Google's document; other text, such as that of a download, is the message. */

@@ -1,5 +1,6 @@
 import { isKafkaBackupError, type KafkaBackupError } from '../../errors/kafka-backup-error.ts'
-import { denied, type Meaning, NETWORK_MEANINGS, passing } from '../error-meaning.ts'
+import { denied, type Meaning, passing } from '../error-meaning.ts'
+import { networkMeaning } from '../network-meaning.ts'
 import { failure, type GcsAttempt } from './errors.ts'
 import { KeyFileError } from './sign-in.ts'
 
@@ -55,7 +56,7 @@ function networkCode(error: unknown): string | undefined {
   let at = error as { readonly code?: unknown; readonly cause?: unknown } | undefined
   for (let depth = 0; at && depth < BREAKS_MAX; depth++) {
     const { code } = at
-    if (typeof code === 'string' && NETWORK_MEANINGS[code]?.code === 'KB_STORAGE_UNAVAILABLE') return code
+    if (typeof code === 'string' && networkMeaning(code)?.code === 'KB_STORAGE_UNAVAILABLE') return code
     at = at.cause as typeof at
   }
   return undefined

@@ -4,7 +4,6 @@ import {
   impossible,
   type Meaning,
   misplaced,
-  NETWORK_MEANINGS,
   NO_CONDITION_HINT,
   passing,
 } from '../error-meaning.ts'
@@ -22,7 +21,7 @@ const UNREADABLE: Meaning = {
   hint: 'Check the file that AWS_WEB_IDENTITY_TOKEN_FILE, AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE or the profile names.',
 }
 export const EXPIRED_HINT = 'Sign in again, or give credentials that can be renewed, such as a role.'
-/** THE table: names of errors of S3, of its SDK and of the network. What is not here is judged by its status, in `errors.ts`. */
+/** THE table: names of errors of S3 and of its SDK. What is not here is one of the network, or is judged by its status, in `errors.ts`. */
 export const MEANINGS: Readonly<Record<string, Meaning>> = {
   NoSuchBucket: misplaced('there is no such bucket', BUCKET_HINT),
   InvalidBucketName: misplaced('the name of the bucket is not valid', BUCKET_HINT),
@@ -77,7 +76,6 @@ export const MEANINGS: Readonly<Record<string, Meaning>> = {
   QuotaExceeded: { code: 'KB_STORAGE_FULL', reason: 'the quota is used up' },
   XMinioStorageFull: { code: 'KB_STORAGE_FULL', reason: 'the store is full' },
   InvalidObjectState: impossible('the object is archived', 'Restore the object to a class that can be read.'),
-  ...NETWORK_MEANINGS,
   // Of the client. The only files that it reads are those of credentials.
   ENOENT: UNREADABLE,
   EACCES: UNREADABLE,
@@ -86,5 +84,10 @@ export const MEANINGS: Readonly<Record<string, Meaning>> = {
     'a key, the token or the region has a character that no request can carry, such as a line break',
     KEY_HINT,
   ),
+  ERR_INVALID_URL: {
+    code: 'KB_CONFIG_INVALID',
+    reason: 'an address in the environment or the profile is none',
+    hint: 'Check AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL and endpoint_url of the profile: each begins with https:// or http://.',
+  },
   TimeoutError: passing('the store does not answer'),
 }

@@ -10,6 +10,7 @@ import {
   STRANGER_HINT,
   STRANGER_REASON,
 } from '../error-meaning.ts'
+import { networkMeaning } from '../network-meaning.ts'
 import { objectExists, objectNotFound } from '../object-errors.ts'
 import { EXPIRED_HINT, MEANINGS, REGION_HINT, RIGHTS_HINT } from './error-table.ts'
 
@@ -60,7 +61,7 @@ export function translateS3Error(error: unknown, attempt: S3Attempt): unknown {
   if (isOfImpostor(answer, attempt.isHead)) return foreignAnswer(attempt, answer.status)
   if (NOT_FOUND_NAMES.includes(answer.name) && action !== 'list') return objectNotFound(subject)
   if (answer.status === 412) return objectExists(subject)
-  const meaning = MEANINGS[answer.name] ?? meaningOfStatus(answer, attempt.isHead)
+  const meaning = meaningOf(answer.name) ?? meaningOfStatus(answer, attempt.isHead)
   const name = answer.name === NAMELESS ? 'HTTP' : `${answer.name},`
   const code = answer.status === undefined ? answer.name : `${name} ${answer.status}`
   const place = subject === '' ? `bucket ${bucket}` : `${subject} in bucket ${bucket}`
@@ -114,8 +115,9 @@ export function mayBeDone(error: unknown): boolean {
   const answer = answerOf(error)
   if (answer === undefined) return false
   const { name, status } = answer
-  if (status !== undefined) return status >= 500 && status !== 503
-  return MEANINGS[name]?.code === 'KB_STORAGE_UNAVAILABLE' && !NEVER_SENT.includes(name)
+  // A success whose document nobody can read may be one all the same.
+  if (status !== undefined) return isUnreadableSuccess(answer) || (status >= 500 && status !== 503)
+  return meaningOf(name)?.code === 'KB_STORAGE_UNAVAILABLE' && !NEVER_SENT.includes(name)
 }
 
 /** True when credentials that were fetched have run out; fetching them anew may help. */
@@ -136,7 +138,18 @@ function isOfImpostor({ status = 0, isOfStore }: Answer, isHead: boolean | undef
   return (status >= 300 && status < 400) || status === 412 || (status === 404 && isHead !== true)
 }
 
-function meaningOfStatus({ name, status }: Answer, isHead: boolean | undefined): Meaning {
+function meaningOf(name: string): Meaning | undefined {
+  return MEANINGS[name] ?? networkMeaning(name)
+}
+
+/** Not an error document with status 200: that has a name which is known. */
+function isUnreadableSuccess({ name, status }: Answer): boolean {
+  return status !== undefined && status < 300 && meaningOf(name) === undefined
+}
+
+function meaningOfStatus(answer: Answer, isHead: boolean | undefined): Meaning {
+  const { name, status } = answer
+  if (status !== undefined && status < 300) return { ...passing(STRANGER_REASON), hint: STRANGER_HINT }
   if (status !== undefined && isPassingStatus(status)) return passing('the store has a problem')
   if (status === 401 || status === 403) return denied('access is denied', RIGHTS_HINT)
   if (isHead && isNamelessRefusal(name, status))
@@ -165,14 +178,14 @@ function answerOf(error: unknown): Answer | undefined {
   const names = [code, Code, name].filter(
     (text): text is string => typeof text === 'string' && NAME.test(text),
   )
-  const known = names.find((text) => MEANINGS[text] !== undefined || NOT_FOUND_NAMES.includes(text))
+  const known = names.find((text) => meaningOf(text) !== undefined || NOT_FOUND_NAMES.includes(text))
   if (known !== undefined) return { name: known, status, isOfStore }
   if (error.message === 'Region is missing') return { name: 'RegionMissing', status, isOfStore }
   if (error.message.startsWith('Region not accepted:')) return { name: 'RegionInvalid', status, isOfStore }
   if (status !== undefined) {
     return { name: names.find((text) => text !== 'Error') ?? NAMELESS, status, isOfStore }
   }
-  // Errors of sockets and of TLS have a code in capitals; what else is thrown here is a defect of ours.
+  // Errors of the network have a code in capitals; what else is thrown here is a defect of ours.
   const socket = names.find((text) => /^[A-Z][A-Z0-9_]+$/.test(text) && !text.startsWith('ERR_'))
   return socket === undefined ? undefined : { name: socket, status, isOfStore }
 }
