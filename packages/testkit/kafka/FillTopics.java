@@ -71,6 +71,9 @@ final class Filling {
     properties.put("value.serializer", ByteArraySerializer.class.getName());
     properties.put("acks", "all");
     properties.put("enable.idempotence", "true");
+    // A topic that was just created may not have all its leaders yet; with more requests under way, the producer gets its numbers out of
+    // order then, and never out of it again (tried on 4.2.1 with 100 partitions).
+    properties.put("max.in.flight.requests.per.connection", "1");
     properties.put("compression.type", job.text("compression"));
     properties.put("batch.size", job.text("batchBytes"));
     properties.put("linger.ms", job.text("lingerMs"));

@@ -23,6 +23,8 @@ export function classArchive(jvmArgs: readonly string[]): ClassArchive {
   const at = jvmArgs.indexOf('-cp')
   const [classpath, program] = jvmArgs.slice(at + 1)
   if (at < 0 || classpath === undefined || program === undefined) return NOTHING
+  // A source file is compiled in memory; its classes cannot be kept.
+  if (program.endsWith('.java')) return NOTHING
   const path = archivePath(classpath, program)
   if (existsSync(path)) return { ...NOTHING, args: [SILENCE, `-XX:SharedArchiveFile=${path}`] }
   const partial = `${path}.partial-${process.pid}-${++count}`

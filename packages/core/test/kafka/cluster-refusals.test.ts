@@ -46,28 +46,6 @@ describe('a cluster with accounts', () => {
     await secure?.[Symbol.asyncDispose]()
   })
 
-  test('a group that may not be read is named, and the others are read', async () => {
-    await using driver = new SourceDriver(secure.cluster)
-    for (const group of ['open', 'closed'])
-      await driver.commitGroup(group, { topic: 'orders', partition: 0, offset: 0n })
-    const read = async (known: readonly string[] = []) =>
-      (await guest.consumerGroups(known)).groups.map(({ group, offsets, failure, state }) => [
-        group,
-        failure ?? offsets?.length,
-        state,
-      ])
-    // What an account may not describe is not listed, and whoever asks for it by name is refused.
-    assert.deepEqual(await read(), [])
-    assert.deepEqual(await read(['closed']), [['closed', 'GROUP_AUTHORIZATION_FAILED', 'Unknown']])
-    await secure.allowListingGroups(GUEST_USER)
-    await secure.allowGroup(GUEST_USER, 'open')
-    await secure.allow(GUEST_USER, 'Describe', 'orders')
-    assert.deepEqual((await read()).sort(), [
-      ['closed', 'GROUP_AUTHORIZATION_FAILED', 'Empty'],
-      ['open', 1, 'Empty'],
-    ])
-  })
-
   test('every connection is secured, those to leaders too', async () => {
     assert.equal((await admin.describe(['orders'])).topics.length, 1)
     assert.equal((await admin.listOffsets('high_watermark', [PARTITION])).get('orders/0'), 0n)
@@ -108,6 +86,28 @@ describe('a cluster with accounts', () => {
     assert.deepEqual([created.code, created.context.topic], ['KB_CLUSTER_PERMISSION', 'mine'])
     assert.equal((await guest.epochEnds([{ ...PARTITION, leaderEpoch: 0 }])).size, 0)
     assert.deepEqual(await guest.openTransactions([PARTITION]), [])
+  })
+
+  test('a group that may not be read is named, and the others are read', async () => {
+    await using driver = new SourceDriver(secure.cluster)
+    for (const group of ['open', 'closed'])
+      await driver.commitGroup(group, { topic: 'orders', partition: 0, offset: 0n })
+    const read = async (known: readonly string[] = []) =>
+      (await guest.consumerGroups(known)).groups.map(({ group, offsets, failure, state }) => [
+        group,
+        failure ?? offsets?.length,
+        state,
+      ])
+    // What an account may not describe is not listed, and whoever asks for it by name is refused.
+    assert.deepEqual(await read(), [])
+    assert.deepEqual(await read(['closed']), [['closed', 'GROUP_AUTHORIZATION_FAILED', 'Unknown']])
+    await secure.allowListingGroups(GUEST_USER)
+    await secure.allowGroup(GUEST_USER, 'open')
+    await secure.allow(GUEST_USER, 'Describe', 'orders')
+    assert.deepEqual((await read()).sort(), [
+      ['closed', 'GROUP_AUTHORIZATION_FAILED', 'Empty'],
+      ['open', 1, 'Empty'],
+    ])
   })
 })
 
