@@ -1,5 +1,6 @@
 import { type ClientRequest, Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
+import { systemClock } from '../runtime/clock.ts'
 
 /** How long a connection may be silent, and how many there are at a time. */
 export interface AgentLimits {
@@ -38,13 +39,14 @@ export function guardRequests(agent: HttpAgent, silenceMs: number): void {
   const taker = agent as unknown as RequestTaker
   const addRequest = taker.addRequest.bind(agent)
   taker.addRequest = (request, options) => {
-    const waiting = setTimeout(() => {
+    const waiting = new AbortController()
+    const giveUp = () => {
       // A request without a connection tells nobody that it was destroyed, and hears of the end of the attempt later.
       request.destroy().onSocket(null, silence())
       request.on('error', () => {})
-    }, silenceMs)
-    request.once('socket', () => clearTimeout(waiting))
-    request.once('close', () => clearTimeout(waiting))
+    }
+    void systemClock.sleep(silenceMs, waiting.signal).then(giveUp, () => undefined)
+    for (const end of ['socket', 'close']) request.once(end, () => waiting.abort())
     request.setTimeout(silenceMs, () => request.destroy(silence()))
     addRequest(request, options)
   }
