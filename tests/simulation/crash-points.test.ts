@@ -38,6 +38,7 @@ const SMALL: HistoryOptions = {
   frameMinBytes: 300,
   connectionsPerBroker: 1,
   isCapturingSettings: true,
+  isReadingGroups: true,
 }
 
 function expectSound(result: HistoryResult, where: string): void {

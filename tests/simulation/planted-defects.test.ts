@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import type { Catch } from './children/hunt.ts'
 import { PLANTED_DEFECTS, type PlantedDefect } from './planted-defects.ts'
 
-const SEEDS = 600
+const SEEDS_MAX = 600
 const OUTPUT_MAX_BYTES = 4 * 1024 * 1024
 const HOOK = pathToFileURL(fileURLToPath(new URL('children/plant-defect.ts', import.meta.url))).href
 const HUNT = fileURLToPath(new URL('children/hunt.ts', import.meta.url))
@@ -14,9 +14,9 @@ const HUNT = fileURLToPath(new URL('children/hunt.ts', import.meta.url))
 const run = promisify(execFile)
 
 /** Runs the simulation with the defect in the program. */
-async function hunt({ name }: PlantedDefect): Promise<Catch> {
+async function hunt({ name, seeds = SEEDS_MAX }: PlantedDefect): Promise<Catch> {
   const options = { env: { ...process.env, PLANTED_DEFECT: name }, maxBuffer: OUTPUT_MAX_BYTES }
-  const { stdout, stderr } = await run(process.execPath, ['--import', HOOK, HUNT, String(SEEDS)], options)
+  const { stdout, stderr } = await run(process.execPath, ['--import', HOOK, HUNT, String(seeds)], options)
   assert.match(stderr, /^planted$/m, 'the defect is in the program')
   return JSON.parse(stdout) as Catch
 }
@@ -26,7 +26,7 @@ describe('planted defects', { concurrency: 2 }, () => {
   for (const defect of PLANTED_DEFECTS) {
     test(defect.name, async (t) => {
       const { first, seeds } = await hunt(defect)
-      assert.ok(first, `${SEEDS} seeds did not notice it`)
+      assert.ok(first, `${seeds} seeds did not notice it`)
       const classes = new Set(first.findings.map((finding) => finding.class))
       t.diagnostic(`${defect.name}: ${[...classes].join(', ')} after ${seeds} seeds`)
       const isNamed = defect.caughtAs.some((kind) => classes.has(kind))

@@ -13,6 +13,8 @@ export interface PlantedDefect {
   readonly caughtAs: readonly FindingClass[]
   /** Where it can be met at all; absent: anywhere. */
   readonly under?: Partial<HistoryOptions>
+  /** How many seeds may be needed, where the race is rare. */
+  readonly seeds?: number
 }
 
 const ELECTIONS = {
@@ -23,6 +25,13 @@ const ELECTIONS = {
   brokerDown: 0,
   recreation: 0,
   growth: 0,
+}
+
+/** Races of histories that end: often enough, and without what else is read, which moves the moments at which they are lost. */
+const ENDING_HISTORIES = {
+  troubles: { ...ELECTIONS, election: 0, uncleanElection: 4, recreation: 8 },
+  isCapturingSettings: false,
+  isReadingGroups: false,
 }
 
 const RUN = 'backup/backup-run.ts'
@@ -95,6 +104,7 @@ const OF_WRITING: readonly PlantedDefect[] = [
     from: 'if (rest) void this.#enqueueFrame(rest)',
     to: 'if (rest) await this.#enqueueFrame(rest)',
     caughtAs: ['broken'],
+    under: ENDING_HISTORIES,
   },
   {
     name: 'a commit follows one that failed',
@@ -102,6 +112,8 @@ const OF_WRITING: readonly PlantedDefect[] = [
     from: "outcome === 'failed' ? this.#committing.catch(() => undefined) : this.#committing",
     to: 'this.#committing.catch(() => undefined)',
     caughtAs: ['broken'],
+    under: ENDING_HISTORIES,
+    seeds: 2_500,
   },
   {
     name: 'a second writer is noticed by the partitions of one commit only',

@@ -34,6 +34,8 @@ export interface HistoryOptions {
   readonly connectionsPerBroker: number
   /** Whether runs read settings of topics beside the records, which moves everything else a little. */
   readonly isCapturingSettings: boolean
+  /** The same for consumer groups. */
+  readonly isReadingGroups: boolean
 }
 
 const QUIET: Troubles = {
@@ -77,6 +79,7 @@ export function historyOf(seed: number): HistoryOptions {
     frameMinBytes: random.pick([300, 3_000, 1_000_000]),
     connectionsPerBroker: 1 + random.below(2),
     isCapturingSettings: random.chance(0.5),
+    isReadingGroups: random.chance(0.5),
   }
 }
 

@@ -60,7 +60,8 @@ export async function runSimulatedBackup(around: RunSurroundings): Promise<Ended
   const state = await openBackup(storage, BACKUP_ID, { signal })
   const names = await cluster.topicNames()
   const choice = { topics: names, isChosen, isolation: 'read_committed' } as const
-  const reading = await readGroups({ cluster, clock, signal }, storage, state)
+  const { isReadingGroups } = options
+  const reading = isReadingGroups ? await readGroups({ cluster, clock, signal }, storage, state) : null
   const plan = await prepareBackup(cluster, state, choice, clock, signal, random)
   const { fetchVersion } = options
   const report = await runBackup({
@@ -92,7 +93,7 @@ export async function runSimulatedBackup(around: RunSurroundings): Promise<Ended
     topicSettings: options.isCapturingSettings ? 'captured' : undefined,
     clock,
     random,
-    groups: { reading, intervalMs: GROUP_INTERVAL_MS },
+    ...(reading ? { groups: { reading, intervalMs: GROUP_INTERVAL_MS } } : {}),
     observe: () => undefined,
     signal,
   })
