@@ -1,17 +1,15 @@
 import { z } from 'zod'
-import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { LIMITS } from '../runtime/limits.ts'
-import { canonicalJson, parseSealed, sealDocument, sha256Hex } from './canonical-json.ts'
-import { listOf } from './checked-list.ts'
 import {
-  count,
-  decimalString,
-  firstIssue,
-  offsetString,
-  partition,
-  topicName,
-  writerId,
-} from './document-fields.ts'
+  type ArtifactHeading,
+  headingFields,
+  headingOf,
+  openArtifact,
+  sealArtifact,
+} from './artifact-document.ts'
+import { canonicalJson, sha256Hex } from './canonical-json.ts'
+import { listOf } from './checked-list.ts'
+import { count, decimalString, offsetString, partition, topicName } from './document-fields.ts'
 
 const FORMAT = 'kafka-backup-groups'
 const TYPES = ['classic', 'consumer', 'share', 'streams', 'unknown'] as const
@@ -42,11 +40,7 @@ export interface GroupRecord {
 }
 
 /** What the groups of a cluster had committed. */
-export interface GroupsDocument {
-  readonly backupId: string
-  readonly writer: string
-  readonly readAtMs: bigint
-  readonly clusterId: string
+export interface GroupsDocument extends ArtifactHeading {
   /** Ascending by name. */
   readonly groups: readonly GroupRecord[]
 }
@@ -99,20 +93,12 @@ const groupSchema = z
 const schema = z
   .object({
     format: z.literal(FORMAT),
-    version: z.literal(1),
-    features: z.array(z.string()).length(0),
-    backup_id: z.string(),
-    writer: writerId,
-    read_at: decimalString,
-    cluster_id: z.string(),
+    ...headingFields,
     groups: listOf(groupSchema).refine((groups) => isAscending(groups, byGroup), 'groups out of order'),
   })
   .transform(
     (fields): GroupsDocument => ({
-      backupId: fields.backup_id,
-      writer: fields.writer,
-      readAtMs: fields.read_at,
-      clusterId: fields.cluster_id,
+      ...headingOf(fields),
       groups: fields.groups,
     }),
   )
@@ -133,14 +119,7 @@ export function byTopicAndPartition(
 }
 
 export function encodeGroups(document: GroupsDocument): Buffer {
-  return sealDocument({
-    format: FORMAT,
-    version: 1,
-    features: [],
-    backup_id: document.backupId,
-    writer: document.writer,
-    read_at: document.readAtMs.toString(),
-    cluster_id: document.clusterId,
+  return sealArtifact(FORMAT, document, {
     groups: document.groups.map((entry) => ({ ...sayingOf(entry), read_at: entry.readAtMs.toString() })),
   })
 }
@@ -152,22 +131,8 @@ export function groupsDigest({ clusterId, groups }: Pick<GroupsDocument, 'cluste
 
 /** @throws KB_FORMAT_UNSUPPORTED for a newer version or an unknown feature, KB_VALIDATION_FAILED with the reason */
 export function decodeGroups(bytes: Uint8Array): GroupsDocument {
-  try {
-    const parsed = parseSealed(bytes)
-    const isNewer = parsed.version !== 1 || (Array.isArray(parsed.features) && parsed.features.length > 0)
-    if (parsed.format === FORMAT && isNewer) {
-      const what = `version ${String(parsed.version)} with features ${JSON.stringify(parsed.features)}`
-      throw new KafkaBackupError('KB_FORMAT_UNSUPPORTED', `groups: ${what.slice(0, SHOWN_CHARS)}`)
-    }
-    return schema.parse(parsed)
-  } catch (error) {
-    if (error instanceof KafkaBackupError) throw error
-    const reason = error instanceof z.ZodError ? firstIssue(error) : (error as Error).message
-    throw new KafkaBackupError('KB_VALIDATION_FAILED', `the groups are damaged: ${reason}`, { cause: error })
-  }
+  return openArtifact(bytes, { format: FORMAT, what: 'groups' }, (parsed) => schema.parse(parsed))
 }
-
-const SHOWN_CHARS = 200
 
 function sayingOf(entry: GroupRecord) {
   return {

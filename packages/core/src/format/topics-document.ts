@@ -1,9 +1,15 @@
 import { z } from 'zod'
-import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { SettingSource } from '../kafka/cluster.ts'
-import { canonicalJson, parseSealed, sealDocument } from './canonical-json.ts'
+import {
+  type ArtifactHeading,
+  headingFields,
+  headingOf,
+  openArtifact,
+  sealArtifact,
+} from './artifact-document.ts'
+import { canonicalJson } from './canonical-json.ts'
 import { listOf } from './checked-list.ts'
-import { count, decimalString, firstIssue, topicId, topicName, writerId } from './document-fields.ts'
+import { count, decimalString, topicId, topicName } from './document-fields.ts'
 
 /** The kind of artifact whose document this is. */
 export const TOPICS_KIND = 'topics'
@@ -34,12 +40,7 @@ export interface CapturedTopic {
 }
 
 /** Partitions, replicas and settings of topics; see docs/format/artifacts.md. */
-export interface TopicsDocument {
-  readonly backupId: string
-  readonly writer: string
-  /** The clock of the run when it began to ask, in milliseconds. */
-  readonly readAtMs: bigint
-  readonly clusterId: string
+export interface TopicsDocument extends ArtifactHeading {
   /** Ascending by name. */
   readonly topics: readonly CapturedTopic[]
 }
@@ -54,12 +55,7 @@ const setting = z.object({
 
 const schema = z.object({
   format: z.literal(FORMAT),
-  version: z.literal(1),
-  features: listOf(z.string()),
-  backup_id: z.string(),
-  writer: writerId,
-  read_at: decimalString,
-  cluster_id: z.string(),
+  ...headingFields,
   topics: listOf(
     z.object({
       name: topicName,
@@ -74,14 +70,7 @@ const schema = z.object({
 })
 
 export function encodeTopics(document: TopicsDocument): Buffer {
-  return sealDocument({
-    format: FORMAT,
-    version: 1,
-    features: [],
-    backup_id: document.backupId,
-    writer: document.writer,
-    read_at: document.readAtMs.toString(),
-    cluster_id: document.clusterId,
+  return sealArtifact(FORMAT, document, {
     topics: document.topics.map((topic) => ({
       ...contentOf(topic),
       read_at: topic.readAtMs === null ? undefined : topic.readAtMs.toString(),
@@ -102,17 +91,12 @@ function contentOf(topic: CapturedTopic) {
 
 /** @throws KB_VALIDATION_FAILED with the reason, KB_FORMAT_UNSUPPORTED for a newer version or an unknown feature */
 export function decodeTopics(bytes: Uint8Array): TopicsDocument {
-  try {
-    const parsed = parseSealed(bytes)
-    if (parsed.format === FORMAT) assertKnown(parsed)
+  return openArtifact(bytes, { format: FORMAT, what: 'topics' }, (parsed) => {
     const fields = schema.parse(parsed)
     assertAscending(fields.topics, 'topics')
     for (const { settings } of fields.topics) assertAscending(settings ?? [], 'settings')
     return {
-      backupId: fields.backup_id,
-      writer: fields.writer,
-      readAtMs: fields.read_at,
-      clusterId: fields.cluster_id,
+      ...headingOf(fields),
       topics: fields.topics.map((topic) => ({
         name: topic.name,
         topicId: topic.topic_id,
@@ -123,13 +107,7 @@ export function decodeTopics(bytes: Uint8Array): TopicsDocument {
         readAtMs: topic.read_at ?? null,
       })),
     }
-  } catch (error) {
-    if (error instanceof KafkaBackupError) throw error
-    const reason = error instanceof z.ZodError ? firstIssue(error) : (error as Error).message
-    throw new KafkaBackupError('KB_VALIDATION_FAILED', `the document of topics is damaged: ${reason}`, {
-      cause: error,
-    })
-  }
+  })
 }
 
 /** Whether two documents say the same of the cluster, whenever it was asked. */
@@ -137,15 +115,6 @@ export function saysTheSame(a: TopicsDocument, b: TopicsDocument): boolean {
   const textOf = ({ clusterId, topics }: TopicsDocument): string =>
     canonicalJson({ cluster_id: clusterId, topics: topics.map(contentOf) })
   return textOf(a) === textOf(b)
-}
-
-/** Asked before anything else is looked at: a feature may change what every other field means. */
-function assertKnown({ version, features }: Record<string, unknown>): void {
-  if (version !== 1)
-    throw new KafkaBackupError('KB_FORMAT_UNSUPPORTED', `document of topics, version ${String(version)}`)
-  const [unknown] = listOf(z.string()).parse(features)
-  if (unknown !== undefined)
-    throw new KafkaBackupError('KB_FORMAT_UNSUPPORTED', `a document of topics needs the feature "${unknown}"`)
 }
 
 /** @throws Error (plain) */
