@@ -4,6 +4,7 @@ import { bundleKey, parseKey } from '../repository/key-layout.ts'
 import { SegmentUpload } from '../repository/segment-upload.ts'
 import { invariant } from '../runtime/invariant.ts'
 import { LIMITS } from '../runtime/limits.ts'
+import { settleAll } from '../runtime/settle-all.ts'
 import { type FrameMinimum, knownMinima, settledWithin } from './minimum-finder.ts'
 import type { PartitionWriter, WriterContext } from './partition-writer.ts'
 import type { SmallPart } from './small-part.ts'
@@ -27,8 +28,17 @@ export class BundleWriter {
   /** A checkpoint of all writers; resolves when everything that was due is durable. */
   async checkpoint(writers: readonly PartitionWriter[], isForced: boolean): Promise<void> {
     const offers = await Promise.allSettled(writers.map((writer) => writer.offerCheckpoint(isForced)))
-    const parts = offers.flatMap((offer) => (offer.status === 'fulfilled' && offer.value ? offer.value : []))
+    const given = offers.flatMap((offer) => (offer.status === 'fulfilled' ? offer.value : []))
     const failed = offers.find((offer) => offer.status === 'rejected')
+    // Side by side: one request behind the other would make every checkpoint longer.
+    const writing = this.#writeAll(
+      given.flatMap(({ part }) => part ?? []),
+      failed,
+    )
+    await settleAll([writing, ...given.map(({ durable }) => durable)])
+  }
+
+  async #writeAll(parts: readonly SmallPart[], failed: PromiseRejectedResult | undefined): Promise<void> {
     try {
       if (failed) throw failed.reason
       const { clock, minimumPatienceMs: patienceMs } = this.#context

@@ -47,6 +47,14 @@ export interface DurableWork {
   readonly artifacts: readonly ArtifactRecord[]
 }
 
+/** What a partition has for a checkpoint. */
+export interface CheckpointOffer {
+  /** Too little for an object of its own; whoever gets it has to settle it. null: nothing of that kind. */
+  readonly part: SmallPart | null
+  /** Resolves when everything else that is due is durable. */
+  readonly durable: Promise<void>
+}
+
 /**
  * Writes one partition: frames are compressed side by side, and written one after the other into segments that stream to
  * the store. A segment is handed out for a commit only when the store has confirmed it.
@@ -199,21 +207,15 @@ export class PartitionWriter {
     this.standing.seal(reachedAtMs)
   }
 
-  /**
-   * A checkpoint that returns what is too little for an object of its own, less than a frame; whoever gets it has to settle it. Resolves with
-   * null when there is nothing of that kind and what is due is durable.
-   */
-  async offerCheckpoint(isForced: boolean): Promise<SmallPart | null> {
+  /** A checkpoint that hands out what is too little for an object of its own, less than a frame. */
+  async offerCheckpoint(isForced: boolean): Promise<CheckpointOffer> {
     const openedAtMs = this.#openedAtMs
     const isDue =
       openedAtMs !== null &&
       (isForced || this.#context.clock.monotonicMs() - openedAtMs >= this.#context.segmentMaxIntervalMs)
     const { reachedAtMs } = this.standing
     const rest = isDue ? this.intake.flush() : undefined
-    if (!rest) {
-      await this.checkpoint(isForced)
-      return null
-    }
+    if (!rest) return offerOf(null, this.checkpoint(isForced))
     this.#openedAtMs = null
     const encoding = this.#encode(rest)
     encoding.catch(() => undefined)
@@ -222,17 +224,18 @@ export class PartitionWriter {
     const step = this.#chain(async () => {
       const encoded = await encoding
       if (this.#open) {
+        offered.resolve(null)
         await this.#writeFrame(rest, encoded)
         await this.#closeSegment()
-        onDurable()
-        return offered.resolve(null)
+        return onDurable()
       }
       const part = this.#smallPart(rest, encoded, onDurable)
       offered.resolve(part)
       await part.settled
     })
     step.catch(offered.reject)
-    return offered.promise
+    const part = await offered.promise
+    return offerOf(part, part ? Promise.resolve() : step)
   }
 
   /** What may be committed now; each piece is handed out once. */
@@ -382,4 +385,10 @@ export class PartitionWriter {
     this.#tail.catch(() => undefined)
     return this.#tail
   }
+}
+
+function offerOf(part: SmallPart | null, durable: Promise<void>): CheckpointOffer {
+  // Whoever takes the offer waits for it, but for other offers first.
+  durable.catch(() => undefined)
+  return { part, durable }
 }

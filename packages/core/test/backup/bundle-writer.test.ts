@@ -55,6 +55,24 @@ test('a part holds its partition until it is durable or lost', async () => {
   await assert.rejects(lost.settled, /the store is full/)
 })
 
+test('a checkpoint ends when what partitions write into objects of their own is durable, too, and fails with it', async () => {
+  const context = { clock: systemClock, minimumPatienceMs: 0 } as unknown as WriterContext
+  const bundles = new BundleWriter(context, new BackupState('b'), () => undefined)
+  const own = Promise.withResolvers<void>()
+  const writerOf = (durable: Promise<void>) =>
+    ({ offerCheckpoint: async () => ({ part: null, durable }) }) as unknown as PartitionWriter
+  let hasEnded = false
+  const checkpoint = bundles
+    .checkpoint([writerOf(Promise.resolve()), writerOf(own.promise)], true)
+    .then(() => (hasEnded = true))
+  await setTimeout(20)
+  assert.equal(hasEnded, false)
+  own.resolve()
+  await checkpoint
+  const failing = [writerOf(Promise.resolve()), writerOf(Promise.reject(new Error('the store is full')))]
+  await assert.rejects(bundles.checkpoint(failing, true), /the store is full/)
+})
+
 // A commit that named what follows a part without the part would not continue its partition.
 test('what follows a part becomes durable after the bundle that holds it', async () => {
   const inner = new MemoryBackend('test')
