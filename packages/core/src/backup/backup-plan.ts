@@ -207,7 +207,7 @@ function assertSameIsolation(state: BackupState, isolation: IsolationLevel): voi
 }
 
 function anchorOf(known: PartitionState, logStart: bigint): AnchorBatch | null {
-  const part = known.parts.at(-1)?.part
+  const part = known.lastPart?.part
   if (!part?.lastBatch || part.nextOffset !== known.nextOffset || part.lastOffset < logStart) return null
   return { ...part.lastBatch, lastOffset: part.lastOffset }
 }

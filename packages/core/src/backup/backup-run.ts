@@ -89,6 +89,7 @@ class BackupRun {
       runId: this.#runId,
       writerId: this.#writerId,
       isContinuous: this.#isContinuous,
+      packedPartsMin: options.tuning.packedPartsMin,
       tally: this.#tally,
       writers: this.#writers,
     })

@@ -19,4 +19,6 @@ export interface BackupTuning {
   readonly frameMinBytes?: number
   /** How long the end of a segment waits for smallest timestamps while nothing waits behind it; absent: LIMITS.minimumPatienceMs. */
   readonly minimumPatienceMs?: number
+  /** How many parts the run holds as objects before it packs them; absent: LIMITS.packedPartsMin. */
+  readonly packedPartsMin?: number
 }

@@ -23,6 +23,7 @@ export interface RunCommitsOptions {
   readonly runId: string
   readonly writerId: string
   readonly isContinuous: boolean
+  readonly packedPartsMin: number | undefined
   readonly clock: Clock
   readonly observe: Observer
   readonly tally: BackupTally
@@ -139,6 +140,8 @@ export class RunCommits {
       uploadMs: times.durableAtMs - times.decidedAtMs,
     })
     await writeSnapshotIfDue(storage, state)
+    // A run may go on for years, and needs of most parts nothing any more.
+    state.pack(this.#options.packedPartsMin)
   }
 
   #tell({ number, gaps, divergences }: Commit, took: CheckpointDuration): void {

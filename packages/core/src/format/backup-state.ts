@@ -1,11 +1,10 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { invariant } from '../runtime/invariant.ts'
+import { LIMITS } from '../runtime/limits.ts'
 import type {
   ArtifactRecord,
   Commit,
   CompactionRecord,
-  DivergenceRecord,
-  GapRecord,
   IsolationLevel,
   PrunedRange,
   PruneRecord,
@@ -19,33 +18,15 @@ import {
   type FoldStep,
   foldSteps,
   type HistoryHead,
-  type PlacedPart,
   refusalOf,
 } from './fold-step.ts'
+import { PackedSegments, writtenSegments } from './packed-segments.ts'
+import { type HistoryBegin, PartitionState } from './partition-state.ts'
 import { type PrunedHistory, partsBelow, pruneRefusal, withRange } from './pruned-history.ts'
 import type { SegmentRecord } from './segment-record.ts'
 
 export type { FoldedContent, PlacedPart } from './fold-step.ts'
-
-/** Everything a backup knows of one history of a partition. `nextOffset` is the checkpoint when it is the newest. */
-export interface PartitionState {
-  readonly topic: string
-  readonly partition: number
-  /** Of the topic when this history began. */
-  readonly topicId: string | null
-  /** Number of the history; the first is 1. */
-  readonly lineage: number
-  /** The commit that began it: `sinceCommit - 1` is the last without it. */
-  readonly sinceCommit: bigint
-  /** What began it; null for the first. */
-  readonly divergence: DivergenceRecord | null
-  readonly beginOffset: bigint
-  nextOffset: bigint
-  /** What it no longer holds of its begin; null: it holds everything. */
-  pruned: PrunedHistory | null
-  readonly parts: PlacedPart[]
-  readonly gaps: GapRecord[]
-}
+export type { PartitionState } from './partition-state.ts'
 
 /** One run, folded over its commits. */
 export interface RunSummary extends RunRecord {
@@ -70,11 +51,13 @@ export function inheritedEndOffset(state: PartitionState): bigint | null {
   return common < state.beginOffset ? common : state.beginOffset
 }
 
+/** Of a document that are made text at a time. */
+const WRITTEN_SEGMENTS = 256
+
 /** State of a backup: the fold of its commits, nothing else. */
 export class BackupState {
   readonly backupId: string
   readonly topics = new Map<string, TopicRecord>()
-  segments: SegmentRecord[] = []
   artifacts: ArtifactRecord[] = []
   /** Numbers of the commits that prune, ascending. */
   readonly prunes: bigint[] = []
@@ -87,9 +70,38 @@ export class BackupState {
   /** Of every commit of the backup; null before the first. */
   isolation: IsolationLevel | null = null
   readonly #histories = new Map<string, PartitionState[]>()
+  /** In the order of the log, and behind those that are packed. */
+  #segments: SegmentRecord[] = []
+  #packed: PackedSegments | null = null
 
   constructor(backupId: string) {
     this.backupId = backupId
+  }
+
+  /** In the order of the log. Unpacks what is packed. */
+  get segments(): readonly SegmentRecord[] {
+    this.#unpack()
+    return this.#segments
+  }
+
+  /** {@link segments} as they stand in documents, several at a time (see {@link writtenSegments}); unpacks nothing. */
+  *segmentTexts(): Generator<string> {
+    if (this.#packed) yield* this.#packed.texts()
+    for (let from = 0; from < this.#segments.length; from += WRITTEN_SEGMENTS)
+      yield writtenSegments(this.#segments.slice(from, from + WRITTEN_SEGMENTS))
+  }
+
+  /**
+   * Puts the segments and their parts, once there are enough of them, where they take a twentieth of the memory. For a run that goes on
+   * for long and adds to the end: whoever looks at older ones gets them, and then all are unpacked again.
+   */
+  pack(partsMin: number = LIMITS.packedPartsMin): void {
+    const parts = this.#segments.reduce((sum, segment) => sum + segment.parts.length, 0)
+    if (parts < partsMin) return
+    this.#packed ??= new PackedSegments()
+    this.#packed.add(this.#segments)
+    this.#segments = []
+    for (const history of this.#allHistories()) history.pack()
   }
 
   /** Every history of every partition, in order of topic name, number and lineage. */
@@ -155,7 +167,7 @@ export class BackupState {
     for (const topic of content.topics) this.topics.set(topic.name, topic)
     for (const begin of content.begins) this.#begin(begin, number)
     for (const step of foldSteps(content)) this.#take(step, number)
-    this.segments.push(...content.segments)
+    this.#segments.push(...content.segments)
     this.artifacts.push(...content.artifacts)
   }
 
@@ -193,7 +205,7 @@ export class BackupState {
     const topicId = begin.topicId === undefined ? (this.topics.get(topic)?.topicId ?? null) : begin.topicId
     const first = { topic, partition, topicId, lineage: 1, beginOffset, divergence: null }
     const sinceCommit = begin.sinceCommit ?? number
-    this.#histories.set(`${topic}/${partition}`, [newHistory({ ...first, sinceCommit })])
+    this.#histories.set(`${topic}/${partition}`, [this.#history({ ...first, sinceCommit })])
   }
 
   #take(step: FoldStep, number: bigint): void {
@@ -202,13 +214,13 @@ export class BackupState {
     invariant(histories && newest, 'a step of an unknown partition')
     if (step.kind === 'divergence') {
       const { sinceCommit = number, ...divergence } = step.divergence
-      histories.push(newHistory({ ...divergence, divergence, sinceCommit }))
+      histories.push(this.#history({ ...divergence, divergence, sinceCommit }))
       return
     }
     newest.nextOffset = step.end
     if (step.kind === 'forgotten') newest.pruned = prunedOf(step.pruned)
     else if (step.kind === 'gap') newest.gaps.push(step.gap)
-    else newest.parts.push(step.placed)
+    else newest.add(step.placed)
   }
 
   #assertRemovable({ pruned, compacted, segments, number }: Commit): void {
@@ -232,7 +244,7 @@ export class BackupState {
     const place = this.segments.findIndex(({ key }) => replaced.has(key))
     const before = this.segments.slice(0, Math.max(place, 0))
     const rest = this.segments.slice(before.length).filter(({ key }) => !replaced.has(key))
-    this.segments = [...before, ...segments, ...rest]
+    this.#segments = [...before, ...segments, ...rest]
   }
 
   #prune({ partitions }: PruneRecord, number: bigint): void {
@@ -240,7 +252,7 @@ export class BackupState {
     const dropped = new Set(partitions.flatMap(({ objects }) => objects))
     if (dropped.size === 0) return
     for (const range of partitions) this.#forget(range, number)
-    this.segments = this.segments.filter(({ key }) => !dropped.has(key))
+    this.#segments = this.segments.filter(({ key }) => !dropped.has(key))
     this.artifacts = this.artifacts.filter(({ key }) => !dropped.has(key))
   }
 
@@ -281,6 +293,28 @@ export class BackupState {
     })
   }
 
+  #history(begin: HistoryBegin): PartitionState {
+    return new PartitionState(begin, () => this.#unpack())
+  }
+
+  *#allHistories(): Generator<PartitionState> {
+    for (const histories of this.#histories.values()) yield* histories
+  }
+
+  #unpack(): void {
+    const packed = this.#packed
+    if (!packed) return
+    this.#packed = null
+    const segments = [...packed.segments()]
+    this.#segments = [...segments, ...this.#segments]
+    const placed = segments.flatMap((segment) => segment.parts.map((part) => ({ segment, part })))
+    const byHistory = Map.groupBy(placed, ({ part }) => historyKey(part))
+    for (const history of this.#allHistories()) {
+      const parts = byHistory.get(historyKey(history)) ?? []
+      history.unpack(parts.sort((a, b) => (a.part.beginOffset < b.part.beginOffset ? -1 : 1)))
+    }
+  }
+
   #corrupt(number: bigint, reason: string): KafkaBackupError {
     return new KafkaBackupError(
       'KB_COMMIT_CORRUPT',
@@ -290,12 +324,6 @@ export class BackupState {
       },
     )
   }
-}
-
-function newHistory(begin: Omit<PartitionState, 'nextOffset' | 'pruned' | 'parts' | 'gaps'>): PartitionState {
-  const { topic, partition, topicId, lineage, sinceCommit, divergence, beginOffset } = begin
-  const known = { topic, partition, topicId, lineage, sinceCommit, divergence, beginOffset }
-  return { ...known, nextOffset: beginOffset, pruned: null, parts: [], gaps: [] }
 }
 
 function prunedOf({ endOffset, commit, records, segments, ...rest }: PrunedHistory): PrunedHistory {

@@ -27,6 +27,50 @@ export function canonicalJson(value: JsonValue): string {
   return `{${members.join(',')}}`
 }
 
+/** An array in a document whose entries are canonical text already, several at a time with commas between them. */
+export class WrittenList {
+  readonly texts: () => Iterable<string>
+
+  /** `texts` is called for each pass over the document, and must give the same. */
+  constructor(texts: () => Iterable<string>) {
+    this.texts = texts
+  }
+}
+
+/** Fields of a document that is too large to be held as one text. */
+export interface LargeFields {
+  readonly [key: string]: JsonValue | WrittenList | LargeFields | undefined
+}
+
+/** The canonical form piece by piece; lists as {@link WrittenList} gives them. */
+export function* canonicalPieces(fields: LargeFields): Generator<string> {
+  let before = '{'
+  for (const key of Object.keys(fields).sort()) {
+    const member = fields[key]
+    if (member === undefined) continue
+    yield `${before}${JSON.stringify(key)}:`
+    before = ','
+    if (member instanceof WrittenList) yield* listPieces(member)
+    else if (isFields(member)) yield* canonicalPieces(member)
+    else yield canonicalJson(member as JsonValue)
+  }
+  yield before === '{' ? '{}' : '}'
+}
+
+function* listPieces({ texts }: WrittenList): Generator<string> {
+  let before = '['
+  for (const text of texts()) {
+    yield before
+    yield text
+    before = ','
+  }
+  yield before === '[' ? '[]' : ']'
+}
+
+function isFields(member: JsonValue | LargeFields): member is LargeFields {
+  return member !== null && typeof member === 'object' && !Array.isArray(member)
+}
+
 /** Lower-case hex SHA-256. */
 export function sha256Hex(...chunks: readonly (Uint8Array | string)[]): string {
   const hash = createHash('sha256')
@@ -42,6 +86,14 @@ export function encodeDocument(value: JsonValue): Buffer {
 /** Adds `sha256`: the digest of the canonical form without that field. */
 export function sealDocument(value: { readonly [key: string]: JsonValue | undefined }): Buffer {
   return encodeDocument({ ...value, sha256: sha256Hex(canonicalJson(value)) })
+}
+
+/** {@link sealDocument} piece by piece. */
+export function* sealedPieces(fields: LargeFields): Generator<string> {
+  const hash = createHash('sha256')
+  for (const piece of canonicalPieces(fields)) hash.update(piece)
+  yield* canonicalPieces({ ...fields, sha256: hash.digest('hex') })
+  yield '\n'
 }
 
 /**

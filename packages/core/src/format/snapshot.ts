@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { BackupState, type RunSummary } from './backup-state.ts'
-import { parseSealed, sealDocument } from './canonical-json.ts'
+import { parseSealed, sealedPieces, WrittenList } from './canonical-json.ts'
 import { listOf } from './checked-list.ts'
 import type { Commit, IsolationLevel } from './commit.ts'
 import { divergenceDocument, divergenceFields, divergenceOf } from './divergence.ts'
@@ -20,7 +20,7 @@ import type { FoldedBegin, FoldedDivergence } from './fold-step.ts'
 import { gapDocument, gapSchema } from './gap.ts'
 import { foldedPruneDocument, foldedPruneSchema } from './pruned-history.ts'
 import { runDocument, runFields, runRecordOf } from './run-record.ts'
-import { segmentDocument, segmentSchema } from './segment-record.ts'
+import { segmentSchema } from './segment-record.ts'
 
 const FORMAT = 'kafka-backup-snapshot'
 
@@ -91,20 +91,25 @@ const schema = z.object({
 
 /** The snapshot document (before compression) of a state that has at least one commit. */
 export function encodeSnapshot(state: BackupState): Buffer {
+  return Buffer.from([...snapshotPieces(state)].join(''))
+}
+
+/** {@link encodeSnapshot} piece by piece; unpacks nothing of the state. */
+export function snapshotPieces(state: BackupState): Generator<string> {
   const { tip, source, createdAtMs } = state
   if (!tip || !source || createdAtMs === null)
     throw new KafkaBackupError('KB_INTERNAL', 'a snapshot of an empty backup')
   const histories = state.partitions()
-  const { segments } = state
   const gaps = histories.flatMap((entry) => entry.gaps)
   const divergences = histories.flatMap(({ divergence }) => divergence ?? [])
   const hasPrunes = state.prunes.length > 0
   const prunedLineages = hasPrunes ? lineagesOf(histories.filter(({ pruned }) => pruned)) : undefined
   const isCompacted = state.compactions.length > 0
-  return sealDocument({
+  return sealedPieces({
     format: FORMAT,
     version: 1,
-    features: featuresOf({ segments, gaps, divergences, prunedLineages, isCompacted }),
+    // What has parts of a later history has the divergence that began it.
+    features: featuresOf({ segments: [], gaps, divergences, prunedLineages, isCompacted }),
     commit_sha256: tip.sha256,
     state: {
       backup_id: state.backupId,
@@ -126,7 +131,7 @@ export function encodeSnapshot(state: BackupState): Buffer {
           offset: entry.beginOffset.toString(),
           since_commit: entry.sinceCommit.toString(),
         })),
-      segments: segments.map(segmentDocument),
+      segments: new WrittenList(() => state.segmentTexts()),
       gaps: gaps.map(gapDocument),
       divergences: histories.flatMap(({ divergence, sinceCommit }) =>
         divergence ? [{ ...divergenceDocument(divergence), since_commit: sinceCommit.toString() }] : [],

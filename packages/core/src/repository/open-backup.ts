@@ -72,14 +72,23 @@ export async function openExistingBackup(
   return state
 }
 
-/** Writes a snapshot when the tip is due for one. A lost race or a failed write costs nothing but time at the next opening. */
-export async function writeSnapshotIfDue(storage: StorageBackend, state: BackupState): Promise<void> {
+/**
+ * Writes a snapshot when the tip is due for one. A lost race, or a state that takes more than `maxBytes` before compression, costs nothing but
+ * time at the next opening.
+ */
+export async function writeSnapshotIfDue(
+  storage: StorageBackend,
+  state: BackupState,
+  maxBytes?: number,
+): Promise<void> {
   if (!state.tip || state.tip.number % SNAPSHOT_INTERVAL !== 0n) return
-  const bytes = await encodeSnapshotObject(state)
   try {
+    const bytes = await encodeSnapshotObject(state, maxBytes)
     await storage.put(snapshotKey(state.backupId, state.tip.number), bytes)
   } catch (error) {
-    if (!isKafkaBackupError(error, 'KB_OBJECT_EXISTS')) throw error
+    if (isKafkaBackupError(error, 'KB_OBJECT_EXISTS') || isKafkaBackupError(error, 'KB_LIMIT_EXCEEDED'))
+      return
+    throw error
   }
 }
 

@@ -1,5 +1,8 @@
+import { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
-import { zstdCompress, zstdDecompress } from 'node:zlib'
+import { createZstdCompress, zstdDecompress } from 'node:zlib'
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { BackupState } from '../format/backup-state.ts'
 import { sha256Hex } from '../format/canonical-json.ts'
@@ -9,10 +12,9 @@ import {
   SKIPPABLE_OVERHEAD_BYTES,
   SNAPSHOT_DIGEST_MAGIC,
 } from '../format/skippable-frame.ts'
-import { decodeSnapshot, encodeSnapshot } from '../format/snapshot.ts'
+import { decodeSnapshot, snapshotPieces } from '../format/snapshot.ts'
 import { LIMITS } from '../runtime/limits.ts'
 
-const compress = promisify(zstdCompress)
 const decompress = promisify(zstdDecompress)
 
 const DIGEST_BYTES = 32
@@ -22,11 +24,39 @@ const CHUNK_BYTES = 256 * 1024
 /**
  * The bytes of a snapshot object: the document as one Zstandard frame, then a skippable frame with the SHA-256 of that
  * frame. The seal inside the document is not enough: Zstandard has bits that no decoder looks at, and decoders stop at
- * the end of a frame, so some changes of the object would not change the document.
+ * the end of a frame, so some changes of the object would not change the document. The document is compressed while it is written:
+ * that of a long run is a hundred times larger than what the run holds. @throws KB_LIMIT_EXCEEDED when it is larger than what is read
  */
-export async function encodeSnapshotObject(state: BackupState): Promise<Buffer> {
-  const frame = await compress(encodeSnapshot(state))
+export async function encodeSnapshotObject(
+  state: BackupState,
+  maxBytes: number = LIMITS.snapshotMaxRawBytes,
+): Promise<Buffer> {
+  const compressing = createZstdCompress()
+  const written = pipeline(Readable.from(chunksOf(snapshotPieces(state), maxBytes)), compressing)
+  const [frame] = await Promise.all([buffer(compressing), written])
   return Buffer.concat([frame, encodeSkippable(SNAPSHOT_DIGEST_MAGIC, digestOf(frame))])
+}
+
+/** Pieces together in chunks that are worth a call of the compressor. @throws KB_LIMIT_EXCEEDED */
+function* chunksOf(pieces: Iterable<string>, maxBytes: number): Generator<Buffer> {
+  let texts: string[] = []
+  let length = 0
+  let bytes = 0
+  const take = (): Buffer => {
+    const chunk = Buffer.from(texts.join(''))
+    bytes += chunk.length
+    if (bytes > maxBytes)
+      throw new KafkaBackupError('KB_LIMIT_EXCEEDED', `a snapshot would take more than ${maxBytes} bytes`)
+    texts = []
+    length = 0
+    return chunk
+  }
+  for (const piece of pieces) {
+    texts.push(piece)
+    length += piece.length
+    if (length >= CHUNK_BYTES) yield take()
+  }
+  yield take()
 }
 
 /** @throws KB_SNAPSHOT_CORRUPT with the reason */

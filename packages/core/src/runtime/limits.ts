@@ -50,6 +50,8 @@ export const LIMITS = {
   leaseReleaseGraceMs: 2_000,
   /** How often the lease of another run is looked at. */
   leaseWatchMs: 1_000,
+  /** So many parts of a backup, 0.8 KiB each, a long run has as objects before it packs them: fewer compress badly. */
+  packedPartsMin: 256,
   /** Largest snapshot, decompressed. */
   snapshotMaxRawBytes: 512 * 1024 * 1024,
   /** A snapshot decompresses to this much whatever its size, and to {@link snapshotMaxRatio} times its size beyond. */

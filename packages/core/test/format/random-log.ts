@@ -14,6 +14,11 @@ export function randomState(random: Prng, commits: number): BackupState {
   return state
 }
 
+/** What all histories hold, as plain values to compare. */
+export function plainHistories(state: BackupState) {
+  return state.partitions().map((history) => ({ ...history, parts: [...history.parts] }))
+}
+
 type Content = Pick<Commit, 'topics' | 'begins' | 'segments' | 'gaps' | 'divergences'>
 
 export const NOTHING: Content = { topics: [], begins: [], segments: [], gaps: [], divergences: [] }

@@ -201,6 +201,17 @@ test('a snapshot is written at every hundredth commit, and a lost race for it is
     await writeSnapshotIfDue(backend, new BackupState(BACKUP))
   }))
 
+test('a state that is too large for a snapshot has none, and the backup is opened as ever', () =>
+  withStore('memory', async ({ backend }) => {
+    const state = await writeLog(backend, 100)
+    const bytes = encodeSnapshot(state).length
+    await writeSnapshotIfDue(backend, state, bytes - 1)
+    assert.equal(await backend.stat(snapshotKey(BACKUP, 100n)), undefined)
+    expectSame(await openBackup(backend, BACKUP), state)
+    await writeSnapshotIfDue(backend, state, bytes)
+    expectSame(await readSnapshot(backend, BACKUP, 100n), state)
+  }))
+
 for (const kind of Object.keys(STORES) as (keyof typeof STORES)[]) {
   test(`a backup is opened as it was after any of its commits (${kind})`, () =>
     withStore(kind, async (store) => {

@@ -45,6 +45,8 @@ export interface EndedRun {
   readonly report: BackupReport
 }
 
+/** So few that most runs pack, and go on with what is packed. */
+const PACKED_PARTS_MIN = 3
 const TRANSACTION_WAIT_MS = 20_000
 const GROUP_INTERVAL_MS = 1_000
 const LEVEL = 1
@@ -89,6 +91,7 @@ export async function runSimulatedBackup(around: RunSurroundings): Promise<Ended
       isCompressing: options.isCompressing,
       isCheckpointingOnStop: true,
       frameMinBytes: options.frameMinBytes,
+      packedPartsMin: PACKED_PARTS_MIN,
     },
     topicSettings: options.isCapturingSettings ? 'captured' : undefined,
     clock,
