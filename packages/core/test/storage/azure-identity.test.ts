@@ -7,6 +7,7 @@ import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { inspect } from 'node:util'
 import { createAuthority } from '../../../testkit/src/certificates.ts'
 import { type AzureServer, startAzureServer } from '../../../testkit/src/stores/azurite.ts'
+import { readAuthority } from '../../src/storage/azure/authority.ts'
 import { identityKind } from '../../src/storage/azure/identity.ts'
 import { openAzure } from '../../src/storage/azure/location.ts'
 import type { CredentialName } from '../../src/storage/storage-credentials.ts'
@@ -158,6 +159,14 @@ describe('an identity for Azure', () => {
     assert.equal(identityKind({ ...none, usesWorkload: false }, true), 'secret')
   })
 
+  it('is asked for in the public cloud where the variable of the authority is empty', async () => {
+    const authorities = ['', undefined, 'https://login.microsoftonline.us/'].map((host) =>
+      readAuthority({ AZURE_AUTHORITY_HOST: host }),
+    )
+    assert.deepEqual(authorities, [{}, {}, {}])
+    assert.equal(readAuthority({ AZURE_AUTHORITY_HOST: authority.host }).disableInstanceDiscovery, true)
+  })
+
   const refusal = `{"error":"invalid_client","error_description":"AADSTS7000215: ${SECRET} is wrong"}`
   const application = () => open(APPLICATION, { client_secret: SECRET })
   const troubles: readonly {
@@ -193,6 +202,15 @@ describe('an identity for Azure', () => {
         return application()
       },
     },
+    ...['nonsense', `https://:${SECRET}@`, 'http://127.0.0.1:1', 'login.microsoftonline.com'].map((host) => ({
+      name: `an authority whose address is ${host.replace(SECRET, '…')}`,
+      code: 'KB_CONFIG_INVALID',
+      says: /the variable AZURE_AUTHORITY_HOST is not the address of a server/,
+      open: () => {
+        process.env.AZURE_AUTHORITY_HOST = host
+        return application()
+      },
+    })),
     {
       name: 'a workload without an identity',
       code: 'KB_STORAGE_PERMISSION',

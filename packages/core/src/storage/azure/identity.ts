@@ -1,6 +1,7 @@
 import type { TokenCredential } from '@azure/identity'
 import type { Secret } from '../../runtime/secret.ts'
 import { assertCredentialFile } from '../credential-file.ts'
+import { type Authority, readAuthority } from './authority.ts'
 import type { AzureIdentity } from './place.ts'
 
 /** Names of the kinds of credentials that {@link identityKind} chooses from. */
@@ -13,15 +14,16 @@ export function identityKind({ usesWorkload }: AzureIdentity, hasSecret: boolean
   return usesWorkload ? 'workload' : 'chain-without-workload'
 }
 
-/** Signs in without a key: loads the SDK of identities. @throws errors of that SDK, for `errors.ts`, KB_CONFIG_UNREADABLE */
+/** Signs in without a key: loads the SDK of identities. @throws errors of that SDK, for `errors.ts`, KB_CONFIG_UNREADABLE, KB_CONFIG_INVALID */
 export async function openIdentity(
   identity: AzureIdentity,
   secret: Secret | undefined,
 ): Promise<TokenCredential> {
+  const authority = readAuthority(process.env)
   await assertFiles(identityKind(identity, secret !== undefined))
   const sdk = await import('@azure/identity')
   try {
-    return credentialOf(sdk, identity, secret)
+    return credentialOf(sdk, identity, { secret, authority })
   } catch {
     // It checks names and variables here, and repeats them in errors without a name.
     throw new sdk.CredentialUnavailableError('the identity cannot be used')
@@ -42,7 +44,7 @@ async function assertFiles(kind: IdentityKind): Promise<void> {
 function credentialOf(
   sdk: typeof import('@azure/identity'),
   identity: AzureIdentity,
-  secret: Secret | undefined,
+  { secret, authority }: { readonly secret: Secret | undefined; readonly authority: Authority },
 ): TokenCredential {
   const { clientId, tenantId } = identity
   const ids = {
@@ -50,7 +52,7 @@ function credentialOf(
     ...(tenantId === undefined ? {} : { tenantId }),
   }
   // Whoever repeats is above.
-  const common = { retryOptions: { maxRetries: 0 }, ...authorityOptions() }
+  const common = { retryOptions: { maxRetries: 0 }, ...authority }
   switch (identityKind(identity, secret !== undefined)) {
     case 'secret':
       return new sdk.ClientSecretCredential(tenantId ?? '', clientId ?? '', secret?.reveal() ?? '', common)
@@ -67,20 +69,11 @@ function credentialOf(
       )
     case 'chain':
       return new sdk.DefaultAzureCredential({
-        ...authorityOptions(),
+        ...authority,
         ...(tenantId === undefined ? {} : { tenantId }),
         ...(clientId === undefined
           ? {}
           : { managedIdentityClientId: clientId, workloadIdentityClientId: clientId }),
       })
   }
-}
-
-const PUBLIC_AUTHORITY =
-  /^https:\/\/login\.(microsoftonline\.(com|us)|chinacloudapi\.cn|partner\.microsoftonline\.cn)\/*$/
-
-/** An authority of one's own, as in private clouds, is not known to the public one, which would be asked about it. */
-function authorityOptions(): { readonly disableInstanceDiscovery?: boolean } {
-  const host = process.env.AZURE_AUTHORITY_HOST
-  return host === undefined || PUBLIC_AUTHORITY.test(host) ? {} : { disableInstanceDiscovery: true }
 }
