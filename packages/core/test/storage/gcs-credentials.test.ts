@@ -30,6 +30,12 @@ const VARIABLES = [
   'NO_PROXY',
 ]
 const MIB = 1024 * 1024
+const USER = { type: 'authorized_user', client_id: 'c', client_secret: 'canary', refresh_token: 'canary' }
+const IMPERSONATION = {
+  type: 'impersonated_service_account',
+  source_credentials: USER,
+  service_account_impersonation_url: 'https://iamcredentials.googleapis.com/v1/a:generateAccessToken',
+}
 
 describe('credentials for Google Cloud Storage', { skip: missingGcsServer() }, () => {
   let folder: string
@@ -85,6 +91,15 @@ describe('credentials for Google Cloud Storage', { skip: missingGcsServer() }, (
     return path
   }
 
+  /** As a workload outside of Google has it. */
+  const exchangeOf = async () => ({
+    type: 'external_account',
+    audience: '//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q',
+    subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+    token_url: `${front.endpoint}/token`,
+    credential_source: { file: await fileOf('subject', 'canary-token-of-the-cluster') },
+  })
+
   const open = (query = '', endpoint = front.endpoint) =>
     openGcs(new URL(`gs://${bucket}/prefix?endpoint=${endpoint}${query}`))
 
@@ -130,20 +145,19 @@ describe('credentials for Google Cloud Storage', { skip: missingGcsServer() }, (
     assert.ok(form instanceof URLSearchParams && form.has('assertion'))
   })
 
-  it('can be a token of another identity that is exchanged, as workloads outside of Google have it', async () => {
-    const subject = await fileOf('subject', 'canary-token-of-the-cluster')
-    const exchange = {
-      type: 'external_account',
-      audience: '//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q',
-      subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
-      token_url: `${front.endpoint}/token`,
-      credential_source: { file: subject },
-    }
-    process.env.GOOGLE_APPLICATION_CREDENTIALS = await fileOf('exchange.json', exchange)
-    const [form] = await use(open())
-    assert.ok(form instanceof URLSearchParams)
-    assert.equal(form.get('subject_token'), 'canary-token-of-the-cluster')
-  })
+  for (const [way, isGiven] of [
+    ['is given', true],
+    ['the environment names', false],
+  ] as const)
+    it(`can be a token of another identity that is exchanged, as the file that ${way} says, without a warning`, async (t) => {
+      const { mock } = t.mock.method(console, 'warn')
+      const file = await fileOf('exchange.json', await exchangeOf())
+      if (!isGiven) process.env.GOOGLE_APPLICATION_CREDENTIALS = file
+      const [form] = await use(open(isGiven ? `&service_account_path=${file}` : ''))
+      assert.ok(form instanceof URLSearchParams)
+      assert.equal(form.get('subject_token'), 'canary-token-of-the-cluster')
+      assert.deepEqual(mock.calls, [])
+    })
 
   it('come from the machine when nothing is given', async () => {
     process.env.METADATA_SERVER_DETECTION = 'assume-present'
@@ -242,6 +256,41 @@ describe('credentials for Google Cloud Storage', { skip: missingGcsServer() }, (
       says: /it has no private_key/,
       open: async () => open(`&service_account_path=${await fileOf('empty.json', KEY)}`),
     },
+    ...[
+      {
+        name: 'credentials of a kind that is not known',
+        says: /credentials of a kind that is not supported \(gdch_service_account\)/,
+        document: { type: 'gdch_service_account', private_key: 'canary' },
+      },
+      {
+        name: 'a kind of credentials that is no name',
+        says: /credentials of a kind that is not supported$/,
+        document: { type: 'canary secret' },
+      },
+      {
+        name: 'a federation that does not say where tokens come from',
+        says: /it has no credential_source/,
+        document: async () => ({ ...(await exchangeOf()), credential_source: null }),
+      },
+      {
+        name: 'an impersonation that is signed in with something unknown',
+        says: /credentials of a kind that is not supported \(other\)/,
+        document: { ...IMPERSONATION, source_credentials: { type: 'other' } },
+      },
+      {
+        name: 'an impersonation of nobody',
+        says: /it lacks a part of what credentials of its kind have/,
+        document: { ...IMPERSONATION, service_account_impersonation_url: 'canary' },
+      },
+    ].map(({ name, says, document }) => ({
+      name,
+      says,
+      code: 'KB_CONFIG_INVALID',
+      open: async () => {
+        const content = typeof document === 'function' ? await document() : document
+        return open(`&service_account_path=${await fileOf('kind.json', content)}`)
+      },
+    })),
     {
       name: 'a key that is none',
       code: 'KB_STORAGE_PERMISSION',

@@ -2,12 +2,12 @@ import { isKafkaBackupError, type KafkaBackupError } from '../../errors/kafka-ba
 import { denied, type Meaning, passing } from '../error-meaning.ts'
 import { networkMeaning } from '../network-meaning.ts'
 import { failure, type GcsAttempt } from './errors.ts'
-import { KeyFileError } from './sign-in.ts'
+import { KeyFileError } from './key-file-error.ts'
 
 const ABSENT_HINT =
   'Set storage.service_account_path, or GOOGLE_APPLICATION_CREDENTIALS, or run where Google gives an identity; see docs/providers.md.'
 const FILE_HINT =
-  'Give the file of a service account as Google makes it: JSON with client_email and private_key.'
+  'Give the file of a service account (JSON with client_email and private_key) or of a federation as Google makes it; see docs/providers.md.'
 const REFUSED_HINT =
   'Check that the account and its key exist and are enabled, and the clock of this machine.'
 

@@ -1,5 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { assertCredentialFile, unreadableCredentialFile } from '../credential-file.ts'
+import { assertCredentialKind } from './credential-kinds.ts'
+import { KeyFileError } from './key-file-error.ts'
 import { silenceLookupWarnings, withoutConsoleWarnings } from './lookup-warnings.ts'
 
 /** The part of Google's library that is used: it finds credentials, and fetches and renews tokens. */
@@ -14,16 +16,6 @@ const SETTING = 'storage.service_account_path'
 /** A key has 2 KB, a configuration of a federation as well. */
 const KEY_FILE_MAX_BYTES = 256 * 1024
 
-/** The file of the service account cannot be used; `reason` says why, without what is in it. */
-export class KeyFileError extends Error {
-  readonly reason: string
-
-  constructor(reason: string) {
-    super(reason)
-    this.reason = reason
-  }
-}
-
 /**
  * Loads the library, and takes the file if there is one, else the default credentials of the environment.
  * @throws KB_CONFIG_UNREADABLE, KeyFileError
@@ -34,16 +26,29 @@ export async function openSignIn(serviceAccountPath: string | undefined): Promis
   const credentials = serviceAccountPath === undefined ? undefined : await readKeyFile(serviceAccountPath)
   silenceLookupWarnings()
   const { Storage } = await import('@google-cloud/storage')
-  // Without the name of a project the library would look for one, with programs of Google and over the network.
-  const project = { projectId: 'none' }
-  const options = credentials === undefined ? project : { ...project, credentials }
-  // It warns its callers, on the console of who runs the program, of files that they have not looked at.
-  const { authClient } = withoutConsoleWarnings(() => new Storage(options))
+  // Both warn their callers, on the console of who runs the program, of files that they have not looked at: this one was.
+  const client = withoutConsoleWarnings(() => {
+    // Without the name of a project the library would look for one, with programs of Google and over the network.
+    const { authClient } = new Storage({ projectId: 'none' })
+    return credentials === undefined ? authClient : clientOf(authClient, credentials)
+  })
   return {
     headers: async (url) => {
-      const found = await authClient.getRequestHeaders(url)
+      const found = await client.getRequestHeaders(url)
       return Object.fromEntries(found as unknown as Iterable<[string, string]>)
     },
+  }
+}
+
+type AuthClient = import('@google-cloud/storage').Storage['authClient']
+
+/** Makes the client at once: what is done later could not be kept from warning. @throws KeyFileError */
+function clientOf(library: AuthClient, credentials: object): ReturnType<AuthClient['fromJSON']> {
+  try {
+    return library.fromJSON(credentials)
+  } catch {
+    // Its text can repeat what is in the file.
+    throw new KeyFileError('it lacks a part of what credentials of its kind have')
   }
 }
 
@@ -59,14 +64,5 @@ async function readKeyFile(path: string): Promise<object> {
     if (error instanceof SyntaxError) throw new KeyFileError('it is not JSON')
     throw unreadableCredentialFile(SETTING, path, error)
   }
-  const { type } = (document ?? {}) as { readonly type?: unknown }
-  if (typeof type !== 'string') throw new KeyFileError('it does not say what kind of credentials it has')
-  if (type === 'service_account') checkKey(document as Readonly<Record<string, unknown>>)
-  return document as object
-}
-
-function checkKey(key: Readonly<Record<string, unknown>>): void {
-  for (const name of ['client_email', 'private_key']) {
-    if (typeof key[name] !== 'string') throw new KeyFileError(`it has no ${name}`)
-  }
+  return assertCredentialKind(document)
 }
