@@ -5,6 +5,19 @@ import { after, before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { openCluster } from '@kafka-backup/core'
 import { fillTopics, type KafkaCluster, startKafkaCluster } from '@kafka-backup/testkit'
+import { BackupState } from '../../packages/core/src/format/backup-state.ts'
+import type { FrameDescription } from '../../packages/core/src/format/segment-builder.ts'
+import { appendCommit } from '../../packages/core/src/repository/commit-log.ts'
+import { openFilesystem } from '../../packages/core/src/storage/filesystem/location.ts'
+import { withCodecId } from '../../packages/core/test/protocol/samples.ts'
+import {
+  BACKUP,
+  dataBatch,
+  draft,
+  ORDERS_0,
+  ORDERS_TOPIC,
+  writeSegment,
+} from '../../packages/core/test/verify/archive-writer.ts'
 import { type Archive, backupArgs, expectExit, restoreArgs } from '../harness/archive.ts'
 import { createTopics } from '../harness/new-topics.ts'
 import { retentionOf } from '../harness/retention.ts'
@@ -33,6 +46,7 @@ before(async () => {
     stamped: { partitions: 1, config: { 'message.timestamp.type': 'LogAppendTime' } },
     // Compressed by its producer: no commit knows how old its oldest record is.
     aging: { partitions: 1, config: { 'retention.ms': '-1' } },
+    uncoded: { partitions: 2, config: { 'retention.ms': '-1' } },
     weekly: { partitions: 1, config: { 'retention.ms': String(WEEK_MS) } },
     shortlived: { partitions: 1, config: { 'retention.ms': '86400000' } },
     small: { partitions: 1, config: { 'max.message.bytes': '2000' } },
@@ -127,6 +141,38 @@ test('refuses a topic whose limit is below a single record', async () => {
     code: 'KB_RECORD_TOO_LARGE',
     says: ['topic tiny has max.message.bytes=600', 'does not fit alone'],
   })
+})
+
+test('refuses batches in a codec that nobody knows, before anything is written', async () => {
+  const folder = join(cluster.folder, 'of-a-later-version')
+  const storage = openFilesystem(pathToFileURL(folder))
+  const batches = [dataBatch(10n, 10)]
+  const later = {
+    ...{ batches, stored: [withCodecId(batches[0]!, 6)] },
+    falsify: (own: FrameDescription) => ({ ...own, codecs: ['brotli'] }),
+  }
+  const extents = [{ beginOffset: 0n, holes: [] }]
+  const frames = [{ batches: [dataBatch(0n, 10)] }, later]
+  const segments = [await writeSegment(storage, { streams: [ORDERS_0], extents, frames, sequence: 1 })]
+  const begins = [{ topic: 'orders', partition: 0, offset: 0n }]
+  const commit = draft('run-1', 'complete', { topics: [ORDERS_TOPIC], begins, segments })
+  await appendCommit(storage, new BackupState(BACKUP), commit)
+  await storage.close()
+  const args = restoreArgs(cluster, { folder, backupId: BACKUP }, new Map([['orders', 'uncoded']]))
+  const refusal = {
+    exitCode: 4,
+    code: 'KB_FORMAT_UNSUPPORTED',
+    says: [
+      '- topic uncoded would get batches in a codec',
+      '"brotli": orders/0, offsets 10-19',
+      'newer kafka-backup',
+    ],
+  }
+  const scene = { folders: [folder], clusters: [cluster] }
+  const { error } = await expectRefused(args, refusal, scene)
+  assert.doesNotMatch(error.hint, /--topic-mapping/)
+  await expectRefused([...args, '--dry-run'], refusal, scene)
+  await expectExit(0, [...args, '--offsets', 'orders/0:-9'])
 })
 
 test('splits batches for a topic whose limit is below the largest batch', async () => {

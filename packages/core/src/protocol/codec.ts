@@ -6,6 +6,11 @@ export type Codec = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
 /** The codecs by their id, which is bits 0 to 2 of a batch's attributes (zstd: KIP-110). */
 export const CODECS: readonly Codec[] = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
 
+/** Whether a name, as an archive has it, is that of a codec. */
+export function isCodec(name: string): name is Codec {
+  return (CODECS as readonly string[]).includes(name)
+}
+
 /** The codec with this id (0 to 7). @throws KB_FORMAT_UNSUPPORTED for 5 to 7, which Kafka has not given out. */
 export function codecOf(codecId: number): Codec {
   const codec = CODECS[codecId]

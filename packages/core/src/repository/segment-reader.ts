@@ -47,16 +47,8 @@ export class SegmentReader {
   ): Promise<SegmentReader> {
     const options = signal ? { signal } : {}
     return inSegment(record.key, async () => {
-      const { position, bytes, sha256 } = record.index
-      if (bytes > LIMITS.segmentIndexMaxBytes) {
-        throw new KafkaBackupError('KB_LIMIT_EXCEEDED', `an index of ${bytes} bytes`)
-      }
+      const index = await readIndex(storage, record, signal)
       const read = (begin: number, end: number) => storage.readRange(record.key, { begin, end }, options)
-      const indexFrame = await readWithSecondLook(
-        () => read(position, position + bytes),
-        (found) => withDigest(found, sha256, 'the index'),
-      )
-      const index = decodeSegmentIndex(indexFrame)
       const headerFrame = await readWithSecondLook(
         () => read(0, index.header.bytes),
         (found) => withDigest(found, index.header.sha256, 'the header'),
@@ -91,6 +83,34 @@ export class SegmentReader {
   #describe(frame: FrameEntry): string {
     return `frame ${this.index.frames.indexOf(frame)} (offsets ${frame.firstOffset}-${frame.lastOffset})`
   }
+}
+
+/**
+ * The index of a committed segment alone, checked against the commit's record: one request.
+ * @throws KB_SEGMENT_CORRUPT, KB_OBJECT_NOT_FOUND
+ */
+export function readSegmentIndex(
+  storage: RangeSource,
+  record: SegmentRecord,
+  signal?: AbortSignal,
+): Promise<SegmentIndex> {
+  return inSegment(record.key, () => readIndex(storage, record, signal))
+}
+
+async function readIndex(
+  storage: RangeSource,
+  { key, index: { position, bytes, sha256 } }: SegmentRecord,
+  signal: AbortSignal | undefined,
+): Promise<SegmentIndex> {
+  if (bytes > LIMITS.segmentIndexMaxBytes) {
+    throw new KafkaBackupError('KB_LIMIT_EXCEEDED', `an index of ${bytes} bytes`)
+  }
+  const range = { begin: position, end: position + bytes }
+  const frame = await readWithSecondLook(
+    () => storage.readRange(key, range, signal ? { signal } : {}),
+    (found) => withDigest(found, sha256, 'the index'),
+  )
+  return decodeSegmentIndex(frame)
 }
 
 /** Runs a step; damage that it meets names the object. */

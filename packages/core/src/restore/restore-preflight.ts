@@ -17,6 +17,7 @@ import { inspectRecords } from './preflight/record-inspection.ts'
 import { type Refusal, throwRefusals } from './preflight/refusal.ts'
 import { judgeRepetitions } from './preflight/repeated-records.ts'
 import { chooseMode } from './preflight/restore-mode.ts'
+import { refuseUnknownCodecs } from './preflight/stored-codecs.ts'
 import {
   filledTopics,
   heldOffsets,
@@ -39,7 +40,7 @@ const PREFLIGHT_RETRY = { firstDelayMs: 200, maxDelayMs: 1_000, giveUpAfterMs: 1
 /**
  * Every refusal, before the first write; all of them in one error.
  * @throws KB_TARGET_NOT_EMPTY, KB_TARGET_UNSUITABLE, KB_CLUSTER_PERMISSION, KB_RECORD_TOO_LARGE, KB_TRANSFORM_UNAVAILABLE,
- * KB_CLUSTER_*
+ * KB_FORMAT_UNSUPPORTED, KB_CLUSTER_*
  */
 export async function preflightRestore(
   cluster: Cluster,
@@ -55,7 +56,9 @@ export async function preflightRestore(
     policy: PREFLIGHT_RETRY,
     signal: options.signal,
   })
-  // Only when nothing else is in the way: it reads the archive.
+  // Only when nothing else is in the way: it reads the archive. Of one that is gone on with, the codecs were looked at when it began.
+  const hasBegun = options.isResuming && options.unfinished?.begun != null
+  if (refusals.length === 0 && !hasBegun) refusals.push(...(await refuseUnknownCodecs(options, plan)))
   if (refusals.length === 0) refusals.push(...(await inspectArchive(plan, options, target)))
   const aged =
     refusals.length === 0 ? await judgeAges(plan, options, target.ages) : { refusals: [], held: [] }

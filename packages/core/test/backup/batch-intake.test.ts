@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { sealBatch } from '../../src/protocol/batch-patch.ts'
 import { buildBatch } from '../../src/protocol/record-batch-builder.ts'
 import { type Prng, prng } from '../protocol/prng.ts'
-import { cursorOn, expectCode, record } from '../protocol/samples.ts'
+import { cursorOn, expectCode, record, withCodecId } from '../protocol/samples.ts'
 import { assertSeed, expectFaithful, framesOf, type Reading, readToTarget, taken } from './log-reading.ts'
 import { answerOf, newIntake } from './new-intake.ts'
 import { bulkyLog, entriesIn, type PartitionLog, plainLog, transactionalLog } from './partition-log.ts'
@@ -128,6 +128,18 @@ test('what stands before a damaged batch is delivered, and the next answer begin
     const batchCount = framesOf(items).reduce((sum, frame) => sum + frame.statistics.batches, 0)
     assert.equal(batchCount, 4)
     assert.equal(intake.isAtTarget, true)
+  }
+})
+
+test('a batch in a codec that nobody knows is never taken, so that none is ever stored', () => {
+  const [good, other] = [0n, 1n].map((baseOffset) => buildBatch({ baseOffset, records: [record()] }))
+  for (const codecId of [5, 6, 7]) {
+    const bytes = Buffer.concat([good!, withCodecId(other!, codecId)])
+    const intake = newIntake({ beginOffset: 0n, targetOffset: 2n, isCompacted: false, frameMinBytes: 1 })
+    const frames = framesOf(intake.accept(answerOf(bytes, 0, bytes.length, [])).map(taken))
+    assert.deepEqual([frames.map((frame) => frame.bytes), intake.nextOffset], [[good], 1n])
+    expectCode('KB_FORMAT_UNSUPPORTED', () => intake.accept(answerOf(bytes, good!.length, bytes.length, [])))
+    assert.equal(intake.flush(), undefined)
   }
 })
 

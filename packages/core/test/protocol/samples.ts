@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { ERROR_TABLE, type ErrorCode } from '../../src/errors/error-codes.ts'
 import { isKafkaBackupError } from '../../src/errors/kafka-backup-error.ts'
-import { BatchCursor } from '../../src/protocol/record-batch.ts'
+import { sealBatch } from '../../src/protocol/batch-patch.ts'
+import { BATCH_ATTRIBUTE, BATCH_FIELD, BatchCursor } from '../../src/protocol/record-batch.ts'
 import { type BatchInput, buildBatch, type RecordInput } from '../../src/protocol/record-batch-builder.ts'
 import type { Prng } from './prng.ts'
 
@@ -24,6 +25,15 @@ export function cursorOn(buffer: Buffer): BatchCursor {
 
 export function record(parts: Partial<RecordInput> = {}): RecordInput {
   return { timestamp: 1_700_000_000_000n, key: null, value: null, headers: [], ...parts }
+}
+
+/** The batch with this id of a codec in its attributes, whatever its records are in; its checksum is right. */
+export function withCodecId(batch: Buffer, codecId: number): Buffer {
+  const changed = Buffer.from(batch)
+  const attributes = changed.readInt16BE(BATCH_FIELD.attributes) & ~BATCH_ATTRIBUTE.codec
+  changed.writeInt16BE(attributes | codecId, BATCH_FIELD.attributes)
+  sealBatch(changed, 0)
+  return changed
 }
 
 /** The control batch that ends a transaction: key version 0 and type, value version 0 and coordinator epoch. */

@@ -33,6 +33,8 @@ export interface FrameInput {
   readonly stream?: number
   readonly batches: readonly Buffer[]
   readonly mode?: FrameMode
+  /** What is stored in place of the batches, as long as they are: of a writer that knows more than this program. */
+  readonly stored?: readonly Buffer[]
   /** Changes what the index will say of it: a writer with a defect. */
   readonly falsify?: (description: FrameDescription) => FrameDescription
 }
@@ -95,7 +97,7 @@ export async function writeSegment(storage: StorageBackend, input: SegmentInput)
     const stream = frame.stream ?? 0
     const floorOffset = input.extents[stream]?.beginOffset ?? 0n
     const description = describeFrame(frame.batches, stream, floorOffset, aborted)
-    const chunks = await TRANSFORM.encode(frame.batches, frame.mode ?? 'stored')
+    const chunks = await TRANSFORM.encode(frame.stored ?? frame.batches, frame.mode ?? 'stored')
     await upload.addFrame(frame.falsify?.(description) ?? description, chunks)
   }
   return upload.close(

@@ -6,7 +6,11 @@ import type { TopicRestorePlan } from '../restore-plan.ts'
 export interface Refusal {
   readonly code: Extract<
     ErrorCode,
-    'KB_TARGET_NOT_EMPTY' | 'KB_TARGET_UNSUITABLE' | 'KB_CLUSTER_PERMISSION' | 'KB_RECORD_TOO_LARGE'
+    | 'KB_TARGET_NOT_EMPTY'
+    | 'KB_TARGET_UNSUITABLE'
+    | 'KB_CLUSTER_PERMISSION'
+    | 'KB_RECORD_TOO_LARGE'
+    | 'KB_FORMAT_UNSUPPORTED'
   >
   readonly topic: string
   readonly sourceTopic: string
@@ -46,9 +50,14 @@ export function throwRefusals(
   )
 }
 
-/** Another name helps where a topic is in the way, and neither against missing permissions nor for topics that are not there yet. */
+/** Another name helps against neither of them. */
+const OF_ACCOUNT_OR_ARCHIVE: readonly ErrorCode[] = ['KB_CLUSTER_PERMISSION', 'KB_FORMAT_UNSUPPORTED']
+
+/** Another name helps where a topic is in the way, but not for topics that are not there yet. */
 function besideOf(refusals: readonly Refusal[], existing: ReadonlySet<string>): string[] {
-  const helped = refusals.filter(({ code, topic }) => existing.has(topic) && code !== 'KB_CLUSTER_PERMISSION')
+  const helped = refusals.filter(
+    ({ code, topic }) => existing.has(topic) && !OF_ACCOUNT_OR_ARCHIVE.includes(code),
+  )
   if (helped.length === 0) return ['When nothing is in the way any more, run the same command again.']
   const sources = [...new Set(helped.map(({ sourceTopic }) => sourceTopic))]
   const mapping = sources.map((topic) => `${topic}=${topic}-restored`).join(',')
