@@ -2,8 +2,11 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
 import { openCluster } from '@kafka-backup/core'
 import { fillTopics, type KafkaCluster, openKafkaProxy, startKafkaCluster } from '@kafka-backup/testkit'
+import { readLedgers } from '../../packages/core/src/repository/restore-ledger.ts'
+import { openFilesystem } from '../../packages/core/src/storage/filesystem/location.ts'
 import { type Archive, assertExit, backupArgs, expectExit, restoreArgs } from '../harness/archive.ts'
 import { createTopics } from '../harness/new-topics.ts'
 import { retentionOf } from '../harness/retention.ts'
@@ -33,6 +36,7 @@ before(async () => {
     gone: short,
     woken: short,
     'woken-late': short,
+    released: short,
   })
   await fillTopics(cluster, [{ topic: 'history', records: RECORDS, beginTimestampMs: YEAR_2020_MS }])
   await expectExit(0, backupArgs(cluster, archive, ['history']))
@@ -116,6 +120,27 @@ test('puts back nothing on a topic that was deleted since a killed restore held 
   assert.equal(await retentionOf(cluster, 'gone'), '-1')
 })
 
+test('a release says how what the restore held is put back, and the tool of Kafka does it', async () => {
+  const args = [...restoreArgs(cluster, archive, new Map([['history', 'released']])), '--hold-retention']
+  await interruptHeld([...args, '--rate-limit-records-per-sec', '20'], 'released')
+  const place = ['--repo', pathToFileURL(archive.folder).href, '--backup-id', archive.backupId]
+  const { heldSettings: held, ...ledger } = await ledgerOf('released')
+  assert.deepEqual(held, [{ topic: 'released', name: 'retention.ms', held: '-1', original: String(DAY_MS) }])
+  const release = ['prune', ...place, '--release-restore', ledger.restoreId, '--output-format', 'json']
+  const document = (await expectExit(0, release)).json<{
+    readonly cluster_id: string
+    readonly put_back: readonly { readonly topic: string; readonly command: string }[]
+  }>()
+  assert.equal(document.cluster_id, cluster.clusterId)
+  assert.equal(await retentionOf(cluster, 'released'), '-1')
+  const [line, ...more] = document.put_back
+  assert.deepEqual([line?.topic, more], ['released', []])
+  const [tool, ...words] = (line?.command ?? '').replace('HOST:PORT', cluster.bootstrap).split(' ')
+  assert.equal(tool, 'kafka-configs.sh')
+  await cluster.tools.run('kafka.admin.ConfigCommand', words)
+  assert.equal(await retentionOf(cluster, 'released'), String(DAY_MS))
+})
+
 for (const [successor, topic, more] of [
   ['the one that went on with it', 'woken', ['--resume']],
   ['the one that was begun in its place', 'woken-late', []],
@@ -157,4 +182,13 @@ async function endOf(topic: string): Promise<bigint> {
   } finally {
     await client.close()
   }
+}
+
+/** Of the restore into this topic that was begun last. */
+async function ledgerOf(topic: string) {
+  const storage = openFilesystem(pathToFileURL(archive.folder))
+  const ledgers = await readLedgers(storage, archive.backupId).finally(() => storage.close())
+  const own = ledgers.findLast(({ begun }) => begun?.topics.some(({ name }) => name === topic))
+  assert.ok(own)
+  return { restoreId: own.restoreId, heldSettings: own.opened.heldSettings }
 }

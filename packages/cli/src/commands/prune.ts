@@ -13,7 +13,8 @@ import { listedNames } from '../listed-names.ts'
 import { openMeteredStorage } from '../open-storage.ts'
 import { PROGRAM } from '../program-name.ts'
 import { prunePlanDocument, prunePlanText } from '../render/prune-plan-text.ts'
-import { pruneDocument, pruneText, releaseDocument, releaseText } from '../render/prune-text.ts'
+import { pruneDocument, pruneText } from '../render/prune-text.ts'
+import { releaseDocument, releaseText } from '../render/release-text.ts'
 import { storageDocument, storageText } from '../render/storage-text.ts'
 
 const WRITER_BYTES = 4
@@ -108,8 +109,8 @@ async function release(
 ): Promise<CommandResult> {
   const restoreId = String(options.releaseRestore)
   const writer = random.hex(WRITER_BYTES)
-  const held = await beforeWriting(() =>
+  const released = await beforeWriting(() =>
     releaseRestore(storage, backupId, restoreId, { writer, clock, signal }),
   )
-  return { document: releaseDocument(restoreId, held), text: releaseText(restoreId, held), exitCode: 0 }
+  return { document: releaseDocument(released), text: releaseText(released), exitCode: 0 }
 }

@@ -1,4 +1,4 @@
-import type { PruneReport, RestorePin, SweepReport } from '@kafka-backup/core'
+import type { PruneReport, SweepReport } from '@kafka-backup/core'
 import { pinLines, pinnedDocument, planDocument, waitingDocument, waitingLines } from './prune-plan-text.ts'
 import { formatBytes, plural } from './units.ts'
 
@@ -74,22 +74,4 @@ export function sweepDocument(report: SweepReport, graceMs: number) {
     })),
     keeps_versions: hasVersions,
   }
-}
-
-type Held = RestorePin['heldSettings']
-
-/** What became of a restore that was ended from outside. */
-export function releaseText(restoreId: string, held: Held): string {
-  return [
-    `Complete    restore ${restoreId} has ended: it holds nothing any more, and cannot be resumed`,
-    ...held.map(({ topic, name, original }) => {
-      const value = original === null ? 'was not set' : `was ${original}`
-      return `  ${name} of topic ${topic} in its target is still held: it ${value}`
-    }),
-  ].join('\n')
-}
-
-/** The same for programs. */
-export function releaseDocument(restoreId: string, held: Held) {
-  return { kind: 'restore_release', version: 1, restore_id: restoreId, held_settings: held }
 }

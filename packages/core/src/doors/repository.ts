@@ -33,4 +33,4 @@ export {
   runPrune,
 } from '../repository/prune-run.ts'
 export { type LedgerState, RestoreLedger, readLedgers } from '../repository/restore-ledger.ts'
-export { type RestorePin, releaseRestore } from '../repository/restore-pins.ts'
+export { type ReleasedRestore, type RestorePin, releaseRestore } from '../repository/restore-pins.ts'

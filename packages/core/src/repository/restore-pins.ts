@@ -63,6 +63,14 @@ export function pinOf(
   return pins.find((pin) => pin.commit < commit && isRead(pin))
 }
 
+/** A restore that was ended from outside, and what it leaves behind in its target: a release asks no cluster. */
+export interface ReleasedRestore {
+  readonly restoreId: string
+  readonly clusterId: string
+  /** What it held, in topics that may have been deleted since. */
+  readonly heldSettings: readonly HeldSetting[]
+}
+
 /**
  * Ends a restore that nobody goes on with. A process that still runs it finds that out at its next entry and stops.
  * @throws KB_RESTORE_NOT_FOUND, KB_LEDGER_CORRUPT, KB_USAGE when it has ended already
@@ -72,14 +80,14 @@ export async function releaseRestore(
   backupId: string,
   restoreId: string,
   options: LedgerOptions,
-): Promise<readonly HeldSetting[]> {
+): Promise<ReleasedRestore> {
   const ledger = await RestoreLedger.findById(storage, backupId, restoreId, options)
   const { finished, isAbandoned, opened } = ledger.state
   if (finished !== null || isAbandoned) {
     throw new KafkaBackupError('KB_USAGE', `restore ${restoreId} has ended: it holds nothing`)
   }
   await ledger.append({ type: 'abandoned' }, options.signal)
-  return opened.heldSettings
+  return { restoreId, clusterId: opened.clusterId, heldSettings: opened.heldSettings }
 }
 
 async function lastEntryOf(storage: StorageBackend, folder: string, signal: AbortSignal): Promise<number> {

@@ -136,8 +136,8 @@ test('an open restore keeps what it may still read until it ends or is released'
     assert.equal((await prune(backend, asked)).pinned.length, 4)
     const restoreId = first?.pin.restoreId ?? ''
     const options = { writer: '0badcafe', clock: systemClock }
-    const settings = await releaseRestore(backend, BACKUP, restoreId, options)
-    assert.equal(settings[0]?.original, '1000')
+    const { clusterId, heldSettings } = await releaseRestore(backend, BACKUP, restoreId, options)
+    assert.deepEqual([clusterId, heldSettings[0]?.original], ['dr', '1000'])
     await assert.rejects(releaseRestore(backend, BACKUP, restoreId, options), (error) =>
       isKafkaBackupError(error, 'KB_USAGE'),
     )
