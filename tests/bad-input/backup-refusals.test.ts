@@ -3,6 +3,7 @@ import { mkdtemp } from 'node:fs/promises'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { pathToFileURL } from 'node:url'
 import { fillTopics, type KafkaCluster, startKafkaCluster } from '@kafka-backup/testkit'
 import { type Archive, backupArgs, expectComplete, expectExit } from '../harness/archive.ts'
 import { expectEveryOffsetOnce } from '../harness/committed-batches.ts'
@@ -110,6 +111,28 @@ test('refuses to continue the backup of another cluster', async () => {
     },
     { folders: [archive.folder], clusters: [other] },
   )
+  await expectExit(0, backupArgs(cluster, archive, ['orders']))
+  await expectComplete(archive)
+})
+
+test('refuses to begin a backup inside of another one, and takes places beside it', async () => {
+  const archive = await newArchive()
+  await expectExit(0, backupArgs(cluster, archive, ['orders']))
+  const scene = { folders: [archive.folder], clusters: [cluster] }
+  const inside = (folder: string) => ({ folder: join(archive.folder, folder), backupId: 'weekly' })
+  const says = ['is inside of backup "daily"', `--repo ${pathToFileURL(archive.folder).href}`]
+  for (const folder of ['daily', 'daily/topics', 'daily/a/b/c']) {
+    const refusal = { exitCode: 2, code: 'KB_LOCATION_INVALID', says }
+    await expectRefused(backupArgs(cluster, inside(folder), ['orders']), refusal, scene)
+    const place = ['--repo', pathToFileURL(inside(folder).folder).href, '--backup-id', 'weekly']
+    const groups = ['snapshot-groups', '--bootstrap-servers', cluster.bootstrap, ...place]
+    await expectRefused(groups, refusal, scene)
+  }
+  for (const folder of ['team', 'daily-2', 'daily-2/team']) {
+    const beside = inside(folder)
+    await expectExit(0, backupArgs(cluster, beside, ['orders']))
+    await expectComplete(beside)
+  }
   await expectExit(0, backupArgs(cluster, archive, ['orders']))
   await expectComplete(archive)
 })

@@ -20,7 +20,8 @@ import { expectCopiesEqual } from '../harness/same-content.ts'
 import { clientOf, makeLockedBucket, type WriteOnlyAccount } from './locked-bucket.ts'
 
 const BUCKET = 'locked'
-const PREFIX = 'cluster-prod'
+// Of what is above it, the account may not even list `teams`.
+const PREFIX = 'teams/cluster-prod'
 const JSON_OUTPUT = ['--output-format', 'json']
 
 describe('a bucket with object lock, and an account that may not delete', { skip: missingS3Server() }, () => {

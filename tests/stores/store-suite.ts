@@ -89,6 +89,21 @@ export function describeProgramOnStore(
       assert.equal(validation.json<{ verdict: string }>().verdict, 'complete')
     })
 
+    test('refuses a new backup inside of another one, however deep', async () => {
+      const { env, repo } = store
+      for (const inner of ['daily', 'daily/topics/orders']) {
+        const repoInside = repo.replace(/(?=\?)|$/, `/${inner}`)
+        const args = ['backup', ...source(), '--repo', repoInside, '--backup-id', 'other', ...JSON_OUTPUT]
+        const end = await expectExit(2, args, { env })
+        assert.match(end.stdout, /is inside of backup \\"daily\\" of the repository/)
+      }
+      const objects = await objectsOf(repo, env)
+      assert.deepEqual(
+        [...objects.keys()].filter((key) => key.includes('/other/')),
+        [],
+      )
+    })
+
     test('is called suitable by a probe, which leaves nothing', async () => {
       const { env, repo } = store
       const end = await expectExit(0, ['probe', '--repo', repo, ...JSON_OUTPUT], { env })

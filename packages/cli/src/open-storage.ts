@@ -1,4 +1,4 @@
-import type { ResilientStorage, StorageBackend } from '@kafka-backup/core'
+import type { OpenedStore, StorageBackend } from '@kafka-backup/core'
 import { requireRepositoryUrl } from '@kafka-backup/core/config'
 import { KafkaBackupError } from '@kafka-backup/core/errors'
 import { openResilient } from '@kafka-backup/core/storage'
@@ -19,7 +19,7 @@ export function openStorage(context: StorageContext): StorageBackend {
 }
 
 /** The same, and what the store has been asked for so far. */
-export function openMeteredStorage(context: StorageContext): ResilientStorage {
+export function openMeteredStorage(context: StorageContext): OpenedStore {
   const opened = openWritableStorage(context)
   const { capabilities, location } = opened.storage
   if (!capabilities.isVolatile) return opened
@@ -31,7 +31,7 @@ export function openMeteredStorage(context: StorageContext): ResilientStorage {
  * The same for who reads nothing of an earlier run: also a store that is empty whenever the program begins.
  * `stopLimitMs`: how long it may be used after a stop.
  */
-export function openWritableStorage(context: StorageContext, stopLimitMs?: number): ResilientStorage {
+export function openWritableStorage(context: StorageContext, stopLimitMs?: number): OpenedStore {
   const { loaded, registry, observe, clock, random, signal } = context
   const { storageCredentials, storageRateLimit } = loaded.config
   return openResilient(requireRepositoryUrl(loaded.config), registry.storages, storageCredentials, {

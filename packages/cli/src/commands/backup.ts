@@ -10,7 +10,7 @@ import type {
   Lease,
   Observer,
   OffsetStateKeeper,
-  StorageBackend,
+  OpenedStore,
   StorageUsage,
 } from '@kafka-backup/core'
 import { prepareBackup, readGroups, runBackup } from '@kafka-backup/core/backup'
@@ -25,6 +25,7 @@ import { chosenTopics } from '../chosen-topics.ts'
 import type { Command, CommandContext, CommandResult } from '../command.ts'
 import { offsetStateKeeper } from '../keep-offset-state.ts'
 import { MetricsFile } from '../metrics-file.ts'
+import { assertNewPlace } from '../new-place.ts'
 import { openWritableStorage, VOLATILE_WARNING } from '../open-storage.ts'
 import { CLIENT_ID, PROGRAM } from '../program-name.ts'
 import {
@@ -57,15 +58,16 @@ async function backUp(context: CommandContext, metrics: MetricsFile | undefined)
   const offsetState = offsetStateKeeper(context)
   const observers = [context.observe, offsetState.observe, ...(metrics ? [metrics.observe] : [])]
   const observe = combineObservers(observers)
-  const { storage, usage } = await beforeWriting(async () =>
+  const opened = await beforeWriting(async () =>
     openWritableStorage({ ...context, observe }, config.backup.shutdownTimeoutMs),
   )
+  const { storage, usage } = opened
   const source = requireCluster(config, 'source')
   const security = source.security ? { security: source.security } : {}
   const { bootstrapServers } = source
   const cluster = openCluster({ bootstrapServers, clientId: CLIENT_ID, ...security })
   try {
-    const again = () => prepare(context, storage, cluster)
+    const again = () => prepare(context, opened, cluster)
     const prepared = await beforeWriting(again)
     if (context.options.dryRun === true) {
       return {
@@ -130,10 +132,12 @@ async function keeping(offsetState: OffsetStateKeeper, run: Promise<BackupReport
   return report
 }
 
-async function prepare(context: CommandContext, storage: StorageBackend, cluster: Cluster) {
+async function prepare(context: CommandContext, opened: OpenedStore, cluster: Cluster) {
   const { config } = context.loaded
+  const { storage } = opened
   const source = requireCluster(config, 'source')
   const state = await openBackup(storage, requireBackupId(config), { signal: context.signal })
+  if (!state.tip) await assertNewPlace(opened, context.signal)
   const where = `on ${source.bootstrapServers.join(',')}`
   const names = await cluster.topicNames()
   await assertVisible(cluster, matchTopics(source.topics, names).missing, where)

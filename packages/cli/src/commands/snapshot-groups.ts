@@ -3,6 +3,7 @@ import { requireBackupId, requireCluster } from '@kafka-backup/core/config'
 import { openCluster } from '@kafka-backup/core/kafka'
 import { beforeWriting } from '../before-writing.ts'
 import type { Command } from '../command.ts'
+import { assertNewPlace } from '../new-place.ts'
 import { openMeteredStorage } from '../open-storage.ts'
 import { CLIENT_ID, PROGRAM } from '../program-name.ts'
 import { groupCommitDocument, groupCommitText } from '../render/groups-text.ts'
@@ -17,12 +18,14 @@ export const snapshotGroupsCommand: Command = {
     const { config } = loaded
     const source = requireCluster(config, 'source')
     const backupId = requireBackupId(config)
-    const { storage, usage } = await beforeWriting(async () => openMeteredStorage(context))
+    const opened = await beforeWriting(async () => openMeteredStorage(context))
+    const { storage, usage } = opened
     const { bootstrapServers, security } = source
     const cluster = openCluster({ bootstrapServers, clientId: CLIENT_ID, ...(security ? { security } : {}) })
     try {
       const place = { storage, backupId, bootstrapServers, program: PROGRAM }
-      const report = await commitGroups({ ...place, cluster, clock, random, signal })
+      const isNew = { assertNewPlace: () => beforeWriting(() => assertNewPlace(opened, signal)) }
+      const report = await commitGroups({ ...place, ...isNew, cluster, clock, random, signal })
       const isWhole = report.unread.length + report.silentBrokers.length === 0
       return {
         document: { ...groupCommitDocument(report), storage: storageDocument(usage()) },

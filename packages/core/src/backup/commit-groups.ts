@@ -19,6 +19,8 @@ export interface GroupCommitOptions extends GroupSource {
   readonly bootstrapServers: readonly string[]
   readonly program: string
   readonly random: Random
+  /** Of a backup that has no commit yet: throws where it may not be. */
+  readonly assertNewPlace: () => Promise<void>
 }
 
 /** What became of it. */
@@ -41,6 +43,7 @@ export async function commitGroups(options: GroupCommitOptions): Promise<GroupCo
   const { storage, backupId, clock, signal } = options
   assertExclusiveCommits(storage)
   const state = await openBackup(storage, backupId, { signal })
+  if (!state.tip) await options.assertNewPlace()
   await assertCreatesOnce(storage, state, clock, signal)
   const reading = await readGroups(options, storage, state)
   if (reading.failure) throw reading.failure

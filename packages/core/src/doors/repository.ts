@@ -24,6 +24,7 @@ export {
   writtenEnds,
 } from '../repository/offset-map.ts'
 export { openBackup, openExistingBackup } from '../repository/open-backup.ts'
+export { assertOutsideBackups } from '../repository/outer-backup.ts'
 export {
   byCommit,
   type PreparedPrune,

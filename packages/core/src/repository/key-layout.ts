@@ -49,9 +49,14 @@ const ARTIFACT = /^artifacts\/([a-z][a-z0-9-]{0,63})\/([0-9]{20})-([0-9a-f]{8})\
 const LEASE = /^leases\/([0-9a-f]{8})\.json$/
 const RESTORE = /^restores\/([0-9a-f]{16}-[0-9]{4,9})\/([0-9]{10})\.json$/
 
+/** Whether a folder of this name can be a backup. */
+export function isBackupId(name: string): boolean {
+  return BACKUP_ID.test(name) && name.length <= LIMITS.backupIdMaxLength
+}
+
 /** Refuses ids that could not be one path element. @throws KB_USAGE */
 export function assertBackupId(backupId: string): void {
-  if (!BACKUP_ID.test(backupId) || backupId.length > LIMITS.backupIdMaxLength) {
+  if (!isBackupId(backupId)) {
     throw new KafkaBackupError(
       'KB_USAGE',
       `"${backupId}" cannot be a backup id: use 1 to ${LIMITS.backupIdMaxLength} letters, digits, '.', '_' or '-', not beginning with '.'`,

@@ -11,7 +11,12 @@ export async function listBackups(storage: StorageBackend, signal?: AbortSignal)
   return backups
 }
 
-async function holdsCommit(storage: StorageBackend, folder: string, signal?: AbortSignal): Promise<boolean> {
+/** Whether a folder of a repository is one of its backups. */
+export async function holdsCommit(
+  storage: StorageBackend,
+  folder: string,
+  signal?: AbortSignal,
+): Promise<boolean> {
   for await (const entry of storage.list(commitPrefix(folder), signal ? { signal } : {})) {
     if (parseKey(folder, entry.key)?.kind === 'commit') return true
   }

@@ -82,6 +82,8 @@ export const LIMITS = {
   rackIdMaxLength: 255,
   /** Length of a backup id; it becomes a path element. */
   backupIdMaxLength: 128,
+  /** Folders above the place of a new backup that are asked whether they belong to another one: a backup has three levels below it. */
+  outerFoldersMax: 8,
   /** Largest PEM file; a bundle of all public authorities has 250 KB. */
   pemMaxBytes: 4 * 1024 * 1024,
   /** Largest bearer token, and largest file that holds one; brokers accept 512 KiB. */

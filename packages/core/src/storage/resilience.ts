@@ -25,8 +25,16 @@ export interface ResilientStorage {
   usage(): StorageUsage
 }
 
+/** The same, for a location. */
+export interface OpenedStore extends ResilientStorage {
+  /** Another location of that store, in the same way; its requests are counted with those of the first. @throws KB_LOCATION_INVALID */
+  beside(location: string): StorageBackend
+}
+
 /** How a store is protected, and protected from. */
 export interface ResilienceOptions {
+  /** What counts the requests; absent: one of its own. */
+  readonly requests?: RequestCounter
   /** Read and written together; undefined: no limit. */
   readonly rateLimitBytesPerSec?: number | undefined
   readonly observe?: Observer
@@ -49,8 +57,11 @@ export function openResilient(
   factories: ReadonlyMap<string, BackendFactory>,
   credentials: StorageCredentials,
   options: ResilienceOptions = {},
-): ResilientStorage {
-  return withResilience((hooks) => openLocation(location, factories, credentials, hooks), options)
+): OpenedStore {
+  const requests = new RequestCounter()
+  const open = (place: string) =>
+    withResilience((hooks) => openLocation(place, factories, credentials, hooks), { requests, ...options })
+  return { ...open(location), beside: (other) => open(other).storage }
 }
 
 /**
@@ -68,7 +79,7 @@ export function withResilience(
   const { rateLimitBytesPerSec: unitsPerSec, observe } = options
   const clock = options.clock ?? systemClock
   const random = options.random ?? systemRandom
-  const requests = new RequestCounter()
+  const requests = options.requests ?? new RequestCounter()
   const limiter = unitsPerSec === undefined ? undefined : new RateLimiter({ unitsPerSec }, clock)
   const retry = new StoreRetry({ policy: options.retry ?? STORAGE_RETRY, clock, random })
   const breaker = new CircuitBreaker({
