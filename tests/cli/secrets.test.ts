@@ -79,6 +79,35 @@ test('an account or a token in the URL of the repository is not printed', async 
   }
 })
 
+const CONNECTION =
+  'DefaultEndpointsProtocol=https;AccountName=acct;AccountKey=canary/zQ7+==;EndpointSuffix=core.windows.net'
+const SIGNED = 'BlobEndpoint=https://acct.blob.core.windows.net/;SharedAccessSignature=sv=2024&sig=canary'
+const AZURE = ['--backend', 'azure', '--account-name', 'acct']
+
+test('a connection string in the place of a name is refused, and its secret is not printed', async () => {
+  for (const pasted of [CONNECTION, SIGNED])
+    for (const args of [
+      ['--repo', pasted],
+      ['--repo', `file:///${pasted}`],
+      ['--repo', `azure://acct/container/${encodeURIComponent(pasted)}`],
+      ['--repo', `azure://${pasted}/container`],
+      ['--path', pasted],
+      ['--path', '/var', '--prefix', pasted],
+      [...AZURE.slice(0, 2), '--account-name', pasted, '--container-name', 'c'],
+      [...AZURE, '--container-name', pasted],
+      [...AZURE, '--container-name', 'ccc', '--prefix', pasted],
+      ['--repo', 'file:///x', '--backup-id', pasted],
+      [pasted],
+      [`--${pasted}`],
+    ]) {
+      const end = await runProgram(['describe', '--backup-id', 'daily', ...args, '--output-format', 'json'], {
+        cwd: folder,
+      })
+      assert.equal(end.exitCode, 2, `${args.join(' ')}: ${end.stderr}`)
+      assert.doesNotMatch(end.stdout + end.stderr, /canary|zQ7/, args.join(' '))
+    }
+})
+
 interface Section {
   [name: string]: string | Section
 }

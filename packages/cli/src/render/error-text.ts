@@ -1,5 +1,5 @@
 import type { KafkaBackupError } from '@kafka-backup/core'
-import { toKafkaBackupError } from '@kafka-backup/core/errors'
+import { toKafkaBackupError, withoutPastedSecrets } from '@kafka-backup/core/errors'
 
 /** What a person sees: what and where, the code, and what to do. The stack only for defects of ours. */
 export function renderErrorText(error: unknown): string {
@@ -8,7 +8,7 @@ export function renderErrorText(error: unknown): string {
   const message = known.message.replaceAll('\n', '\n  ')
   const lines = [`${verdictOf(known)}: ${message}`, `  ${known.code} · ${known.hint}`]
   if (known.category === 'bug' && known.cause instanceof Error && known.cause.stack)
-    lines.push(known.cause.stack)
+    lines.push(withoutPastedSecrets(known.cause.stack))
   return lines.join('\n')
 }
 

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../errors/error-codes.ts'
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import { withoutPastedSecrets } from '../errors/pasted-secrets.ts'
 
 /** One thing that is wrong with the configuration. */
 export interface Problem {
@@ -64,7 +65,9 @@ const SHOWN_MAX_LENGTH = 60
 
 /** A URL may have a password before its @ or a signature behind its ?, wherever it was written by mistake. */
 function withoutSecrets(text: string): string {
-  return text.replace(/^([a-z][a-z0-9+.-]*:(?:\/\/)?).*@/is, '$1…@').replace(/\?[^=]*=.*$/s, '?…')
+  return withoutPastedSecrets(text)
+    .replace(/^([a-z][a-z0-9+.-]*:(?:\/\/)?).*@/is, '$1…@')
+    .replace(/\?[^=]*=.*$/s, '?…')
 }
 
 /** What somebody wrote, as messages may show it: short, and without characters that command a terminal. */

@@ -1,4 +1,5 @@
 import { ERROR_TABLE, type ErrorCategory, type ErrorCode, EXIT_CODES } from './error-codes.ts'
+import { withoutPastedSecrets } from './pasted-secrets.ts'
 
 /** Identifiers that help to find the place; never payloads, never secrets. */
 export interface ErrorContext {
@@ -23,7 +24,7 @@ export interface ErrorDetails {
 }
 
 /**
- * The one error class. Match on `code` (see {@link isKafkaBackupError}), never on the message or on
+ * The one error class. Whatever it repeats of what somebody wrote, secrets in it are shown as `…`. Match on `code` (see {@link isKafkaBackupError}), never on the message or on
  * `instanceof` across packages.
  */
 export class KafkaBackupError extends Error {
@@ -35,18 +36,26 @@ export class KafkaBackupError extends Error {
   readonly context: ErrorContext
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    super(withoutPastedSecrets(message), details.cause === undefined ? undefined : { cause: details.cause })
     const row = ERROR_TABLE[code]
     this.code = code
     this.category = row.category
     this.retryable = row.retryable
-    this.hint = details.hint ?? row.hint
-    this.context = details.context ?? {}
+    this.hint = details.hint === undefined ? row.hint : withoutPastedSecrets(details.hint)
+    this.context = details.context === undefined ? {} : shownContext(details.context)
   }
 
   get exitCode(): number {
     return EXIT_CODES[this.category]
   }
+}
+
+function shownContext(context: ErrorContext): ErrorContext {
+  const entries = Object.entries(context).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? withoutPastedSecrets(value) : value,
+  ])
+  return Object.fromEntries(entries)
 }
 
 /** True when `error` is one of ours, and of code `code` if that is given. */

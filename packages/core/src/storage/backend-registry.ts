@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { holdsConnectionString } from '../errors/pasted-secrets.ts'
 import { invalidLocation } from './location-errors.ts'
 import { hasDotElements, splitScheme } from './location-scheme.ts'
 import type { RequestHooks } from './request-gate.ts'
@@ -27,6 +28,7 @@ export function openLocation(
   credentials: StorageCredentials = NO_CREDENTIALS,
   hooks?: RequestHooks,
 ): StorageBackend {
+  if (holdsConnectionString(location)) throw connectionString(location)
   const schemed = splitScheme(location)
   if (schemed === undefined) throw plainPath(location)
   const { scheme, written, rest } = schemed
@@ -63,6 +65,13 @@ function parseUrl(location: string): URL {
     // The parser's error repeats the text, which may hold a secret, so it is no cause here.
     throw invalidLocation(location, 'it is not a URL', 'Write it like file:///var/backups.')
   }
+}
+
+/** A location is printed, also where nothing is wrong with it. */
+function connectionString(location: string): Error {
+  const hint =
+    'Write azure://ACCOUNT/CONTAINER/PREFIX, and set storage.account_key or storage.sas_token; see docs/configuration.md.'
+  return invalidLocation(location, 'it has a connection string of Azure in it', hint)
 }
 
 function plainPath(location: string): Error {
