@@ -71,6 +71,11 @@ export function compareKeys(left: ObjectKey, right: ObjectKey): number {
   return Buffer.compare(Buffer.from(left), Buffer.from(right))
 }
 
+/** True for a key that a listing of what is behind `after` has; undefined: of everything. */
+export function isBehind(key: ObjectKey, after: ObjectKey | undefined): boolean {
+  return after === undefined || compareKeys(key, after) > 0
+}
+
 function checkText(text: string, kind: 'key' | 'prefix'): void {
   // A lone surrogate has no UTF-8 form: two different keys would become the same name.
   if (!text.isWellFormed()) refuse(text, 'it is not valid Unicode')

@@ -5,7 +5,7 @@ import { invariant } from '../runtime/invariant.ts'
 import { type Random, systemRandom } from '../runtime/random.ts'
 import { checkByteRange, checkRangeWithin } from './byte-range.ts'
 import { objectNotFound } from './object-errors.ts'
-import { checkFolderPrefix, checkObjectKey, checkPrefix } from './object-key.ts'
+import { checkFolderPrefix, checkObjectKey, checkPrefix, isBehind } from './object-key.ts'
 import type { PartStore } from './parts/part-upload.ts'
 import { PartWriter } from './parts/part-writer.ts'
 import type { RequestGate, RequestHooks } from './request-gate.ts'
@@ -36,7 +36,7 @@ export interface ObjectAnswer {
 
 /**
  * The requests of one store, each made once, by keys that were checked. What they throw is ours. Listings and `delete` are as in
- * {@link StorageBackend}, but that `delete` may say that there is nothing.
+ * {@link StorageBackend}, but that a listing may begin before `after`, and `delete` may say that there is nothing.
  */
 export interface ObjectRequests {
   readonly parts: PartStore
@@ -167,7 +167,9 @@ export class ObjectStoreBackend implements StorageBackend {
   async *list(prefix: string, options?: ListOptions): AsyncGenerator<ObjectEntry> {
     this.#begin(options)
     checkPrefix(prefix)
-    yield* this.#requests.list(prefix, options)
+    for await (const entry of this.#requests.list(prefix, options)) {
+      if (isBehind(entry.key, options?.after)) yield entry
+    }
   }
 
   async listFolders(prefix: string, options?: CallOptions): Promise<string[]> {

@@ -1,5 +1,4 @@
 import { isKafkaBackupError } from '../errors/kafka-backup-error.ts'
-import { compareKeys } from './object-key.ts'
 import type { PassingCall } from './request-gate.ts'
 import type {
   CallOptions,
@@ -61,7 +60,6 @@ export class RetryingBackend extends WrappedBackend {
           entries = this.inner
             .list(prefix, last === undefined ? options : { ...options, after: last.key })
             [Symbol.asyncIterator]()
-          return await nextAfter(entries, last)
         }
         const { done, value } = await entries.next()
         return done ? undefined : value
@@ -95,16 +93,5 @@ export class RetryingBackend extends WrappedBackend {
       if (isKafkaBackupError(error, 'KB_LIMIT_EXCEEDED')) return false
       throw error
     }
-  }
-}
-
-async function nextAfter(
-  entries: AsyncIterator<ObjectEntry>,
-  last: ObjectEntry | undefined,
-): Promise<ObjectEntry | undefined> {
-  for (;;) {
-    const { done, value } = await entries.next()
-    if (done) return undefined
-    if (last === undefined || compareKeys(value.key, last.key) > 0) return value
   }
 }

@@ -54,7 +54,7 @@ export interface CallOptions {
 
 /** Options of a listing. */
 export interface ListOptions extends CallOptions {
-  /** The caller needs keys behind this one only; a store may give earlier ones all the same. */
+  /** Only keys behind this one are listed; it need not be that of an object. */
   readonly after?: ObjectKey
 }
 

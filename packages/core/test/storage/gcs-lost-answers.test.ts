@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { expectBytes, expectCode, patternBytes } from '../../../testkit/src/conformance/storage-subject.ts'
+import {
+  collect,
+  expectBytes,
+  expectCode,
+  patternBytes,
+} from '../../../testkit/src/conformance/storage-subject.ts'
 import { type GcsServer, missingGcsServer, startGcsServer } from '../../../testkit/src/stores/fake-gcs.ts'
 import { crc32c } from '../../src/protocol/crc32c.ts'
 import { encodeCrc32c } from '../../src/storage/gcs/object-requests.ts'
@@ -113,6 +118,17 @@ describe('Google Cloud Storage when answers are lost', { skip: missingGcsServer(
       [`bytes 0-${last}/*`, undefined],
       [`bytes ${last + 1}-${end}/${end + 1}`, `crc32c=${encodeCrc32c(crc32c(bytes))}`],
     ])
+  })
+
+  it('does not ask for the begin of a listing that goes on behind a key', async () => {
+    const { proxy, backend, direct } = place.current
+    for (const key of ['a', 'b', 'c']) await direct.put(key, Buffer.from('x'))
+    const entries = await collect(backend.list('', { after: 'b' }))
+    assert.deepEqual(
+      entries.map(({ key }) => key),
+      ['c'],
+    )
+    assert.match(proxy.seen.at(-1) ?? '', /[?&]startOffset=b(?:&|$)/)
   })
 
   it('says so when the store has forgotten the upload', async () => {

@@ -126,6 +126,17 @@ describe('S3 when answers are lost', { skip: missingS3Server() }, () => {
     await expectCode(backend.listFolders(''), 'KB_STORAGE_UNSUPPORTED')
   })
 
+  it('does not ask for the begin of a listing that goes on behind a key', async () => {
+    const { proxy, backend, direct } = place.current
+    for (const key of ['a', 'b', 'c']) await direct.put(key, Buffer.from('x'))
+    const entries = await collect(backend.list('', { after: 'b' }))
+    assert.deepEqual(
+      entries.map(({ key }) => key),
+      ['c'],
+    )
+    assert.match(proxy.seen.at(-1) ?? '', /[?&]start-after=b(?:&|$)/)
+  })
+
   it('believes a store that gives its requests no numbers by the documents of its refusals', async () => {
     const { proxy, backend, direct } = place.current
     await direct.put(KEY, Buffer.from('there'))

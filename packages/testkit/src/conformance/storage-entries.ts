@@ -87,6 +87,23 @@ export function describeStorageEntries(open: OpenStorageSubject): void {
         }
       }))
 
+    it('lists only what is behind a key, where it is asked to', () =>
+      withSubject(open, async (backend) => {
+        await putAll(backend, ORDERED_KEYS)
+        // Also such that there is no object of; the first is before all keys, the last behind them.
+        for (const after of ['A', 'a', 'a-b', 'aa', 'b/c', 'b/c.', 'z/\uff5e', 'z/\u{1f600}', 'zz']) {
+          for (const prefix of ['', 'b/c']) {
+            const expected = ORDERED_KEYS.filter((key) => key.startsWith(prefix) && isBehind(key, after))
+            const found = await collect(backend.list(prefix, { after }))
+            assert.deepEqual(
+              found.map(({ key }) => key),
+              expected,
+              `${prefix} behind ${after}`,
+            )
+          }
+        }
+      }))
+
     it('lists 1,200 keys, each once', () =>
       withSubject(open, async (backend) => {
         const keys = Array.from(
@@ -176,6 +193,10 @@ async function putAll(backend: StorageBackend, keys: readonly string[]): Promise
     for (let key = left.pop(); key !== undefined; key = left.pop()) await backend.put(key, Buffer.from(key))
   }
   await Promise.all(Array.from({ length: PARALLEL_COUNT }, worker))
+}
+
+function isBehind(key: string, after: string): boolean {
+  return Buffer.compare(Buffer.from(key), Buffer.from(after)) > 0
 }
 
 /** The time of the store, as far as an object tells it. */

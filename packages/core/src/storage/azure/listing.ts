@@ -6,7 +6,10 @@ import type { AzureObjects } from './object-requests.ts'
 /** As the other stores have them; Azure itself would give 5,000. */
 const PAGE_ENTRIES = 1_000
 
-/** Entries below a prefix, page by page, in the order of bytes. */
+/**
+ * Entries below a prefix, page by page, in the order of bytes. It always begins with the first one: that a listing can start
+ * elsewhere is new in Azure, and unknown to what stands in for it.
+ */
 export async function* listObjects(
   objects: AzureObjects,
   prefix: string,

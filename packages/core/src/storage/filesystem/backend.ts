@@ -4,11 +4,12 @@ import { pathToFileURL } from 'node:url'
 import { type Clock, systemClock } from '../../runtime/clock.ts'
 import { invariant } from '../../runtime/invariant.ts'
 import { type Random, systemRandom } from '../../runtime/random.ts'
-import { checkFolderPrefix, checkObjectKey, checkPrefix } from '../object-key.ts'
+import { checkFolderPrefix, checkObjectKey, checkPrefix, isBehind } from '../object-key.ts'
 import type {
   ByteRange,
   CallOptions,
   FolderNote,
+  ListOptions,
   ObjectEntry,
   ObjectKey,
   ObjectWriter,
@@ -88,7 +89,7 @@ export class FilesystemBackend implements StorageBackend {
     return found && { key, bytes: found.size, modifiedMs: Math.trunc(found.mtimeMs) }
   }
 
-  async *list(prefix: string, options?: CallOptions): AsyncGenerator<ObjectEntry> {
+  async *list(prefix: string, options?: ListOptions): AsyncGenerator<ObjectEntry> {
     this.#begin(options)
     const { folders, rest } = checkPrefix(prefix)
     const folder = await translating('list', prefix, () => this.#confinement.folder(folders))
@@ -96,7 +97,7 @@ export class FilesystemBackend implements StorageBackend {
     const keyPrefix = prefix.slice(0, prefix.length - rest.length)
     const origin = { folder: Buffer.from(folder), keyPrefix, namePrefix: rest, signal: options?.signal }
     for await (const entry of walkObjects(origin)) {
-      yield entry
+      if (isBehind(entry.key, options?.after)) yield entry
       this.#begin(options)
     }
   }

@@ -39,7 +39,7 @@ export function gcsBackend(
           }),
         ),
       stat: (key, signal) => objects.stat(key, signal),
-      list: (prefix, options) => listObjects(objects, prefix, options?.signal),
+      list: (prefix, options) => listObjects(objects, prefix, options),
       listFolders: (prefix, signal) => listFolders(objects, prefix, signal),
       delete: (key, signal) => objects.delete(key, signal),
       inspectPlace: (signal) => inspectBucket(objects, signal),

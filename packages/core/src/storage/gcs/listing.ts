@@ -1,5 +1,5 @@
 import { compareKeys, isPossibleKey } from '../object-key.ts'
-import type { ObjectEntry } from '../storage-backend.ts'
+import type { ListOptions, ObjectEntry } from '../storage-backend.ts'
 import { foreignAnswer, strangeStore } from './errors.ts'
 import { entryOf, type GcsObject, type GcsObjects } from './object-requests.ts'
 
@@ -16,12 +16,16 @@ const PAGE_ENTRIES = 1_000
 export async function* listObjects(
   objects: GcsObjects,
   prefix: string,
-  signal: AbortSignal | undefined,
+  { signal, after }: ListOptions = {},
 ): AsyncGenerator<ObjectEntry> {
   const rootLength = objects.fullKey('').length
   let last: string | undefined
-  const fields = 'kind,nextPageToken,items(name,size,timeCreated)'
-  for await (const { items = [] } of pages(objects, prefix, { fields }, signal)) {
+  const query = {
+    fields: 'kind,nextPageToken,items(name,size,timeCreated)',
+    // That key itself may come too.
+    ...(after === undefined ? {} : { startOffset: objects.fullKey(after) }),
+  }
+  for await (const { items = [] } of pages(objects, prefix, query, signal)) {
     for (const item of items) {
       const key = (item.name ?? '').slice(rootLength)
       // Markers of folders, and other objects that this program cannot have written.

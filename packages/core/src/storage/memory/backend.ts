@@ -2,10 +2,11 @@ import { type Clock, systemClock } from '../../runtime/clock.ts'
 import { invariant } from '../../runtime/invariant.ts'
 import { checkByteRange, checkRangeWithin } from '../byte-range.ts'
 import { objectExists, objectNotFound, objectTooLarge } from '../object-errors.ts'
-import { checkFolderPrefix, checkObjectKey, checkPrefix, compareKeys } from '../object-key.ts'
+import { checkFolderPrefix, checkObjectKey, checkPrefix, compareKeys, isBehind } from '../object-key.ts'
 import type {
   ByteRange,
   CallOptions,
+  ListOptions,
   ObjectEntry,
   ObjectKey,
   ObjectWriter,
@@ -87,11 +88,12 @@ export class MemoryBackend implements StorageBackend {
     return stored && entryOf(key, stored)
   }
 
-  async *list(prefix: string, options?: CallOptions): AsyncGenerator<ObjectEntry> {
+  async *list(prefix: string, options?: ListOptions): AsyncGenerator<ObjectEntry> {
     this.#begin(options)
     checkPrefix(prefix)
     for (const key of this.#keysBelow(prefix)) {
       this.#begin(options)
+      if (!isBehind(key, options?.after)) continue
       const stored = this.#store.get(key)
       if (stored) yield entryOf(key, stored)
     }
