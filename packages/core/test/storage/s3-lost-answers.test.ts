@@ -137,6 +137,17 @@ describe('S3 when answers are lost', { skip: missingS3Server() }, () => {
     assert.match(proxy.seen.at(-1) ?? '', /[?&]start-after=b(?:&|$)/)
   })
 
+  it('takes a short answer to a range for a fault of the store, not of the object', async () => {
+    const { proxy, backend, direct } = place.current
+    await direct.put(KEY, patternBytes(1_000, 3))
+    const ranges = [0, 500].map((begin) => ({ begin, end: 1_000 }))
+    proxy.decide = (method) => (method === 'GET' ? { rewrite: (body) => body.slice(0, 100) } : 'pass')
+    for (const range of ranges) await expectCode(backend.readRange(KEY, range), 'KB_STORAGE_UNSUPPORTED')
+    await direct.replace(KEY, patternBytes(600, 3))
+    proxy.decide = () => 'pass'
+    for (const range of ranges) await expectCode(backend.readRange(KEY, range), 'KB_SEGMENT_CORRUPT')
+  })
+
   it('believes a store that gives its requests no numbers by the documents of its refusals', async () => {
     const { proxy, backend, direct } = place.current
     await direct.put(KEY, Buffer.from('there'))
