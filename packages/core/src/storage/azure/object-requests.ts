@@ -66,8 +66,7 @@ export class AzureObjects {
       async ({ container, options }) => {
         const blob = container.getBlobClient(this.fullKey(key))
         const answer = await this.#download(key, () =>
-          // The SDK would ask again for the rest of a body that breaks off, without anybody knowing.
-          blob.download(range?.begin ?? 0, range?.byteCount, { ...options, maxRetryRequests: 0 }),
+          blob.download(range?.begin ?? 0, range?.byteCount, options),
         )
         // The SDK breaks off what is read. What nobody has begun to read fails where nobody listens.
         if (signal?.aborted) {
