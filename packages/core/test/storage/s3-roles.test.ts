@@ -33,7 +33,7 @@ describe('a role for S3', { skip: missingS3Server() }, () => {
   let folder: string
   let tokenFile: string
   let bucket: string
-  let isBroken = false
+  let refusal: { readonly status: number; readonly body: string } | undefined
   /** The gateway knows keys only: it takes no token, and says so of every other. */
   let sessionToken = ''
   const asked: Asked[] = []
@@ -47,7 +47,7 @@ describe('a role for S3', { skip: missingS3Server() }, () => {
     services = createServer(async (request, response) => {
       const { method = '', url = '', headers } = request
       asked.push({ method, path: url, authorization: headers.authorization ?? '', body: await text(request) })
-      if (isBroken) return void response.writeHead(403).end(`{"message":"${TOKEN}"}`)
+      if (refusal) return void response.writeHead(refusal.status).end(refusal.body)
       response.end(answerTo(url, store, sessionToken))
     }).listen(0, '127.0.0.1')
     await once(services, 'listening')
@@ -60,7 +60,7 @@ describe('a role for S3', { skip: missingS3Server() }, () => {
     await rm(folder, { recursive: true, force: true })
   })
   beforeEach(() => {
-    isBroken = false
+    refusal = undefined
     sessionToken = ''
     asked.length = 0
   })
@@ -132,7 +132,7 @@ describe('a role for S3', { skip: missingS3Server() }, () => {
 
     it(`that is refused by ${name} is told, without what it repeats`, () =>
       withChain(chain(), async () => {
-        isBroken = true
+        refusal = { status: 403, body: `{"message":"${TOKEN}"}` }
         const backend = open()
         await assert.rejects(backend.listFolders(''), (error) => {
           assert.ok(isKafkaBackupError(error, 'KB_STORAGE_PERMISSION'), inspect(error))
@@ -142,7 +142,67 @@ describe('a role for S3', { skip: missingS3Server() }, () => {
         await backend.close()
       }))
   }
+
+  const workload = () => ({
+    AWS_ROLE_ARN: ROLE,
+    AWS_WEB_IDENTITY_TOKEN_FILE: tokenFile,
+    AWS_ENDPOINT_URL_STS: address,
+  })
+  const refused = /cannot list bucket \S+: the service that issues credentials refuses the identity/
+  const silent = /cannot list bucket \S+: the service that issues credentials does not answer/
+  for (const { name, status, code, says, hint } of [
+    { name: 'AccessDenied', status: 403, code: 'KB_STORAGE_PERMISSION', says: refused, hint: /trust policy/ },
+    {
+      name: 'InvalidIdentityToken',
+      status: 400,
+      code: 'KB_STORAGE_PERMISSION',
+      says: refused,
+      hint: /trust policy/,
+    },
+    {
+      name: 'ExpiredTokenException',
+      status: 400,
+      code: 'KB_STORAGE_PERMISSION',
+      says: refused,
+      hint: /the token/,
+    },
+    { name: 'Throttling', status: 400, code: 'KB_STORAGE_UNAVAILABLE', says: silent, hint: /STS/ },
+    { name: 'ServiceUnavailable', status: 503, code: 'KB_STORAGE_UNAVAILABLE', says: silent, hint: /STS/ },
+  ] as const) {
+    it(`is not refused by the bucket when the service of roles says ${name}`, () =>
+      withChain(workload(), async () => {
+        refusal = { status, body: refusalOf(name) }
+        const backend = open()
+        await assert.rejects(backend.listFolders(''), (error) => {
+          assert.ok(isKafkaBackupError(error, code), inspect(error))
+          assert.match(error.message, says)
+          assert.match(error.message, new RegExp(`\\(${name}\\w*, ${status}\\)$`))
+          assert.match(error.hint, hint)
+          assert.doesNotMatch(inspect(error, { depth: 20, showHidden: true }) + error.hint, /canary/)
+          return true
+        })
+        await backend.close()
+      }))
+  }
+
+  it('is not missing in the store when the service of roles is not there', () =>
+    withChain({ ...workload(), AWS_ENDPOINT_URL_STS: 'http://127.0.0.1:1' }, async () => {
+      const backend = open()
+      await assert.rejects(backend.listFolders(''), (error) => {
+        assert.ok(isKafkaBackupError(error, 'KB_STORAGE_UNAVAILABLE'), inspect(error))
+        assert.match(error.message, /the service that issues credentials does not answer \(ECONNREFUSED\)/)
+        assert.match(error.hint, /AWS_ENDPOINT_URL_STS/)
+        return true
+      })
+      await backend.close()
+    }))
 })
+
+/** A refusal in the words of the service of roles. */
+function refusalOf(code: string): string {
+  return `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type>
+<Code>${code}</Code><Message>${TOKEN}</Message></Error><RequestId>1</RequestId></ErrorResponse>`
+}
 
 /** Keys of the store in the words of the service that is asked. */
 function answerTo(path: string, { accessKey, secretKey }: S3Server, token: string): string {

@@ -1,9 +1,9 @@
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
 import { isOfStop } from '../../runtime/stopped.ts'
-import { isPage, isPassingStatus } from '../answer-body.ts'
 import type { StorageCredentials } from '../storage-credentials.ts'
-import type { OnStorageRequest, StorageRequestKind } from '../storage-request.ts'
-import { hasNoIdentity, isExpired, PageInstead, type S3Attempt, translateS3Error } from './errors.ts'
+import type { OnStorageRequest } from '../storage-request.ts'
+import { countRequests, judgeAnswers } from './client-layers.ts'
+import { hasNoIdentity, isExpired, type S3Attempt, translateS3Error } from './errors.ts'
 import { assertProfile } from './named-profile.ts'
 import type { S3Place } from './place.ts'
 
@@ -28,20 +28,6 @@ export interface S3ConnectionOptions {
   readonly onRequest?: OnStorageRequest | undefined
   /** Milliseconds without a byte after which a connection is dead. */
   readonly silenceTimeoutMs?: number
-}
-
-/** What stores charge for, by the command of the SDK. */
-const KINDS: Readonly<Record<string, StorageRequestKind>> = {
-  PutObjectCommand: 'put',
-  GetObjectCommand: 'get',
-  HeadObjectCommand: 'head',
-  ListObjectsV2Command: 'list',
-  ListMultipartUploadsCommand: 'list',
-  DeleteObjectCommand: 'delete',
-  CreateMultipartUploadCommand: 'begin_upload',
-  UploadPartCommand: 'upload_part',
-  CompleteMultipartUploadCommand: 'complete_upload',
-  AbortMultipartUploadCommand: 'delete',
 }
 
 /** The client of one store: loaded and made at the first request, made anew when fetched credentials have expired. */
@@ -106,25 +92,9 @@ export class S3Connection {
 
   #newClient(sdk: S3Sdk): S3Client {
     const client = new sdk.S3Client(this.#config())
-    client.middlewareStack.add(
-      (next) => async (request) => {
-        const result = await next(request)
-        refusePage(result.response)
-        return result
-      },
-      // Next to the wire, so that the SDK has not taken it for something yet.
-      { step: 'deserialize', priority: 'low', name: 'refusePages' },
-    )
+    judgeAnswers(client)
     const { onRequest } = this.#options
-    if (onRequest) {
-      client.middlewareStack.add(
-        (next, context) => (request) => {
-          onRequest(KINDS[context.commandName ?? ''] ?? 'other')
-          return next(request)
-        },
-        { step: 'finalizeRequest', name: 'countRequests' },
-      )
-    }
+    if (onRequest) countRequests(client, onRequest)
     return client
   }
 
@@ -175,18 +145,6 @@ export class S3Connection {
           }),
     }
   }
-}
-
-/** A login page, or a page of a proxy, whatever it says; no store labels an object of ours or a document so. */
-function refusePage(response: unknown): void {
-  const { statusCode, headers, body } = response as {
-    readonly statusCode: number
-    readonly headers: Readonly<Record<string, string>>
-    readonly body?: { destroy?(): void }
-  }
-  if (isPassingStatus(statusCode) || !isPage(headers['content-type'])) return
-  body?.destroy?.()
-  throw new PageInstead(statusCode)
 }
 
 const nothing = (): void => {}

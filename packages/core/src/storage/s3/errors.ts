@@ -1,4 +1,4 @@
-import { isKafkaBackupError, KafkaBackupError } from '../../errors/kafka-backup-error.ts'
+import { KafkaBackupError } from '../../errors/kafka-backup-error.ts'
 import { isPassingStatus } from '../answer-body.ts'
 import {
   denied,
@@ -10,9 +10,10 @@ import {
   STRANGER_HINT,
   STRANGER_REASON,
 } from '../error-meaning.ts'
-import { networkMeaning } from '../network-meaning.ts'
 import { objectExists, objectNotFound } from '../object-errors.ts'
-import { EXPIRED_HINT, MEANINGS, REGION_HINT, RIGHTS_HINT } from './error-table.ts'
+import { EXPIRED_HINT, REGION_HINT, RIGHTS_HINT } from './error-table.ts'
+import { IssuerFailure } from './issuer-errors.ts'
+import { answerOf, codeOf, meaningOf, NAMELESS, NOT_FOUND_NAMES, type SdkAnswer } from './sdk-answer.ts'
 
 /** The answer to a request is a page for people. */
 export class PageInstead extends Error {
@@ -34,20 +35,9 @@ export interface S3Attempt {
   readonly isHead?: boolean
 }
 
-const NOT_FOUND_NAMES = ['NoSuchKey', 'NotFound', 'NoSuchVersion']
 /** Codes of a network that took nothing. */
 const NEVER_SENT = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']
 const EXPIRED_NAMES = ['ExpiredToken', 'ExpiredTokenException', 'TokenRefreshRequired']
-/** Of an answer without a document, as every answer to HEAD is. */
-const NAMELESS = 'Unknown'
-const NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/
-
-interface Answer {
-  readonly name: string
-  readonly status: number | undefined
-  /** The store gave the request a number, or its document names a reason. The SDK names 404 by itself. */
-  readonly isOfStore: boolean
-}
 
 /**
  * Errors of the SDK as ours; every other value, such as an abort reason or a defect, unchanged. Neither the text nor the
@@ -55,15 +45,18 @@ interface Answer {
  */
 export function translateS3Error(error: unknown, attempt: S3Attempt): unknown {
   if (error instanceof PageInstead) return foreignAnswer(attempt, error.status)
+  if (error instanceof IssuerFailure) return failure(attempt, error.meaning, error.code)
   const answer = answerOf(error)
   if (answer === undefined) return error
-  const { action, subject, bucket } = attempt
+  const { action, subject } = attempt
   if (isOfImpostor(answer, attempt.isHead)) return foreignAnswer(attempt, answer.status)
   if (NOT_FOUND_NAMES.includes(answer.name) && action !== 'list') return objectNotFound(subject)
   if (answer.status === 412) return objectExists(subject)
   const meaning = meaningOf(answer.name) ?? meaningOfStatus(answer, attempt.isHead)
-  const name = answer.name === NAMELESS ? 'HTTP' : `${answer.name},`
-  const code = answer.status === undefined ? answer.name : `${name} ${answer.status}`
+  return failure(attempt, meaning, codeOf(answer))
+}
+
+function failure({ action, subject, bucket }: S3Attempt, meaning: Meaning, code: string): KafkaBackupError {
   const place = subject === '' ? `bucket ${bucket}` : `${subject} in bucket ${bucket}`
   return new KafkaBackupError(meaning.code, `cannot ${action} ${place}: ${meaning.reason} (${code})`, {
     context: { key: subject },
@@ -102,7 +95,7 @@ export function strangeStore({ action, subject, bucket }: S3Attempt, reason: str
 /** True for an answer to HEAD that says "absent" and has nothing that only a store would send. */
 export function isUnprovenAbsence(error: unknown): boolean {
   const answer = answerOf(error)
-  return answer?.status === 404 && !answer.isOfStore
+  return answer?.status === 404 && !answer.isOfService
 }
 
 /** True when nothing of the chain of AWS had credentials. */
@@ -133,21 +126,17 @@ export function isExpired(error: unknown, isHead: boolean | undefined): boolean 
  * A redirection, or an answer that would decide something, without what every store says beside it. HEAD has no document, so that
  * its 404 is looked into by whoever asked.
  */
-function isOfImpostor({ status = 0, isOfStore }: Answer, isHead: boolean | undefined): boolean {
-  if (isOfStore) return false
+function isOfImpostor({ status = 0, isOfService }: SdkAnswer, isHead: boolean | undefined): boolean {
+  if (isOfService) return false
   return (status >= 300 && status < 400) || status === 412 || (status === 404 && isHead !== true)
 }
 
-function meaningOf(name: string): Meaning | undefined {
-  return MEANINGS[name] ?? networkMeaning(name)
-}
-
 /** Not an error document with status 200: that has a name which is known. */
-function isUnreadableSuccess({ name, status }: Answer): boolean {
+function isUnreadableSuccess({ name, status }: SdkAnswer): boolean {
   return status !== undefined && status < 300 && meaningOf(name) === undefined
 }
 
-function meaningOfStatus(answer: Answer, isHead: boolean | undefined): Meaning {
+function meaningOfStatus(answer: SdkAnswer, isHead: boolean | undefined): Meaning {
   const { name, status } = answer
   if (status !== undefined && status < 300) return { ...passing(STRANGER_REASON), hint: STRANGER_HINT }
   if (status !== undefined && isPassingStatus(status)) return passing('the store has a problem')
@@ -163,29 +152,4 @@ function meaningOfStatus(answer: Answer, isHead: boolean | undefined): Meaning {
 /** What HEAD gets for credentials that have expired; our own requests give no other reason for it. Elsewhere it is a proxy's answer. */
 function isNamelessRefusal(name: string, status: number | undefined): boolean {
   return name === NAMELESS && status === 400
-}
-
-/** What answered, by name and status; undefined for what comes neither from the store nor from the network. */
-function answerOf(error: unknown): Answer | undefined {
-  if (!(error instanceof Error) || isKafkaBackupError(error)) return undefined
-  const { name, code, Code, $metadata } = error as Error & {
-    readonly code?: unknown
-    readonly Code?: unknown
-    readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string }
-  }
-  const status = $metadata?.httpStatusCode
-  const isOfStore = $metadata?.requestId !== undefined || typeof Code === 'string'
-  const names = [code, Code, name].filter(
-    (text): text is string => typeof text === 'string' && NAME.test(text),
-  )
-  const known = names.find((text) => meaningOf(text) !== undefined || NOT_FOUND_NAMES.includes(text))
-  if (known !== undefined) return { name: known, status, isOfStore }
-  if (error.message === 'Region is missing') return { name: 'RegionMissing', status, isOfStore }
-  if (error.message.startsWith('Region not accepted:')) return { name: 'RegionInvalid', status, isOfStore }
-  if (status !== undefined) {
-    return { name: names.find((text) => text !== 'Error') ?? NAMELESS, status, isOfStore }
-  }
-  // Errors of the network have a code in capitals; what else is thrown here is a defect of ours.
-  const socket = names.find((text) => /^[A-Z][A-Z0-9_]+$/.test(text) && !text.startsWith('ERR_'))
-  return socket === undefined ? undefined : { name: socket, status, isOfStore }
 }
