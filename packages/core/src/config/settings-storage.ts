@@ -79,7 +79,7 @@ export const STORAGE_SETTINGS: readonly Setting[] = [
   ofStore(
     'path_style',
     BOOLEAN,
-    'Whether the bucket is part of the path instead of the host. Without it: yes if there is an endpoint.',
+    'Whether the bucket is part of the path instead of the host. Without it: yes if there is an endpoint, also one that the environment or the profile of AWS names.',
   ),
   ofStore(
     'allow_http',

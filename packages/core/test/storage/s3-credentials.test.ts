@@ -118,6 +118,28 @@ describe('credentials for S3', { skip: missingS3Server() }, () => {
     })
   })
 
+  // A name, at which buckets could be hosts; at a number they never are.
+  it('stand beside an address of the store, at which the bucket is part of the path as at an endpoint', async () => {
+    const named = server.endpoint.replace('127.0.0.1', 'localhost')
+    const AWS_CONFIG_FILE = join(folder, 'config-of-endpoint')
+    await writeFile(AWS_CONFIG_FILE, `[default]\nendpoint_url = ${named}\n`)
+    const keys = { AWS_ACCESS_KEY_ID: server.accessKey, AWS_SECRET_ACCESS_KEY: server.secretKey }
+    for (const [at, address] of [
+      { AWS_ENDPOINT_URL_S3: named },
+      { AWS_ENDPOINT_URL: named },
+      { AWS_CONFIG_FILE },
+    ].entries()) {
+      await withChain({ ...keys, AWS_REGION: 'us-east-1', ...address }, async () => {
+        const backend = openS3(new URL(`s3://${bucket}`), NONE)
+        await backend.put(`address-${at}`, Buffer.from('x'))
+        await backend.close()
+        const hosted = openS3(new URL(`s3://${bucket}?path_style=false`), NONE)
+        await assert.rejects(hosted.stat(`address-${at}`))
+        await hosted.close()
+      })
+    }
+  })
+
   it('that are given win over those of the environment', async () => {
     await withChain({ AWS_ACCESS_KEY_ID: 'wrong', AWS_SECRET_ACCESS_KEY: 'wrong' }, async () => {
       const backend = open(keysOf(server))

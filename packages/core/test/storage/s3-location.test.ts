@@ -34,6 +34,8 @@ describe('a location of S3', () => {
       's3://bucket?region=us-east-1&endpoint=https://s3.example.com',
       's3://bucket?endpoint=https://s3.example.com',
     ],
+    ['s3://bucket?path_style=false', 's3://bucket?path_style=false'],
+    ['s3://bucket?path_style=true', 's3://bucket?path_style=true'],
     ['s3://bucket?profile=prod&single_writer=true', 's3://bucket?profile=prod&single_writer=true'],
   ] as const) {
     it(`${location} is ${canonical}, which opens the same place`, () => {

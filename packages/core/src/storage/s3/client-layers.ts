@@ -55,6 +55,15 @@ export function countRequests({ middlewareStack: stack }: S3Client, onRequest: O
   )
 }
 
+/** Puts the bucket into the path at every endpoint but those of AWS, also at one that the environment or a profile names. */
+export function preferPathStyle({ config }: S3Client): void {
+  const { endpointProvider } = config
+  config.endpointProvider = (parameters, context) => {
+    const isOfAws = parameters.Endpoint === undefined
+    return endpointProvider(isOfAws ? parameters : { ...parameters, ForcePathStyle: true }, context)
+  }
+}
+
 /** A login page, or a page of a proxy, whatever it says; no store labels an object of ours or a document so. */
 function refusePage(response: unknown): void {
   const { statusCode, headers, body } = response as {

@@ -2,7 +2,7 @@ import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
 import { isOfStop } from '../../runtime/stopped.ts'
 import type { StorageCredentials } from '../storage-credentials.ts'
 import type { OnStorageRequest } from '../storage-request.ts'
-import { countRequests, judgeAnswers } from './client-layers.ts'
+import { countRequests, judgeAnswers, preferPathStyle } from './client-layers.ts'
 import { hasNoIdentity, isExpired, type S3Attempt, translateS3Error } from './errors.ts'
 import { assertProfile } from './named-profile.ts'
 import type { S3Place } from './place.ts'
@@ -93,6 +93,7 @@ export class S3Connection {
   #newClient(sdk: S3Sdk): S3Client {
     const client = new sdk.S3Client(this.#config())
     judgeAnswers(client)
+    if (this.#place.isPathStyle === undefined) preferPathStyle(client)
     const { onRequest } = this.#options
     if (onRequest) countRequests(client, onRequest)
     return client
@@ -117,7 +118,6 @@ export class S3Connection {
     return {
       // Who calls knows what may be sent again; the SDK does not know our conditional requests.
       maxAttempts: 1,
-      forcePathStyle: isPathStyle,
       customUserAgent: 'kafka-backup',
       // The SDK would warn on the console.
       logger: SILENT,
@@ -133,6 +133,7 @@ export class S3Connection {
       responseChecksumValidation: 'WHEN_REQUIRED',
       ...(region === undefined ? {} : { region }),
       ...(endpoint === undefined ? {} : { endpoint }),
+      ...(isPathStyle === undefined ? {} : { forcePathStyle: isPathStyle }),
       ...(profile === undefined ? {} : { profile }),
       ...(accessKey === undefined || secretKey === undefined
         ? {}

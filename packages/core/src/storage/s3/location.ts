@@ -21,8 +21,9 @@ const BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/
 const REGION_OF_ENDPOINTS = 'us-east-1'
 
 /**
- * Opens `s3://bucket/prefix?region=…&endpoint=…`; it does no I/O. An endpoint means that the bucket is part of the path,
- * unless path_style=false: few stores beside AWS have a name for every bucket. @throws KB_LOCATION_INVALID
+ * Opens `s3://bucket/prefix?region=…&endpoint=…`; it does no I/O. An endpoint, also one that the environment or the profile
+ * names, means that the bucket is part of the path, unless path_style=false: few stores beside AWS have a name for every
+ * bucket. @throws KB_LOCATION_INVALID
  */
 export function openS3(
   url: URL,
@@ -76,7 +77,7 @@ function placeOf(url: URL): S3Place {
     prefix: prefixOfPath(url),
     region: parameters.get('region') ?? (endpoint === undefined ? undefined : REGION_OF_ENDPOINTS),
     endpoint,
-    isPathStyle: booleanParameter(url, parameters, 'path_style') ?? endpoint !== undefined,
+    isPathStyle: booleanParameter(url, parameters, 'path_style'),
     profile: parameters.get('profile'),
     isSingleWriter: booleanParameter(url, parameters, 'single_writer') ?? false,
   }
@@ -109,9 +110,9 @@ function canonicalLocation(place: S3Place): string {
   const hasUsualRegion = place.endpoint !== undefined && place.region === REGION_OF_ENDPOINTS
   if (place.region !== undefined && !hasUsualRegion) parameters.set('region', place.region)
   if (place.endpoint !== undefined) parameters.set('endpoint', place.endpoint)
-  if (place.isPathStyle !== (place.endpoint !== undefined)) {
-    parameters.set('path_style', String(place.isPathStyle))
-  }
+  // Without an endpoint of its own, the place may have one of the environment.
+  const isUsualStyle = place.isPathStyle === undefined || (place.isPathStyle && place.endpoint !== undefined)
+  if (!isUsualStyle) parameters.set('path_style', String(place.isPathStyle))
   if (place.profile !== undefined) parameters.set('profile', place.profile)
   if (place.isSingleWriter) parameters.set('single_writer', 'true')
   const path = place.prefix === '' ? '' : `/${encodedPath(place.prefix)}`
