@@ -71,6 +71,21 @@ describe('Azure when answers are lost', () => {
     assert.equal((await place.current.direct.read(KEY, 100)).toString(), 'them')
   })
 
+  it('does not take an object with its token and another length for its own', async () => {
+    const { proxy, backend } = place.current
+    const writer = await stream(backend, patternBytes(9 * MIB, 16))
+    let ends = 0
+    proxy.decide = (method, path) => (isEnd(method, path) && ++ends === 1 ? 'lose' : 'pass')
+    proxy.prepare = async ({ headers, url = '' }) => {
+      const token = String(headers['x-ms-meta-kafka_backup_upload'] ?? '')
+      if (!url.includes('comp=blocklist') || ends !== 1) return
+      assert.notEqual(token, '')
+      const metadata = { kafka_backup_upload: token }
+      await clientOf(server, container).getBlockBlobClient(KEY).upload('short', 5, { metadata })
+    }
+    await expectCode(writer.commit(), 'KB_OBJECT_EXISTS')
+  })
+
   it('keeps the blocks of two writers of one key apart', async () => {
     const first = await stream(place.current.backend, patternBytes(9 * MIB, 10))
     const second = await place.current.direct.openWrite(KEY)

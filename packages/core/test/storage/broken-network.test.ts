@@ -12,6 +12,7 @@ import { networkMeaning } from '../../src/storage/network-meaning.ts'
 import { translateS3Error } from '../../src/storage/s3/errors.ts'
 import { openS3 } from '../../src/storage/s3/location.ts'
 import { failuresOf, secrets } from './azure-subject.ts'
+import { openBlackHole } from './black-hole.ts'
 
 const STORES = {
   s3: (endpoint: string) =>
@@ -132,6 +133,19 @@ async function withEnvironment(variables: Record<string, string>, step: () => Pr
     }
   }
 }
+
+it('an address where nobody takes connections is given up before the silence of a store would be', {
+  timeout: 20_000,
+}, async () => {
+  await using hole = await openBlackHole()
+  const url = new URL(`s3://bucket?endpoint=${hole.endpoint}`)
+  const credentials = secrets({ access_key: 'id', secret_key: 'key' })
+  const backend = openS3(url, credentials, {}, { connectTimeoutMs: 300 })
+  const begin = performance.now()
+  await assert.rejects(backend.stat('a'), { code: 'KB_STORAGE_UNAVAILABLE' })
+  assert.ok(performance.now() - begin < 10_000)
+  await backend.close()
+})
 
 it('a proxy that is silent is no store that is available', { timeout: 30_000 }, async () => {
   const sockets = new Set<Socket>()

@@ -131,6 +131,14 @@ describe('Google Cloud Storage when answers are lost', { skip: missingGcsServer(
     assert.match(proxy.seen.at(-1) ?? '', /[?&]startOffset=b(?:&|$)/)
   })
 
+  it('takes an object of another length for damaged, whatever its checksum', async () => {
+    const writer = await stream(place.current.backend, patternBytes(9 * MIB, 19))
+    const shortened = (body: string) => JSON.stringify({ ...JSON.parse(body), size: '1' })
+    place.current.proxy.decide = (method) => (method === 'PUT' ? { rewrite: shortened } : 'pass')
+    await assert.rejects(writer.commit(), /the object is not what was sent/)
+    assert.equal(await place.current.direct.stat(KEY), undefined)
+  })
+
   it('says so when the store has forgotten the upload', async () => {
     const writer = await stream(place.current.backend, patternBytes(9 * MIB, 15))
     sessions.forget()

@@ -48,6 +48,29 @@ describe('a stream of parts', () => {
     }
   })
 
+  // What arrives after the removal would stay in the store, and cost.
+  it('removes what it sent only when nothing of it is under way any more', async () => {
+    const { promise: arrival, resolve: arrive } = Promise.withResolvers<void>()
+    const done: string[] = []
+    const store: PartStore = {
+      ...storeOf(PART_BYTES),
+      beginUpload: async () => ({
+        // As a request that was sent already: it takes no notice of a stop.
+        sendPart: () => arrival.then(() => void done.push('part')),
+        complete: async () => undefined,
+        abort: async () => void done.push('removal'),
+      }),
+    }
+    const writer = openWriter(store, new Budget(2 * PART_BYTES))
+    await writer.write([Buffer.alloc(PART_BYTES)])
+    const abortion = writer.abort()
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.deepEqual(done, [])
+    arrive()
+    await abortion
+    assert.deepEqual(done, ['part', 'removal'])
+  })
+
   // A continuous run makes such an object at every checkpoint, and what it leaves waits for the collector.
   it('takes little memory for a small object', async () => {
     const heldBytes: number[] = []

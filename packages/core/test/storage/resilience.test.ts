@@ -48,6 +48,9 @@ function flaky() {
   return { store, inner, state }
 }
 
+const isResting = (error: unknown): boolean =>
+  (error as { readonly retryAfterMs?: number }).retryAfterMs !== undefined
+
 describe('breaker backend', () => {
   it('makes no call while the store rests, and says when to ask again', async () => {
     const { inner, state } = flaky()
@@ -58,7 +61,7 @@ describe('breaker backend', () => {
     const before = state.calls
     const calls = [backend.stat('a'), backend.put('a', BYTES), backend.read('a', 10), backend.openWrite('a')]
     for (const call of calls) {
-      await assert.rejects(call, (error) => (error as { retryAfterMs?: number }).retryAfterMs !== undefined)
+      await assert.rejects(call, isResting)
     }
     assert.equal(state.calls, before)
   })
@@ -73,6 +76,26 @@ describe('breaker backend', () => {
       await expectCode(backend.read('absent', 10), code)
     }
     assert.equal(breaker.state, 'closed')
+  })
+})
+
+describe('a writer of a store that rests', () => {
+  it('is not touched, also when the next try is due, until somebody has seen the store awake', async () => {
+    const { store, inner, state } = flaky()
+    const clock = new SleepyClock()
+    const backend = new BreakerBackend(inner, new CircuitBreaker({ policy: STORAGE_BREAKER, clock }))
+    const writer = await backend.openWrite('streamed')
+    state.isDown = () => true
+    for (let at = 0; at < 5; at++) await expectCode(backend.stat('a'), 'KB_STORAGE_UNAVAILABLE')
+    await clock.sleep(STORAGE_BREAKER.maxPauseMs)
+    await assert.rejects(writer.write([BYTES]), isResting)
+    await clock.sleep(STORAGE_BREAKER.maxPauseMs)
+    await assert.rejects(writer.commit(), isResting)
+    state.isDown = () => false
+    await clock.sleep(STORAGE_BREAKER.maxPauseMs)
+    await writer.write([BYTES])
+    await writer.commit()
+    assert.equal((await store.stat('streamed'))?.bytes, BYTES.length)
   })
 })
 

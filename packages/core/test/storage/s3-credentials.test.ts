@@ -148,6 +148,13 @@ describe('credentials for S3', { skip: missingS3Server() }, () => {
     })
   })
 
+  it('that are given are not tried again when they have expired', async () => {
+    await using proxy = await openLossyProxy(server.endpoint)
+    proxy.decide = () => ({ refuse: 400, body: errorXml('ExpiredToken') })
+    const errors = await failureOf(open(keysOf(server, { session_token: CANARY }), '', proxy.endpoint))
+    assert.equal(proxy.seen.length, errors.length)
+  })
+
   const troubles: readonly {
     readonly name: string
     readonly code: string

@@ -212,6 +212,18 @@ describe('S3 when answers are lost', { skip: missingS3Server() }, () => {
       )
     })
 
+    it('removes what the store began although it says that it failed', async () => {
+      const { proxy, backend, direct } = place.current
+      const failed = { garble: 500, body: errorXml('InternalError') }
+      let begins = 0
+      proxy.decide = (method, path) => (isBegin(method, path) && ++begins === 1 ? failed : 'pass')
+      const writer = await stream(backend, patternBytes(9 * MIB, 2))
+      assert.deepEqual(await uploads(), [KEY, KEY])
+      await writer.commit()
+      assert.deepEqual(await uploads(), [])
+      assert.equal((await direct.stat(KEY))?.bytes, 9 * MIB)
+    })
+
     it('looks for no other upload where every begin was answered or never sent', async () => {
       const { proxy, backend } = place.current
       let begins = 0

@@ -6,6 +6,7 @@ import { openS3 } from '../../src/storage/s3/location.ts'
 import { RequestCounter } from '../../src/storage/storage-request.ts'
 import { STORAGE_RETRY } from '../../src/storage/store-retry.ts'
 import { openLossyProxy } from './lossy-proxy.ts'
+import { loseFirst } from './lost-answers-suite.ts'
 import { freshBucket, keysOf } from './s3-subject.ts'
 
 const MIB = 1024 * 1024
@@ -39,6 +40,21 @@ it('requests to S3 are told apart by what they cost', { skip: missingS3Server() 
     complete_upload: 1,
     other: 0,
   })
+})
+
+it('the search for an upload that nobody heard of is a listing', { skip: missingS3Server() }, async () => {
+  await using server = await startS3Server()
+  await using proxy = await openLossyProxy(server.endpoint)
+  loseFirst(proxy, (method, path) => method === 'POST' && path.includes('?uploads'))
+  const counter = new RequestCounter()
+  const url = new URL(`s3://${await freshBucket(server)}?endpoint=${proxy.endpoint}`)
+  const backend = openS3(url, keysOf(server), { onRequest: counter.onRequest })
+  const writer = await backend.openWrite('a')
+  await writer.write([Buffer.alloc(9 * MIB)])
+  await writer.commit()
+  await backend.close()
+  const { begin_upload, list, delete: deletions, other } = counter.counts
+  assert.deepEqual([begin_upload, list, deletions, other], [2, 1, 1, 0])
 })
 
 it('requests that are made again are counted as often as they are sent', {

@@ -2,12 +2,15 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { KafkaBackupError } from '../../src/errors/kafka-backup-error.ts'
 import type { RunEvent } from '../../src/events/run-event.ts'
+import { CircuitBreaker } from '../../src/runtime/circuit-breaker.ts'
 import { LIMITS } from '../../src/runtime/limits.ts'
+import { RateLimiter } from '../../src/runtime/rate-limiter.ts'
 import { type ObjectRequests, ObjectStoreBackend } from '../../src/storage/object-store-backend.ts'
 import type { PartStore } from '../../src/storage/parts/part-upload.ts'
 import type { RequestHooks } from '../../src/storage/request-gate.ts'
 import { withResilience } from '../../src/storage/resilience.ts'
-import { STORAGE_RETRY } from '../../src/storage/store-retry.ts'
+import { ResilientGate } from '../../src/storage/resilient-gate.ts'
+import { STORAGE_RETRY, StoreRetry } from '../../src/storage/store-retry.ts'
 import { SleepyClock } from './sleepy-clock.ts'
 
 const PART_BYTES = 1_000
@@ -143,6 +146,22 @@ describe('uploads to a store that is down', () => {
     assert.equal(parts.count('part'), 13)
     // 13,000 bytes at 1,000 a second, of which the first were a burst and the last are a debt.
     assert.ok(clock.monotonicMs() >= 10_900 && clock.monotonicMs() < 20_000, `${clock.monotonicMs()} ms`)
+  })
+
+  it('take nothing of the rate for a part that the breaker keeps back', async () => {
+    const clock = new SleepyClock()
+    const policy = { failures: 1, firstPauseMs: 5_000, maxPauseMs: 5_000 }
+    const breaker = new CircuitBreaker({ policy, clock })
+    const limiter = new RateLimiter({ unitsPerSec: PART_BYTES }, clock)
+    const retry = new StoreRetry({ clock })
+    const gate = new ResilientGate({ retry, limiter, breaker, location: () => 'test' })
+    const failed = breaker.admit()
+    assert.ok(typeof failed === 'object')
+    failed.fail(new KafkaBackupError('KB_STORAGE_UNAVAILABLE', 'no answer'))
+    const part = gate.pass({ sentBytes: 5 * PART_BYTES, signal: undefined }, async () => clock.monotonicMs())
+    for (let at = 0; at < 2; at++) await limiter.take(1)
+    assert.equal(clock.monotonicMs(), 0, 'others need not wait for what is not sent')
+    assert.ok((await part) > 0)
   })
 
   it('wait for their share also with a last part that travels with the end', async () => {

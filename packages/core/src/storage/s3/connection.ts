@@ -26,6 +26,8 @@ const SOCKETS_MAX = 64
 export interface S3ConnectionOptions {
   /** Told of every request just before it is sent. */
   readonly onRequest?: OnStorageRequest | undefined
+  /** Milliseconds after which an address that takes no connection counts as silent. */
+  readonly connectTimeoutMs?: number
   /** Milliseconds without a byte after which a connection is dead. */
   readonly silenceTimeoutMs?: number
 }
@@ -122,7 +124,7 @@ export class S3Connection {
       // The SDK would warn on the console.
       logger: SILENT,
       requestHandler: {
-        connectionTimeout: CONNECT_TIMEOUT_MS,
+        connectionTimeout: this.#options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
         socketTimeout: this.#options.silenceTimeoutMs ?? SILENCE_TIMEOUT_MS,
         httpAgent: { keepAlive: true, maxSockets: SOCKETS_MAX },
         httpsAgent: { keepAlive: true, maxSockets: SOCKETS_MAX },
