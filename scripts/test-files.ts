@@ -25,6 +25,7 @@ export const PROOF_FOLDERS = [
   'tests/compact/',
   'tests/leaders/',
   'tests/crash/backup-kill',
+  'tests/crash/crash-points',
   'tests/crash/suspended-writer',
   'tests/crash/restore-kill-',
   'tests/round-trip/keep-offsets-',

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash, type Hash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { decompressSegment } from '@kafka-backup/testkit'
@@ -45,17 +46,35 @@ export async function readCommits(archive: Archive): Promise<CommitDocument[]> {
 /** Every batch of every committed segment by `topic/partition`, in the order of the commits. */
 export async function readCommittedBatches(archive: Archive): Promise<Map<string, StoredBatch[]>> {
   const byPartition = new Map<string, StoredBatch[]>()
+  for await (const { name, key, content } of committedSegments(archive)) {
+    const batches = byPartition.get(name) ?? []
+    batches.push(...parseBatches(content, key))
+    byPartition.set(name, batches)
+  }
+  return byPartition
+}
+
+/** SHA-256 of all committed batches of each `topic/partition`, which are those of the source, byte for byte. */
+export async function partitionDigests(archive: Archive): Promise<Map<string, string>> {
+  const hashes = new Map<string, Hash>()
+  for await (const { name, content } of committedSegments(archive)) {
+    const hash = hashes.get(name) ?? createHash('sha256')
+    hashes.set(name, hash.update(content))
+  }
+  return new Map([...hashes].sort().map(([name, hash]) => [name, hash.digest('hex')]))
+}
+
+/** Every committed segment in the order of the commits, with its batches; `name` is `topic/partition`. */
+async function* committedSegments(
+  archive: Archive,
+): AsyncGenerator<{ readonly name: string; readonly key: string; readonly content: Buffer }> {
   for (const { key, bytes } of (await readCommits(archive)).flatMap((commit) => commit.segments)) {
     const [, topic, partition] = /topics\/([^/]+)\/partition=(\d+)\/[^/]+\.zst$/.exec(key) ?? []
     assert.ok(topic && partition, `${key} is the segment of one partition`)
     const path = join(archive.folder, key)
     assert.equal((await readFile(path)).length, bytes, `${key} has the length that its commit says`)
-    const name = `${topic}/${partition}`
-    const batches = byPartition.get(name) ?? []
-    batches.push(...parseBatches(await decompressSegment(path), key))
-    byPartition.set(name, batches)
+    yield { name: `${topic}/${partition}`, key, content: await decompressSegment(path) }
   }
-  return byPartition
 }
 
 /**

@@ -27,8 +27,13 @@ export interface FaultProxyOptions {
   readonly faults?: readonly Fault[]
   /** How long an answer stays away: longer than the patience of the client, in milliseconds. */
   readonly stallMs: number
-  /** Awaited before a request goes on to the store, such as to make it forget what it has. Method and path. */
+  /**
+   * Awaited before a request goes on to the store, such as to make it forget what it has. Method and path. A request that it
+   * rejects never reaches the store, and its connection breaks.
+   */
   readonly beforeRequest?: (method: string, path: string) => Promise<void>
+  /** Awaited when the store has carried a request out and nobody has heard of it. When it rejects, nobody will. */
+  readonly afterRequest?: (method: string, path: string) => Promise<void>
 }
 
 /** A proxy that does to requests what networks and stores do on bad days, and counts it. */
@@ -126,7 +131,7 @@ function canBefall(fault: Fault, { method, url = '', headers }: IncomingMessage)
 
 async function serve(
   { incoming, outgoing, fault }: Exchange,
-  { target, stallMs, beforeRequest }: FaultProxyOptions,
+  { target, stallMs, beforeRequest, afterRequest }: FaultProxyOptions,
   random: SeededRandom,
 ): Promise<void> {
   const body = await buffer(incoming)
@@ -135,15 +140,13 @@ async function serve(
   if (fault === 'resetBefore') return void outgoing.destroy()
   // The body is here already, so nobody waits for leave to send it.
   const { expect: _, ...headers } = incoming.headers
-  await beforeRequest?.(incoming.method ?? 'GET', incoming.url ?? '/')
-  const forwarded = request(new URL(incoming.url ?? '/', target), {
-    method: incoming.method ?? 'GET',
-    headers,
-    agent: false,
-  })
+  const { method = 'GET', url = '/' } = incoming
+  await beforeRequest?.(method, url)
+  const forwarded = request(new URL(url, target), { method, headers, agent: false })
   forwarded.end(body)
   const [response] = (await once(forwarded, 'response')) as [IncomingMessage]
   const content = await buffer(response)
+  await afterRequest?.(method, url)
   const isSuccess = (response.statusCode ?? 500) < 300
   if (fault === 'resetAfter') return void outgoing.destroy()
   if (fault === 'stallAfter') return void setTimeout(() => outgoing.destroy(), stallMs).unref()
