@@ -3,10 +3,12 @@ import type { KafkaProxy } from '@kafka-backup/testkit'
 import type { Archive } from '../harness/archive.ts'
 import type { RunningProgram } from '../harness/run-program.ts'
 
-/** Where a run dies: at the edge with this number, from 1, before its effect or after it. */
+/** Where a run dies: at the edge with this number, from 1, of all or of those of a kind, before its effect or after it. */
 export interface CrashPoint {
   readonly at: number
   readonly when: 'before' | 'after'
+  /** null: all count. */
+  readonly kind: string | null
 }
 
 /** What a run came by, in order: kinds of calls and of objects, such as `link commits`. Some begin and never have an effect. */

@@ -30,6 +30,13 @@ const LANES = Number(process.env.LANES ?? 4)
 const FOLDER_WHENS: readonly CrashPoint['when'][] =
   process.env.POINTS === 'all' ? ['before', 'after'] : ['before']
 
+const FOLDER_PLACES = ['before link commits', 'before link topics', 'before rename manifest.json']
+const S3_PLACES = ['before', 'after'].flatMap((when) =>
+  ['PUT commits', 'PUT manifest.json', 'PUT topics', 'POST topics (upload)'].map(
+    (place) => `${when} ${place}`,
+  ),
+)
+
 const transforms = new Registry().use(openParts).freeze().transformsById()
 
 /** What a backup of some topics has to hold in the end. */
@@ -110,7 +117,7 @@ async function undisturbed(lane: CrashLane, topics: readonly string[]) {
   const { end, edges } = await strike(lane, archive, topics, null)
   assertExit(end, 0)
   const commits = await readCommits(archive)
-  assert.equal(commits.length, 2, 'the run commits twice')
+  assert.ok(commits.length >= 2, 'there is something to go on with, and more to come')
   const ends = await endOffsets(cluster, topics)
   await expectUndamaged(lane, archive, ['complete'])
   await expectEveryOffsetOnce(archive, ends)
@@ -125,15 +132,16 @@ async function undisturbed(lane: CrashLane, topics: readonly string[]) {
 async function strikeAll(lanes: readonly CrashLane[], points: readonly CrashPoint[], expected: Expected) {
   const waiting = [...points]
   const places: string[] = []
-  let late = 0
+  let [late, number] = [0, 1]
   await Promise.all(
     lanes.map(async (lane) => {
       for (let point = waiting.shift(); point; point = waiting.shift()) {
         const { at, when } = point
-        const archive = lane.archive(`${when}-${at}`)
+        const archive = lane.archive(`${when}-${number++}`)
         const { end, edges } = await strike(lane, archive, expected.topics, point)
-        const where = `killed ${when} edge ${at}, ${edges[when][at - 1]}`
-        if (end.signal === 'SIGKILL') places.push(`${when} ${edges[when][at - 1]}`)
+        const kind = point.kind ?? edges[when][at - 1]
+        const where = `killed ${when} edge ${at}, ${kind}`
+        if (end.signal === 'SIGKILL') places.push(`${when} ${kind}`)
         else {
           assertExit(end, 0)
           late++
@@ -151,12 +159,27 @@ async function strikeAll(lanes: readonly CrashLane[], points: readonly CrashPoin
   return { places, late }
 }
 
-function pointsOf(edges: PassedEdges, whens: readonly CrashPoint['when'][]) {
-  return whens.flatMap((when) => edges[when].map((_, at): CrashPoint => ({ at: at + 1, when })))
+/** All edges by number. */
+function numberedPoints({ before }: PassedEdges, whens: readonly CrashPoint['when'][]): CrashPoint[] {
+  return whens.flatMap((when) => before.map((_, at) => ({ at: at + 1, when, kind: null })))
+}
+
+/** All edges by kind and number within it: requests that are under way side by side come in one order or the other. */
+function kindPoints({ before }: PassedEdges): CrashPoint[] {
+  const counts = Map.groupBy(before, (kind) => kind)
+  return (['before', 'after'] as const).flatMap((when) =>
+    [...counts].flatMap(([kind, edges]) => edges.map((_, at) => ({ at: at + 1, when, kind }))),
+  )
 }
 
 function openLanes(open: () => Promise<CrashLane>): Promise<CrashLane[]> {
   return Promise.all(Array.from({ length: LANES }, open))
+}
+
+/** Frames and pieces of files are cut a little differently each time: some points lie behind the end of their run. */
+function expectReached(places: readonly string[], late: number, required: readonly string[]): void {
+  assert.ok(late <= places.length / 4, `${late} runs ended before their point, ${places.length} died`)
+  for (const place of required) assert.ok(places.includes(place), `a run died ${place}`)
 }
 
 function counted(places: readonly string[]): string {
@@ -169,8 +192,9 @@ test('a backup into a folder may be killed at each call that changes a file', as
   try {
     const { expected, edges } = await undisturbed(lanes[0]!, [SMALL_TOPIC])
     assert.ok(!edges.before.some((edge) => edge.startsWith('thread')), 'threads change nothing there')
-    const points = pointsOf(edges, FOLDER_WHENS)
+    const points = numberedPoints(edges, FOLDER_WHENS)
     const { places, late } = await strikeAll(lanes, points, expected)
+    expectReached(places, late, FOLDER_PLACES)
     t.diagnostic(`${points.length} points: ${counted(places)}; ${late} ended before they were reached`)
   } finally {
     for (const lane of lanes) await lane[Symbol.asyncDispose]()
@@ -191,8 +215,9 @@ describe('on S3', { skip: missingS3Server() }, () => {
     const lanes = await openLanes(() => openS3Lane(cluster, server))
     try {
       const { expected, edges } = await undisturbed(lanes[0]!, [SMALL_TOPIC, LARGE_TOPIC])
-      const points = pointsOf(edges, ['before', 'after'])
+      const points = kindPoints(edges)
       const { places, late } = await strikeAll(lanes, points, expected)
+      expectReached(places, late, S3_PLACES)
       t.diagnostic(`${points.length} points: ${counted(places)}; ${late} ended before they were reached`)
     } finally {
       for (const lane of lanes) await lane[Symbol.asyncDispose]()

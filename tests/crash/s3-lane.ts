@@ -27,9 +27,11 @@ export async function openS3Lane(cluster: KafkaCluster, server: S3Server): Promi
   const pass = async (when: CrashPoint['when'], method: string, path: string): Promise<void> => {
     const current = aim
     if (!current) return
-    const number = current.edges[when].push(kindOfRequest(method, path, current.backupId))
+    const kind = kindOfRequest(method, path, current.backupId)
+    current.edges[when].push(kind)
     const { point, program } = current
-    if (point?.when !== when || point.at !== number) return
+    if (point?.when !== when || point.kind !== kind) return
+    if (current.edges[when].filter((passed) => passed === kind).length !== point.at) return
     program?.child.kill('SIGKILL')
     await program?.ended
     throw new Error('the client is dead')
