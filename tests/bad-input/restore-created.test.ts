@@ -83,13 +83,16 @@ test('refuses transactions where records are to keep their offsets', async () =>
   })
 })
 
-test('compares a restore as a whole, and refuses to be told of other topics', async () => {
+test('compares a restore as a whole, and refuses to be told of other topics or another commit', async () => {
   await expectExit(0, restoreArgs(cluster, archive, new Map([['keyless', 'keyless-whole']])))
   const place = ['--repo', pathToFileURL(archive.folder).href, '--backup-id', archive.backupId]
   const verify = ['verify', '--against-cluster', '--bootstrap-servers', cluster.bootstrap, ...place]
   await expectExit(0, verify)
   const end = await expectExit(2, [...verify, '--topics', 'orders'])
   assert.match(end.stderr, /had another choice, and is compared as a whole/)
+  await expectExit(0, [...verify, '--as-of-commit', '1'])
+  const other = await expectExit(2, [...verify, '--as-of-commit', '9'])
+  assert.match(other.stderr, /is one of commit 1, and cannot be compared with commit 9/)
 })
 
 // The last ones: from here on the cluster has other defaults.

@@ -98,7 +98,9 @@ async function compareWithRestore(
 ): Promise<CommandResult> {
   const { clock, signal } = context
   const request = requestOfDocument(ledger.opened.request)
-  assertWhole(restoreRequestOf(context.loaded.config), request, ledger.restoreId)
+  const asked = restoreRequestOf(context.loaded.config)
+  assertWhole(asked, request, ledger.restoreId)
+  assertItsCommit(asked, ledger)
   // What the restore was asked for, against the backup as it was then.
   const plan = await planOfLedger(compared.storage, ledger, restoreSelectorOf(request), signal)
   context.say(`Comparing the archive with restore ${ledger.restoreId} in cluster ${compared.clusterId}`)
@@ -170,6 +172,18 @@ function assertWhole(asked: RestoreRequest, restored: RestoreRequest, restoreId:
     `restore ${restoreId} had another choice, and is compared as a whole`,
     {
       hint: 'Leave topics and partitions out; offset-map --list shows the restores, --restore takes one of them.',
+    },
+  )
+}
+
+/** So is a commit that is not the one that was restored. */
+function assertItsCommit({ asOfCommit }: RestoreRequest, { restoreId, opened }: LedgerState): void {
+  if (asOfCommit === null || asOfCommit === opened.commit) return
+  throw new KafkaBackupError(
+    'KB_USAGE',
+    `restore ${restoreId} is one of commit ${opened.commit}, and cannot be compared with commit ${asOfCommit}`,
+    {
+      hint: 'Leave --as-of-commit out; offset-map --list shows the restores, --restore takes one of them.',
     },
   )
 }

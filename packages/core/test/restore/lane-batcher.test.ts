@@ -26,6 +26,26 @@ test('sources whose offsets follow each other in one batch stay apart in the off
   )
 })
 
+test('records that keep their offsets share no batch across a hole, and others do', () => {
+  const runsWhere = (isKeepingOffsets: boolean) => {
+    const limit = { maxBytes: 1_048_588, codec: null }
+    const batcher = new LaneBatcher({ limit, isKeepingOffsets, nameOf: String })
+    const [first, second] = [recordsFrom(0n), recordsFrom(3n)]
+    const inside = [...batcher.addGroup(0, [...first, ...second], 'none'), ...batcher.flush()]
+    const between = [...batcher.addGroup(0, first, 'none'), ...batcher.addGroup(0, second, 'none')]
+    return [...inside, ...between, ...batcher.flush()].map(({ runs }) => runs)
+  }
+  const [before, behind] = [
+    { source: 0, firstOffset: 0n, records: 2 },
+    { source: 0, firstOffset: 3n, records: 2 },
+  ]
+  assert.deepEqual(runsWhere(true), [[before], [behind], [before], [behind]])
+  assert.deepEqual(runsWhere(false), [
+    [before, behind],
+    [before, behind],
+  ])
+})
+
 /** Two. */
 function recordsFrom(baseOffset: bigint): readonly KafkaRecord[] {
   const bytes = buildBatch({ baseOffset, records: [record(), record()] })

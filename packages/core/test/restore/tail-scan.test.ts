@@ -77,6 +77,7 @@ describe('TailScan', () => {
       { position: 0n, targetOffset: 0n, records: 4 },
       { position: 4n, targetOffset: 8n, records: 5 },
     ])
+    assert.equal(tail.isOpen, false, 'what was aborted is not waited for')
   })
 
   it('says that a transaction of ours is open', () => {
