@@ -204,6 +204,7 @@ test('refuses to write into topics that the brokers keep for themselves', async 
   const names = new Map([
     ['orders', '__consumer_offsets'],
     ['payments', '__transaction_state'],
+    ['history', '__remote_log_metadata'],
   ])
   // Told also where the topic is empty, or is not there yet.
   const args = [...restoreArgs(cluster, archive, names), '--existing-topics', 'append']
@@ -213,9 +214,27 @@ test('refuses to write into topics that the brokers keep for themselves', async 
     says: [
       'topic __consumer_offsets is kept by the brokers for themselves',
       'topic __transaction_state is kept by the brokers for themselves',
+      'topic __remote_log_metadata is kept by the brokers for themselves',
       'Restore it under another name.',
     ],
   })
+})
+
+test('refuses to create topics whose names the brokers take for the same', async () => {
+  const names = new Map([
+    ['orders', 'copy.of_all'],
+    ['payments', 'copy_of.all'],
+  ])
+  const refusal = {
+    exitCode: 5,
+    code: 'KB_TARGET_UNSUITABLE',
+    says: [
+      'topic copy_of.all cannot be created beside copy.of_all',
+      'Restore one of them under another name.',
+    ],
+  }
+  await refused(restoreArgs(cluster, archive, names), refusal)
+  await refused([...restoreArgs(cluster, archive, names), '--dry-run'], refusal)
 })
 
 test('tells all refusals at once', async () => {

@@ -5,7 +5,7 @@ import type { Codec } from '../protocol/codec.ts'
 import type { TransformsById } from '../repository/segment-reader.ts'
 import { retry } from '../runtime/retry.ts'
 import { CLEANUP_POLICY } from './preflight/captured-settings.ts'
-import { refuseCreated, refuseCreation, tryCreation } from './preflight/created-topics.ts'
+import { refuseCreated, tryCreation } from './preflight/created-topics.ts'
 import { compareSettings } from './preflight/existing-settings.ts'
 import { factsOf, judgeTopic, refuseMissing, refuseOwn, warningsOf } from './preflight/existing-topics.ts'
 import { refuseLateHolds } from './preflight/late-holds.ts'
@@ -119,8 +119,7 @@ async function preflightOnce(
   const creation = { ...options, brokers: description.brokers.size }
   const created = options.isCreatingTopics ? await tryCreation(cluster, plan, absent, creation) : []
   refusals.push(...(options.isCreatingTopics ? [] : absent.map(refuseMissing)))
-  for (const entry of created)
-    refusals.push(...refuseCreation(entry), ...refuseCreated(plan, entry, options.nowMs))
+  refusals.push(...refuseCreated(plan, created, options.nowMs))
   const newSettings = created.map(({ topic, settings: own }) => [topic.targetTopic, own] as const)
   const settings = new Map([...facts.values, ...newSettings])
   const heldSettings = [...compared.held, ...created.flatMap((entry) => entry.held)]

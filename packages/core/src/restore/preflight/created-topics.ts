@@ -120,7 +120,7 @@ function settingsOf({ request, told, failure }: CreationTrial): Values {
 }
 
 /** @throws a failure that may pass */
-export function refuseCreation({ topic, failure }: CreatedTopic): Refusal[] {
+function refuseCreation({ topic, failure }: CreatedTopic): Refusal[] {
   if (failure === null) return []
   if (failure.retryable) throw failure
   const said = failure.message.replace(`creating topic ${topic.targetTopic}: `, '')
@@ -129,14 +129,28 @@ export function refuseCreation({ topic, failure }: CreatedTopic): Refusal[] {
   return [unsuitable(topic, message, GRANT_CREATE, failure.code)]
 }
 
-/** The rows of an existing topic, for one that would be created, by the settings that it would have. */
-export function refuseCreated(
-  plan: RestorePlan,
-  { topic, settings }: CreatedTopic,
-  nowMs: number,
-): Refusal[] {
-  const retention = retentionTrouble(plan, topic, settings, { nowMs, isHolding: false, overrides: new Map() })
-  return [...refuseTimes(topic, settings, nowMs), ...retention.refusals].map(asCreated)
+/** Brokers check each name against the topics that there are, and not against those that come with it. */
+function refuseCollisions(created: readonly CreatedTopic[]): Refusal[] {
+  const first = new Map<string, string>()
+  return created.flatMap(({ topic }) => {
+    const metric = topic.targetTopic.replaceAll('.', '_')
+    const other = first.get(metric)
+    if (other === undefined) first.set(metric, topic.targetTopic)
+    if (other === undefined || other === topic.targetTopic) return []
+    const message = `cannot be created beside ${other}: brokers take a dot and an underscore in names of topics for the same`
+    return [unsuitable(topic, message, 'Restore one of them under another name.')]
+  })
+}
+
+/** Why topics cannot be created, and the rows of existing ones, by the settings that they would have. @throws a failure that may pass */
+export function refuseCreated(plan: RestorePlan, created: readonly CreatedTopic[], nowMs: number): Refusal[] {
+  const judged = { nowMs, isHolding: false, overrides: new Map() }
+  const each = created.flatMap((entry) => {
+    const { topic, settings } = entry
+    const { refusals } = retentionTrouble(plan, topic, settings, judged)
+    return [...refuseCreation(entry), ...[...refuseTimes(topic, settings, nowMs), ...refusals].map(asCreated)]
+  })
+  return [...refuseCollisions(created), ...each]
 }
 
 /** The refusal of an existing topic, for one that would be created with such settings. */

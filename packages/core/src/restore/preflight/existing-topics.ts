@@ -12,6 +12,7 @@ const BROKERS_OWN = new Set([
   '__consumer_offsets',
   '__transaction_state',
   '__share_group_state',
+  '__remote_log_metadata',
   '__cluster_metadata',
 ])
 
