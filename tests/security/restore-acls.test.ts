@@ -120,6 +120,8 @@ for (const [what, names, more, says] of LACKING) {
 
 test('without transactional ids it restores without transactions and says what that cannot promise', async () => {
   const names = renamed(TOPICS, 'granted')
+  // Whoever may see an id may not use it for that.
+  await secured.allowTransactions(GUEST_USER, 'kafka-backup-restore-', ['Describe'])
   const end = await expectExit(0, restore(names))
   assert.equal(end.json<{ mode: string }>().mode, 'idempotent')
   assert.match(end.stderr, /may not use transactional ids that begin with kafka-backup-restore-/)

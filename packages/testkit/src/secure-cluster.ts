@@ -21,7 +21,7 @@ export interface SecureCluster extends AsyncDisposable {
   /** Lets the account see what a group has committed. */
   allowGroup(user: ClusterUser, group: string): Promise<void>
   /** Lets the account use the transactional ids that begin like this. */
-  allowTransactions(user: ClusterUser, idPrefix: string): Promise<void>
+  allowTransactions(user: ClusterUser, idPrefix: string, operations?: readonly string[]): Promise<void>
 }
 
 /** May do everything. */
@@ -67,9 +67,9 @@ export async function startSecureCluster(options: KafkaClusterOptions = {}): Pro
         addAcls(cluster, user, { operations: ['Describe'], resource: ['--cluster'] }),
       allowGroup: (user, group) =>
         addAcls(cluster, user, { operations: ['Describe'], resource: ['--group', group] }),
-      allowTransactions: (user, idPrefix) =>
+      allowTransactions: (user, idPrefix, operations = ['Write', 'Describe']) =>
         addAcls(cluster, user, {
-          operations: ['Write', 'Describe'],
+          operations,
           resource: ['--transactional-id', idPrefix, '--resource-pattern-type', 'prefixed'],
         }),
       async [Symbol.asyncDispose]() {

@@ -168,18 +168,42 @@ export class TransactionCoordinator {
 
 const OPERATION_NOT_ATTEMPTED = 55
 
-/** Whether this account may use the transactional id on this cluster; asks only who coordinates it, and changes nothing. */
+/**
+ * Whether this account may use the transactional id on this cluster; changes nothing. Who may only see the id is told its coordinator too:
+ * that one is asked to end a transaction that there is not, which it refuses to strangers before it looks for it.
+ */
 export async function mayUseTransactions(
   options: Omit<CoordinatorOptions, 'transactionTimeoutMs' | 'transactionTimeoutMinMs'>,
   signal: AbortSignal,
 ): Promise<boolean> {
   const { transactionalId, clock } = options
+  const ask = async (): Promise<boolean> => {
+    const address = await findCoordinator(options, transactionalId, signal)
+    return address !== null && (await mayWrite(address, options, signal))
+  }
   try {
-    const find = () => findCoordinator(options, transactionalId, signal)
-    return (await retry(find, { policy: { ...RETRY, giveUpAfterMs: 15_000 }, clock, signal })) !== null
+    return await retry(ask, { policy: { ...RETRY, giveUpAfterMs: 15_000 }, clock, signal })
   } catch (error) {
     if (isKafkaBackupError(error, 'KB_BROKER_UNSUPPORTED')) return false
     throw error
+  }
+}
+
+async function mayWrite(
+  address: { readonly host: string; readonly port: number },
+  {
+    clientId,
+    security,
+    transactionalId,
+  }: Pick<CoordinatorOptions, 'clientId' | 'security' | 'transactionalId'>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const link = await openBrokerLink(address, { clientId, security, signal })
+  try {
+    const { errorCode } = await askBroker(link, END_TRANSACTION, [transactionalId, 0n, 0, false])
+    return errorCode !== AUTHORIZATION_FAILED
+  } finally {
+    link.connection.close()
   }
 }
 
