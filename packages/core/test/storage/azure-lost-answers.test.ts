@@ -45,6 +45,36 @@ describe('Azure when answers are lost', () => {
     assert.equal((await place.current.direct.stat(KEY))?.bytes, 5)
   })
 
+  it('believes no write that something else accepted', async () => {
+    const { proxy, backend, direct } = place.current
+    const [key, bytes] = [KEY, Buffer.from('ours')]
+    for (const headers of [{}, { etag: '"5f3"' }]) {
+      proxy.decide = (method) => (method === 'PUT' ? { refuse: 201, body: '', headers } : 'pass')
+      await expectCode(backend.put(key, bytes), 'KB_STORAGE_UNAVAILABLE')
+      await expectCode(backend.replace(key, bytes), 'KB_STORAGE_UNAVAILABLE')
+    }
+    assert.equal(await direct.stat(key), undefined)
+  })
+
+  it('sends blocks and their end again when something else accepted them', async () => {
+    const { proxy, backend, direct } = place.current
+    for (const [at, headers] of [{}, { etag: '"5f3"' }].entries()) {
+      const accepted = new Set<string>()
+      proxy.decide = (method, path) => {
+        if (method !== 'PUT' || accepted.has(path)) return 'pass'
+        accepted.add(path)
+        return { refuse: 201, body: '', headers }
+      }
+      const key = `${KEY}-${at}`
+      const bytes = patternBytes(9 * MIB, 21)
+      const writer = await backend.openWrite(key)
+      await writer.write([bytes])
+      await writer.commit()
+      assert.equal(accepted.size, 3)
+      expectBytes(await direct.readRange(key, { begin: 0, end: bytes.length }), bytes)
+    }
+  })
+
   it('takes 412, which Azure gives as well as 409, for a taken key', async () => {
     place.current.proxy.decide = (method) =>
       method === 'PUT' ? { refuse: 412, body: errorXml('ConditionNotMet') } : 'pass'

@@ -5,6 +5,7 @@ import type { PartStore, PartUpload, UploadPart } from '../parts/part-upload.ts'
 import { createSettledAgain, isAmbiguous } from '../settled-create.ts'
 import type { ObjectKey } from '../storage-backend.ts'
 import { BLOCKS_MAX, blockBytesOf } from './block-size.ts'
+import { foreignAnswer } from './errors.ts'
 import type { AzureObjects } from './object-requests.ts'
 
 /** Metadata of an object: which upload made it. Azure takes no hyphens there. */
@@ -45,7 +46,7 @@ class BlockUpload implements PartUpload {
   }
 
   async sendPart({ number, bytes }: UploadPart, signal: AbortSignal): Promise<void> {
-    await this.#objects.connection.request(
+    const { requestId } = await this.#objects.connection.request(
       { action: 'create', subject: this.#key },
       signal,
       ({ container, options }) =>
@@ -53,6 +54,7 @@ class BlockUpload implements PartUpload {
           .getBlockBlobClient(this.#objects.fullKey(this.#key))
           .stageBlock(this.#nameOf(number), bytes, bytes.length, options),
     )
+    if (!requestId) throw this.#foreign()
     this.#blockCount = Math.max(this.#blockCount, number)
     this.#byteCount += bytes.length
   }
@@ -87,7 +89,7 @@ class BlockUpload implements PartUpload {
 
   async #commit(isSingleWriter: boolean, signal: AbortSignal): Promise<void> {
     const names = Array.from({ length: this.#blockCount }, (_, at) => this.#nameOf(at + 1))
-    await this.#objects.connection.request(
+    const { etag, requestId } = await this.#objects.connection.request(
       { action: 'create', subject: this.#key },
       signal,
       ({ container, options }) =>
@@ -97,6 +99,12 @@ class BlockUpload implements PartUpload {
           ...(isSingleWriter ? {} : { conditions: { ifNoneMatch: '*' } }),
         }),
     )
+    // Something on the way says 201 too: without what Azure says beside it, the object itself has to tell.
+    if (!etag || !requestId) throw this.#foreign()
+  }
+
+  #foreign(): Error {
+    return foreignAnswer(this.#objects.attempt('create', this.#key))
   }
 
   /** Of its own among all writers of a key, and as long as theirs, which Azure demands. */

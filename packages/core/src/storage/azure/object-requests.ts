@@ -143,7 +143,7 @@ export class AzureObjects {
     const isConditional = action === 'create' && !this.place.isSingleWriter
     // A buffer of the caller's is not touched before the request has ended.
     const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    const { etag } = await this.connection.request(
+    const { etag, requestId } = await this.connection.request(
       { action, subject: key },
       signal,
       ({ container, options }) =>
@@ -152,7 +152,7 @@ export class AzureObjects {
           ...(isConditional ? { conditions: { ifNoneMatch: '*' } } : {}),
         }),
     )
-    if (!etag) throw foreignAnswer(this.attempt(action, key))
+    if (!etag || !requestId) throw foreignAnswer(this.attempt(action, key))
   }
 
   async #compare(key: ObjectKey, bytes: Uint8Array, signal: AbortSignal | undefined): Promise<Comparison> {
