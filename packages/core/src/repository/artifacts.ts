@@ -5,6 +5,7 @@ import type { ArtifactRecord } from '../format/commit.ts'
 import { LIMITS } from '../runtime/limits.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { artifactKey } from './key-layout.ts'
+import { readWithSecondLook } from './second-look.ts'
 
 // A batch in quarantine may be larger than a document.
 const ARTIFACT_MAX_BYTES = Math.max(LIMITS.documentMaxBytes, LIMITS.batchMaxBytes)
@@ -49,9 +50,12 @@ export async function readArtifact(
   record: ArtifactRecord,
   signal?: AbortSignal,
 ): Promise<Buffer> {
-  const bytes = await storage.read(record.key, ARTIFACT_MAX_BYTES, signal ? { signal } : {})
-  if (bytes.length === record.bytes && sha256Hex(bytes) === record.sha256) return bytes
-  throw new KafkaBackupError('KB_VALIDATION_FAILED', 'length or SHA-256 differs from what its commit says', {
-    context: { key: record.key },
-  })
+  return readWithSecondLook(
+    () => storage.read(record.key, ARTIFACT_MAX_BYTES, signal ? { signal } : {}),
+    (bytes) => {
+      if (bytes.length === record.bytes && sha256Hex(bytes) === record.sha256) return bytes
+      const message = 'length or SHA-256 differs from what its commit says'
+      throw new KafkaBackupError('KB_VALIDATION_FAILED', message, { context: { key: record.key } })
+    },
+  )
 }

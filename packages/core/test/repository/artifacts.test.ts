@@ -6,6 +6,7 @@ import { appendCommit } from '../../src/repository/commit-log.ts'
 import { openBackup } from '../../src/repository/open-backup.ts'
 import { LIMITS } from '../../src/runtime/limits.ts'
 import { MemoryBackend } from '../../src/storage/memory/backend.ts'
+import { altered } from '../verify/altered-backend.ts'
 import { BACKUP, draft } from '../verify/archive-writer.ts'
 
 const WRITER = '9f2c11ab'
@@ -36,6 +37,22 @@ test('an artifact that is not what its commit says is refused', async () => {
     await storage.replace(artifact.key, Buffer.from(wrong))
     await assert.rejects(readArtifact(storage, artifact), { code: 'KB_VALIDATION_FAILED' })
   }
+})
+
+test('an artifact that was damaged on the way is read again', async () => {
+  const storage = new MemoryBackend('artifacts')
+  const bytes = Buffer.from('right')
+  const artifact = await writeArtifact(storage, new BackupState(BACKUP), {
+    kind: 'topics',
+    writer: WRITER,
+    bytes,
+  })
+  let reads = 0
+  const spoilt = altered(storage, {
+    read: async (key, maxBytes) => (++reads === 1 ? Buffer.from('wrong') : storage.read(key, maxBytes)),
+  })
+  assert.equal(String(await readArtifact(spoilt, artifact)), 'right')
+  assert.equal(reads, 2)
 })
 
 test('a name is used once, and what readers refuse is not written', async () => {
