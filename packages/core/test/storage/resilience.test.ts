@@ -77,6 +77,30 @@ describe('breaker backend', () => {
     }
     assert.equal(breaker.state, 'closed')
   })
+
+  it('takes a try that was given up for no sign at all, and lets the next call try at once', async () => {
+    const { inner, state } = flaky()
+    const clock = new SleepyClock()
+    const breaker = new CircuitBreaker({ policy: STORAGE_BREAKER, clock })
+    let giveUp: Error | undefined
+    const stat = async (key: string) => {
+      if (giveUp) throw giveUp
+      return inner.stat(key)
+    }
+    const backend = new BreakerBackend(altered(inner, { stat }), breaker)
+    state.isDown = () => true
+    for (let at = 0; at < 5; at++) await expectCode(backend.stat('a'), 'KB_STORAGE_UNAVAILABLE')
+    state.isDown = () => false
+    await clock.sleep(STORAGE_BREAKER.maxPauseMs)
+    for (giveUp of [new Error('given up'), new KafkaBackupError('KB_INTERRUPTED', 'stop')]) {
+      await assert.rejects(backend.stat('a'), giveUp)
+      assert.equal(breaker.state, 'open')
+      assert.equal(breaker.restMs, 0)
+    }
+    giveUp = undefined
+    await backend.stat('a')
+    assert.equal(breaker.state, 'closed')
+  })
 })
 
 describe('a writer of a store that rests', () => {

@@ -5,6 +5,7 @@ import { KafkaBackupError } from '../../src/errors/kafka-backup-error.ts'
 import { MemoryBackend } from '../../src/storage/memory/backend.ts'
 import { RetryingBackend } from '../../src/storage/retrying-backend.ts'
 import type { StorageBackend } from '../../src/storage/storage-backend.ts'
+import { StoreRestingError } from '../../src/storage/store-breaker.ts'
 import { STORAGE_RETRY, StoreRetry } from '../../src/storage/store-retry.ts'
 import { altered } from '../verify/altered-backend.ts'
 import { SleepyClock } from './sleepy-clock.ts'
@@ -55,6 +56,20 @@ describe('retrying backend', () => {
     const store = new MemoryBackend('test')
     await store.put('a', OURS)
     await expectCode(retrying(store).backend.put('a', OURS), 'KB_OBJECT_EXISTS')
+  })
+
+  it('takes a call that was not made for no attempt of its own', async () => {
+    const store = new MemoryBackend('test')
+    let isResting = true
+    const inner = altered(store, {
+      put: async (key, bytes) => {
+        if (!isResting) return store.put(key, bytes)
+        isResting = false
+        await store.put(key, bytes)
+        throw new StoreRestingError('the store', 10)
+      },
+    })
+    await expectCode(retrying(inner).backend.put('a', OURS), 'KB_OBJECT_EXISTS')
   })
 
   it('repeats what only asks, replaces or deletes', async () => {
