@@ -82,10 +82,10 @@ async function serve({
   if (fate === 'damage') body[body.length >> 1] = (body[body.length >> 1] ?? 0) ^ 1
   await prepare()
   // The body is here already, so nobody waits for leave to send it.
-  const { expect: _, ...headers } = incoming.headers
+  const { expect: _, ...passed } = incoming.headers
   const forwarded = request(new URL(incoming.url ?? '/', target), {
     method: incoming.method ?? 'GET',
-    headers,
+    headers: passed,
     agent: false,
   })
   // A server may answer before it has read the body, and close; what comes after the answer changes nothing.
@@ -95,9 +95,9 @@ async function serve({
   const content = await buffer(response)
   if (fate === 'lose') return void outgoing.destroy()
   if (typeof fate === 'object' && 'rewrite' in fate) {
-    const { etag } = response.headers
-    const tag = etag === undefined ? {} : { etag }
-    return answer(outgoing, response.statusCode ?? 500, fate.rewrite(content.toString()), tag)
+    const kept = Object.entries(response.headers).filter(([name]) => /^(?:etag|x-amz-meta-.*)$/.test(name))
+    const headers = Object.fromEntries(kept) as Readonly<Record<string, string>>
+    return answer(outgoing, response.statusCode ?? 500, fate.rewrite(content.toString()), headers)
   }
   if (typeof fate === 'object') return answer(outgoing, fate.garble, fate.body)
   outgoing.writeHead(response.statusCode ?? 500, response.headers)

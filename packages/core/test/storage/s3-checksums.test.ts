@@ -85,6 +85,34 @@ describe('what S3 and its client check of each other', { skip: missingS3Server()
     })
   }
 
+  it('reads again what is not what was put, until it is or stays the same', async () => {
+    let reads = 0
+    const spoilt = (times: number) => {
+      reads = 0
+      proxy.decide = (method) => {
+        if (method !== 'GET' || ++reads > times) return 'pass'
+        return { rewrite: (body) => body.replace('u', 'v') }
+      }
+    }
+    await backend.put('put', Buffer.from('ours'))
+    spoilt(1)
+    assert.equal(String(await backend.read('put', 10)), 'ours')
+    assert.equal(reads, 2)
+    spoilt(Number.POSITIVE_INFINITY)
+    assert.equal(String(await backend.read('put', 10)), 'ovrs')
+    assert.equal(reads, 2)
+  })
+
+  it('knows its own bytes after a lost answer, also when they are spoilt as it looks', async () => {
+    let reads = 0
+    proxy.decide = (method) => {
+      if (method === 'PUT') return 'lose'
+      return method === 'GET' && ++reads === 1 ? { rewrite: (body) => body.replace('u', 'v') } : 'pass'
+    }
+    await backend.put('put', Buffer.from('ours'))
+    assert.equal(reads, 2)
+  })
+
   it('takes no answer without a tag for an object', async () => {
     await backend.put('put', SMALL)
     proxy.decide = (method) => (method === 'GET' ? { refuse: 200, body: 'please sign in' } : 'pass')
