@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { expectCode } from '../../../testkit/src/conformance/storage-subject.ts'
+import { collect, expectCode } from '../../../testkit/src/conformance/storage-subject.ts'
 import { KafkaBackupError } from '../../src/errors/kafka-backup-error.ts'
 import { LIMITS } from '../../src/runtime/limits.ts'
 import { MemoryBackend } from '../../src/storage/memory/backend.ts'
 import { withResilience } from '../../src/storage/resilience.ts'
-import type { CallOptions } from '../../src/storage/storage-backend.ts'
+import type { CallOptions, StorageBackend } from '../../src/storage/storage-backend.ts'
 import { probeStore } from '../../src/verify/probe-store.ts'
 import { altered } from '../verify/altered-backend.ts'
 import { SleepyClock } from './sleepy-clock.ts'
@@ -42,6 +42,38 @@ describe('a run that is stopped', () => {
     // From now on nothing is begun that could not be broken off.
     await expectCode(storage.replace('manifest', BYTES), 'KB_INTERRUPTED')
     await storage.close()
+  })
+
+  it('leaves a silent store in the middle of any call', async () => {
+    const silent = (_key: string, options?: CallOptions) => silence(options)
+    const inner = altered(new MemoryBackend('test'), {
+      stat: silent,
+      delete: silent,
+      listFolders: silent,
+      read: (_key, _bytes, options) => silence(options),
+      readRange: (_key, _range, options) => silence(options),
+      replace: (_key, _bytes, options) => silence(options),
+      list: async function* (_prefix, options) {
+        yield await silence(options)
+      },
+    })
+    const calls: readonly ((storage: StorageBackend) => Promise<unknown>)[] = [
+      (storage) => storage.stat('a'),
+      (storage) => storage.delete('a'),
+      (storage) => storage.listFolders(''),
+      (storage) => storage.read('a', 1),
+      (storage) => storage.readRange('a', { begin: 0, end: 1 }),
+      (storage) => storage.replace('a', BYTES),
+      (storage) => collect(storage.list('')),
+    ]
+    for (const call of calls) {
+      const stop = new AbortController()
+      const { storage } = withResilience(() => inner, { clock: new SleepyClock(), stop: stop.signal })
+      const left = expectCode(call(storage), 'KB_INTERRUPTED')
+      stop.abort(stopped())
+      await left
+      await storage.close()
+    }
   })
 
   it('takes no longer than it was allowed to, whatever the store answers', async () => {
