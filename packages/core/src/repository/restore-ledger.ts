@@ -13,6 +13,7 @@ import type { Clock } from '../runtime/clock.ts'
 import { LIMITS } from '../runtime/limits.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { restoreEntryKey, restoresPrefix } from './key-layout.ts'
+import { readUntilAlike, readWithSecondLook } from './second-look.ts'
 
 /** Which restore is meant: what was asked for, and of which cluster. */
 export interface RestoreKey {
@@ -228,23 +229,41 @@ async function* readEntries(
 ): AsyncGenerator<ReadEntry> {
   let previous: string | null = null
   for (let number = 1n; ; number++) {
-    const key = restoreEntryKey(backupId, restoreId, number)
-    const bytes = await storage
-      .read(key, LIMITS.ledgerEntryMaxBytes, signal ? { signal } : {})
-      .catch((error) => {
-        if (isKafkaBackupError(error, 'KB_OBJECT_NOT_FOUND')) return undefined
-        throw error
-      })
-    if (bytes === undefined) {
+    const read = await readEntry(
+      storage,
+      restoreEntryKey(backupId, restoreId, number),
+      { number, previous },
+      signal,
+    )
+    if (read === undefined) {
       await assertLast(storage, { backupId, restoreId, number }, signal)
       return
     }
-    const entry = decodeAt(key, bytes)
-    if (entry.number !== number || entry.previousSha256 !== previous) {
-      throw corrupt(key, 'it does not follow the entry before')
-    }
-    previous = sha256Hex(bytes)
-    yield { entry, sha256: previous }
+    previous = read.sha256
+    yield read
+  }
+}
+
+/** undefined: it is not there. */
+async function readEntry(
+  storage: StorageBackend,
+  key: string,
+  place: { readonly number: bigint; readonly previous: string | null },
+  signal?: AbortSignal,
+): Promise<ReadEntry | undefined> {
+  try {
+    return await readWithSecondLook(
+      () => storage.read(key, LIMITS.ledgerEntryMaxBytes, signal ? { signal } : {}),
+      (bytes) => {
+        const entry = decodeAt(key, bytes)
+        if (entry.number === place.number && entry.previousSha256 === place.previous)
+          return { entry, sha256: sha256Hex(bytes) }
+        throw corrupt(key, 'it does not follow the entry before')
+      },
+    )
+  } catch (error) {
+    if (isKafkaBackupError(error, 'KB_OBJECT_NOT_FOUND')) return undefined
+    throw error
   }
 }
 
@@ -320,7 +339,7 @@ async function create(
     await storage.put(key, bytes, options)
   } catch (error) {
     if (!isKafkaBackupError(error, 'KB_OBJECT_EXISTS')) throw error
-    const found = await storage.read(key, LIMITS.ledgerEntryMaxBytes, options)
+    const found = await readUntilAlike(() => storage.read(key, LIMITS.ledgerEntryMaxBytes, options))
     if (!found.equals(bytes)) throw conflict(key)
   }
 }

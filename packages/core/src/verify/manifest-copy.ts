@@ -1,6 +1,7 @@
 import type { BackupState } from '../format/backup-state.ts'
 import { renderManifest } from '../format/manifest.ts'
 import { manifestKey } from '../repository/key-layout.ts'
+import { readUntilAlike } from '../repository/second-look.ts'
 import { LIMITS } from '../runtime/limits.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { isDamageError } from './finding.ts'
@@ -24,7 +25,8 @@ export async function readManifestCopy(
   const key = manifestKey(backupId)
   const empty = Buffer.alloc(0)
   try {
-    const bytes = await storage.read(key, LIMITS.documentMaxBytes, signal ? { signal } : {})
+    const read = () => storage.read(key, LIMITS.documentMaxBytes, signal ? { signal } : {})
+    const bytes = await readUntilAlike(read)
     return { key, state: 'readable', bytes, commit: claimedCommit(bytes) }
   } catch (error) {
     if (!isDamageError(error)) throw error

@@ -7,6 +7,7 @@ import { restoreEntryKey } from '../../src/repository/key-layout.ts'
 import { RestoreLedger, readLedger, readOffsetMap } from '../../src/repository/restore-ledger.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { MemoryBackend } from '../../src/storage/memory/backend.ts'
+import { altered } from '../verify/altered-backend.ts'
 
 const DIGEST = 'a'.repeat(64)
 const OPENED: Omit<OpenedEntry, 'type' | 'restoreId'> = {
@@ -124,6 +125,29 @@ describe('the ledger of a restore', () => {
     }
     await ledger.append(BEGUN)
     assert.notEqual(ledger.state.begun, null)
+  })
+
+  it('reads again what was spoilt on the way, and takes its own entry for its own', async () => {
+    const inner = newStore()
+    const { state } = await written(inner, BEGUN, CLAIMED)
+    const seen = new Set<string>()
+    const store = altered(inner, {
+      read: async (key, maxBytes) => {
+        const bytes = Buffer.from(await inner.read(key, maxBytes))
+        if (!seen.has(key)) bytes[bytes.length >> 1]! ^= 0x10
+        seen.add(key)
+        return bytes
+      },
+      put: async (key, bytes) => {
+        await inner.put(key, bytes)
+        return inner.put(key, bytes)
+      },
+    })
+    const ledger = await RestoreLedger.findById(store, 'daily', state.restoreId, options('00000002'))
+    assert.equal(ledger.state.claims.length, 1)
+    await ledger.append(PROGRESS)
+    assert.ok(ledger.state.progress.has('copy/0'))
+    assert.equal(seen.size, 4)
   })
 
   for (const [what, contents] of [

@@ -5,7 +5,9 @@ import { renderManifest } from '../../src/format/manifest.ts'
 import { appendCommit } from '../../src/repository/commit-log.ts'
 import { artifactKey, manifestKey, quarantineKey } from '../../src/repository/key-layout.ts'
 import { MemoryBackend } from '../../src/storage/memory/backend.ts'
+import type { StorageBackend } from '../../src/storage/storage-backend.ts'
 import type { ValidationProgress } from '../../src/verify/validation-report.ts'
+import { altered } from './altered-backend.ts'
 import { BACKUP, dataBatch, draft, ORDERS_0, validate, writeSegment } from './archive-writer.ts'
 import { writeSampleArchive } from './sample-archive.ts'
 import { STORES, withStore } from './tamperable-store.ts'
@@ -109,6 +111,20 @@ test('a declared gap makes a backup incomplete, not damaged', () =>
     assert.equal(report.verdict, 'incomplete')
     assert.deepEqual(report.gaps, gaps)
     assert.deepEqual(report.findings, [])
+  }))
+
+test('a manifest that was spoilt on the way is read again', () =>
+  withStore('memory', async ({ backend }) => {
+    const { state } = await writeSampleArchive(backend)
+    await backend.replace(manifestKey(BACKUP), renderManifest(state))
+    let looks = 0
+    const read: StorageBackend['read'] = async (key, maxBytes, options) => {
+      const bytes = Buffer.from(await backend.read(key, maxBytes, options))
+      if (key === manifestKey(BACKUP) && ++looks === 1) bytes[bytes.length >> 1]! ^= 1
+      return bytes
+    }
+    assert.deepEqual((await validate(altered(backend, { read }))).findings, [])
+    assert.equal(looks, 3)
   }))
 
 test('a backup whose last run did not get to its end is incomplete', () =>
