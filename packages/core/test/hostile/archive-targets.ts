@@ -192,7 +192,7 @@ async function snapshotTarget(): Promise<FuzzTarget> {
   pruned.apply(commit(number, { segments: [segment(part(10n, 12n))], previousSha256: '1' }), DIGEST)
   pruned.apply(pruneOf(pruned), DIGEST)
   const states = [state, whole, pruned]
-  const samples = await Promise.all(states.map(encodeSnapshotObject))
+  const samples = await Promise.all(states.map((state) => encodeSnapshotObject(state)))
   const documents = states.map((each) => JSON.parse(encodeSnapshot(each).toString()) as JsonValue)
   const others = await Promise.all(
     Array.from({ length: 400 }, (_, at) =>
