@@ -26,6 +26,7 @@ const READ_BYTES_PER_SEC = 4_000_000
 const SHOTS_PER_LINEAGE = 6
 // A restore says nothing about offsets that reading every batch of the archive does not; it is the proof of the content.
 const RESTORED_MAX = 3
+const TOO_LATE_FACTOR = 0.8
 
 let cluster: KafkaCluster
 
@@ -41,16 +42,16 @@ after(() => cluster?.close())
  * commit, and in the end every offset is in the archive exactly once. What dead runs left behind is in nobody's way.
  */
 test(`a backup that is killed ${KILLS} times at random moments holds every offset exactly once`, async (t) => {
-  const wholeRunMs = await measureWholeRun()
+  const shot = { wholeRunMs: await measureWholeRun(), random: seededRandom(SEED) }
   const ends = await endOffsets(cluster, CRASH_TOPICS)
-  const random = seededRandom(SEED)
   const hits = new Map<KillPhase, number>()
   const lineages: Archive[] = []
   let orphans = 0
-  for (let kills = 0; kills < KILLS; ) {
+  // Where orphans are rare, more kills have to find one.
+  for (let kills = 0; kills < KILLS || (orphans === 0 && kills < 2 * KILLS); ) {
     const archive = archiveOf(`lineage-${lineages.length + 1}`)
     lineages.push(archive)
-    const phases = await killLineage(archive, { wholeRunMs, random })
+    const phases = await killLineage(archive, shot)
     for (const phase of phases) hits.set(phase, (hits.get(phase) ?? 0) + 1)
     kills += phases.filter((phase) => phase !== 'too late').length
     await expectExit(0, backupCommand(archive))
@@ -59,7 +60,7 @@ test(`a backup that is killed ${KILLS} times at random moments holds every offse
     orphans += (await expectComplete(archive)).orphans.objects
   }
   const summary = [...hits].map(([phase, count]) => `${count} ${phase}`).join(', ')
-  t.diagnostic(`a whole run takes ${Math.round(wholeRunMs)} ms; kills: ${summary}; seed ${SEED}`)
+  t.diagnostic(`a whole run takes ${Math.round(shot.wholeRunMs)} ms; kills: ${summary}; seed ${SEED}`)
   t.diagnostic(`${lineages.length} backups, ${orphans} orphans of dead runs beside what is committed`)
   assert.ok(hits.has('before the first commit') && hits.has('between commits'), `kills hit only: ${summary}`)
   assert.ok(orphans > 0, 'no kill left an orphan: they hit too little of the writing')
@@ -69,14 +70,18 @@ test(`a backup that is killed ${KILLS} times at random moments holds every offse
 /** Kills runs on one backup id until one of them finished its work. */
 async function killLineage(
   archive: Archive,
-  shot: { wholeRunMs: number; random: ReturnType<typeof seededRandom> },
+  shot: { wholeRunMs: number; readonly random: ReturnType<typeof seededRandom> },
 ): Promise<KillPhase[]> {
   const phases: KillPhase[] = []
   for (let number = 1; number <= SHOTS_PER_LINEAGE; number++) {
     const aim: KillAim = number === SHOTS_PER_LINEAGE ? 'last commit' : anyAim(shot.random.fraction())
     const { phase, end } = await killRun(startProgram(backupCommand(archive)), archive, { aim, ...shot })
     phases.push(phase)
-    if (phase === 'too late') assertExit(end, 0)
+    if (phase === 'too late') {
+      assertExit(end, 0)
+      // The run that was measured may have shared the machine with more than these do.
+      if (aim === 'any moment') shot.wholeRunMs *= TOO_LATE_FACTOR
+    }
     if (phase === 'too late' || phase === 'during the end') break
   }
   return phases
