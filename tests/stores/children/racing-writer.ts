@@ -2,6 +2,7 @@
 import { writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { isKafkaBackupError } from '../../../packages/core/src/errors/kafka-backup-error.ts'
+import type { BackupState } from '../../../packages/core/src/format/backup-state.ts'
 import { openParts } from '../../../packages/core/src/plugin/open-parts.ts'
 import { Registry } from '../../../packages/core/src/plugin/registry.ts'
 import { appendCommit } from '../../../packages/core/src/repository/commit-log.ts'
@@ -17,6 +18,7 @@ export type CommitOutcome =
 
 // Two writers share each partition: they conflict, and all the others only meet at the number of the commit.
 const PARTITIONS = 4
+const TRIES_MAX = 5
 
 const [location = '', backupId = '', name = ''] = process.argv.slice(2)
 // Azure has no variable of its own for a key.
@@ -24,15 +26,26 @@ const key = process.env.RACE_ACCOUNT_KEY
 const credentials = new Map(key === undefined ? [] : [['account_key', new Secret(key)] as const])
 const storage = openLocation(location, new Registry().use(openParts).freeze().storages, credentials)
 const partition = Number(name) % PARTITIONS
-let state = await openBackup(storage, backupId)
+let state = await open()
 writeSync(1, 'ready\n')
 
 for await (const round of createInterface(process.stdin)) {
   const outcome = await append(`writer-${name}-${round}`)
-  if (outcome.kind === 'conflict') state = await openBackup(storage, backupId)
+  if (outcome.kind === 'conflict') state = await open()
   writeSync(1, `${JSON.stringify(outcome)}\n`)
 }
 await storage.close()
+
+/** A commit may appear between a download that finds none and the question whether there is one: a run would ask again, too. */
+async function open(): Promise<BackupState> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await openBackup(storage, backupId)
+    } catch (error) {
+      if (tries === TRIES_MAX || !isKafkaBackupError(error, 'KB_STORAGE_UNAVAILABLE')) throw error
+    }
+  }
+}
 
 async function append(runId: string): Promise<CommitOutcome> {
   const firstOffset = state.partition('orders', partition)?.nextOffset ?? 0n
