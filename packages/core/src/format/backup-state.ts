@@ -11,7 +11,7 @@ import type {
   RunRecord,
   TopicRecord,
 } from './commit.ts'
-import { compactionRefusal, historyKey, replaceParts } from './compaction-rules.ts'
+import { compactionRefusal, historyKey, placedByHistory, replaceParts } from './compaction-rules.ts'
 import {
   type FoldedBegin,
   type FoldedContent,
@@ -51,9 +51,6 @@ export function inheritedEndOffset(state: PartitionState): bigint | null {
   return common < state.beginOffset ? common : state.beginOffset
 }
 
-/** Of a document that are made text at a time. */
-const WRITTEN_SEGMENTS = 256
-
 /** State of a backup: the fold of its commits, nothing else. */
 export class BackupState {
   readonly backupId: string
@@ -87,8 +84,7 @@ export class BackupState {
   /** {@link segments} as they stand in documents, several at a time (see {@link writtenSegments}); unpacks nothing. */
   *segmentTexts(): Generator<string> {
     if (this.#packed) yield* this.#packed.texts()
-    for (let from = 0; from < this.#segments.length; from += WRITTEN_SEGMENTS)
-      yield writtenSegments(this.#segments.slice(from, from + WRITTEN_SEGMENTS))
+    yield* writtenSegments(this.#segments)
   }
 
   /**
@@ -233,8 +229,7 @@ export class BackupState {
   #compact({ segments, number }: Commit, { objects }: CompactionRecord): void {
     this.compactions.push(number)
     const replaced = new Set(objects)
-    const placed = segments.flatMap((segment) => segment.parts.map((part) => ({ segment, part })))
-    for (const parts of Map.groupBy(placed, ({ part }) => historyKey(part)).values()) {
+    for (const parts of placedByHistory(segments).values()) {
       const [first] = parts
       const histories = first ? this.histories(first.part.topic, first.part.partition) : []
       const history = histories.find(({ lineage }) => lineage === first?.part.lineage)
@@ -307,12 +302,8 @@ export class BackupState {
     this.#packed = null
     const segments = [...packed.segments()]
     this.#segments = [...segments, ...this.#segments]
-    const placed = segments.flatMap((segment) => segment.parts.map((part) => ({ segment, part })))
-    const byHistory = Map.groupBy(placed, ({ part }) => historyKey(part))
-    for (const history of this.#allHistories()) {
-      const parts = byHistory.get(historyKey(history)) ?? []
-      history.unpack(parts.sort((a, b) => (a.part.beginOffset < b.part.beginOffset ? -1 : 1)))
-    }
+    const byHistory = placedByHistory(segments)
+    for (const history of this.#allHistories()) history.unpack(byHistory.get(historyKey(history)) ?? [])
   }
 
   #corrupt(number: bigint, reason: string): KafkaBackupError {

@@ -28,12 +28,12 @@ export function compactionRefusal(
     if (!segment) return `${key} is not held`
     replaced.push(segment)
   }
-  const before = partsByHistory(replaced)
-  const after = partsByHistory(segments)
+  const before = placedByHistory(replaced)
+  const after = placedByHistory(segments)
   const strange = [...after.keys()].find((name) => !before.has(name))
   if (strange !== undefined) return `${strange} has nothing that is replaced`
   for (const [name, parts] of before) {
-    const refusal = historyRefusal(parts, after.get(name) ?? [])
+    const refusal = historyRefusal(parts.map(partOf), (after.get(name) ?? []).map(partOf))
     if (refusal !== undefined) return `${name} ${refusal}`
   }
   return undefined
@@ -46,8 +46,7 @@ export function replaceParts(
   parts: readonly PlacedPart[],
 ): void {
   const kept = history.parts.filter(({ segment }) => !replaced.has(segment.key))
-  const ordered = [...kept, ...parts].sort((a, b) => compare(a.part.beginOffset, b.part.beginOffset))
-  history.parts.splice(0, history.parts.length, ...ordered)
+  history.parts.splice(0, history.parts.length, ...[...kept, ...parts].sort(byBeginOffset))
 }
 
 /** Name of the history that a part belongs to. */
@@ -59,13 +58,16 @@ export function historyKey({
   return `${topic}/${partition} history ${lineage}`
 }
 
-function partsByHistory(segments: readonly SegmentRecord[]): Map<string, SegmentPart[]> {
-  const grouped = Map.groupBy(
-    segments.flatMap(({ parts }) => parts),
-    historyKey,
-  )
-  for (const parts of grouped.values()) parts.sort((a, b) => compare(a.beginOffset, b.beginOffset))
+/** The parts of segments by {@link historyKey}, in order of offset. */
+export function placedByHistory(segments: readonly SegmentRecord[]): Map<string, PlacedPart[]> {
+  const placed = segments.flatMap((segment) => segment.parts.map((part) => ({ segment, part })))
+  const grouped = Map.groupBy(placed, ({ part }) => historyKey(part))
+  for (const parts of grouped.values()) parts.sort(byBeginOffset)
   return grouped
+}
+
+function partOf({ part }: PlacedPart): SegmentPart {
+  return part
 }
 
 function historyRefusal(before: readonly SegmentPart[], after: readonly SegmentPart[]): string | undefined {
@@ -143,8 +145,8 @@ function mergedEpochs(parts: readonly SegmentPart[]): LeaderEpochStart[] {
   return merged
 }
 
-function compare(a: bigint, b: bigint): number {
-  return a < b ? -1 : a > b ? 1 : 0
+function byBeginOffset({ part: a }: PlacedPart, { part: b }: PlacedPart): number {
+  return a.beginOffset < b.beginOffset ? -1 : a.beginOffset > b.beginOffset ? 1 : 0
 }
 
 function larger(a: bigint, b: bigint): bigint {

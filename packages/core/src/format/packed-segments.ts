@@ -9,8 +9,8 @@ interface PackedBlock {
   readonly rawBytes: number
 }
 
-/** A block is one text while it is read. */
-const BLOCK_SEGMENTS = 256
+/** Segments of one text: a block is one while it is read. */
+const TEXT_SEGMENTS = 256
 
 const blockSchema = z.array(segmentSchema)
 
@@ -27,15 +27,11 @@ export class PackedSegments {
   }
 
   add(segments: readonly SegmentRecord[]): void {
-    for (let from = 0; from < segments.length; from += BLOCK_SEGMENTS)
-      this.#addBlock(segments.slice(from, from + BLOCK_SEGMENTS))
-  }
-
-  #addBlock(segments: readonly SegmentRecord[]): void {
-    const text = Buffer.from(writtenSegments(segments))
-    // A copy, since the result may be a small view of a large buffer.
-    const bytes = Buffer.from(zstdCompressSync(text))
-    this.#blocks.push({ bytes, rawBytes: text.length })
+    for (const text of writtenSegments(segments)) {
+      const raw = Buffer.from(text)
+      // A copy, since the result may be a small view of a large buffer.
+      this.#blocks.push({ bytes: Buffer.from(zstdCompressSync(raw)), rawBytes: raw.length })
+    }
   }
 
   /** Text of several segments each, as {@link writtenSegments} gives it. */
@@ -48,9 +44,12 @@ export class PackedSegments {
   }
 }
 
-/** Entries of a list of segments in a document: canonical JSON, commas between them. */
-export function writtenSegments(segments: readonly SegmentRecord[]): string {
-  return segments.map((segment) => canonicalJson(segmentDocument(segment))).join(',')
+/** Entries of a list of segments in a document, several at a time: canonical JSON, commas between them. */
+export function* writtenSegments(segments: readonly SegmentRecord[]): Generator<string> {
+  for (let from = 0; from < segments.length; from += TEXT_SEGMENTS) {
+    const some = segments.slice(from, from + TEXT_SEGMENTS)
+    yield some.map((segment) => canonicalJson(segmentDocument(segment))).join(',')
+  }
 }
 
 function textOf({ bytes, rawBytes }: PackedBlock): string {

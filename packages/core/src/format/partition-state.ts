@@ -3,7 +3,13 @@ import type { PlacedPart } from './fold-step.ts'
 import type { PrunedHistory } from './pruned-history.ts'
 
 /** What a history has from its beginning on. */
-export interface HistoryBegin {
+export type HistoryBegin = Pick<
+  PartitionState,
+  'topic' | 'partition' | 'topicId' | 'lineage' | 'sinceCommit' | 'divergence' | 'beginOffset'
+>
+
+/** Everything a backup knows of one history of a partition. `nextOffset` is the checkpoint when it is the newest. */
+export class PartitionState {
   readonly topic: string
   readonly partition: number
   /** Of the topic when this history began. */
@@ -13,17 +19,6 @@ export interface HistoryBegin {
   /** The commit that began it: `sinceCommit - 1` is the last without it. */
   readonly sinceCommit: bigint
   /** What began it; null for the first. */
-  readonly divergence: DivergenceRecord | null
-  readonly beginOffset: bigint
-}
-
-/** Everything a backup knows of one history of a partition. `nextOffset` is the checkpoint when it is the newest. */
-export class PartitionState implements HistoryBegin {
-  readonly topic: string
-  readonly partition: number
-  readonly topicId: string | null
-  readonly lineage: number
-  readonly sinceCommit: bigint
   readonly divergence: DivergenceRecord | null
   readonly beginOffset: bigint
   nextOffset: bigint
