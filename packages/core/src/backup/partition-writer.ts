@@ -51,7 +51,7 @@ export interface DurableWork {
 export interface CheckpointOffer {
   /** Too little for an object of its own; whoever gets it has to settle it. null: nothing of that kind. */
   readonly part: SmallPart | null
-  /** Resolves when everything else that is due is durable. */
+  /** Resolves when everything that is due is durable, with `part`. */
   readonly durable: Promise<void>
 }
 
@@ -234,8 +234,7 @@ export class PartitionWriter {
       await part.settled
     })
     step.catch(offered.reject)
-    const part = await offered.promise
-    return offerOf(part, part ? Promise.resolve() : step)
+    return offerOf(await offered.promise, step)
   }
 
   /** What may be committed now; each piece is handed out once. */
