@@ -7,6 +7,7 @@ import { withinGrace } from '../runtime/grace.ts'
 import { LIMITS } from '../runtime/limits.ts'
 import type { Random } from '../runtime/random.ts'
 import type { ProcessIdentity } from '../runtime/this-process.ts'
+import { orAbsent } from '../storage/object-errors.ts'
 import type { ObjectEntry, ObjectKey, StorageBackend } from '../storage/storage-backend.ts'
 import { leaseKey, leasePrefix, parseKey } from './key-layout.ts'
 
@@ -202,12 +203,8 @@ class Rivals {
   /** Undefined for one that is gone, or that this version does not know; out of date, that one goes too. */
   async #read(key: ObjectKey): Promise<LeaseRecord | undefined> {
     const { storage, signal } = this.#request
-    try {
-      return decodeLease(await storage.read(key, LIMITS.leaseMaxBytes, { signal }))
-    } catch (error) {
-      if (isKafkaBackupError(error, 'KB_OBJECT_NOT_FOUND')) return undefined
-      throw error
-    }
+    const bytes = await orAbsent(storage.read(key, LIMITS.leaseMaxBytes, { signal }))
+    return bytes && decodeLease(bytes)
   }
 
   /** Where nothing may be deleted, it stays. */

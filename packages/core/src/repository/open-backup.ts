@@ -2,6 +2,7 @@ import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-err
 import { BackupState } from '../format/backup-state.ts'
 import { LIMITS } from '../runtime/limits.ts'
 import { shellWord } from '../runtime/shell-word.ts'
+import { orAbsent } from '../storage/object-errors.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { type ReadCommit, readCommit } from './commit-log.ts'
 import {
@@ -182,18 +183,13 @@ async function applyListed(
   }
 }
 
-async function findCommit(
+function findCommit(
   storage: StorageBackend,
   backupId: string,
   number: bigint,
   signal?: AbortSignal,
 ): Promise<ReadCommit | undefined> {
-  try {
-    return await readCommit(storage, backupId, number, signal)
-  } catch (error) {
-    if (isKafkaBackupError(error, 'KB_OBJECT_NOT_FOUND')) return undefined
-    throw error
-  }
+  return orAbsent(readCommit(storage, backupId, number, signal))
 }
 
 /** A list may lag behind: what it did not show is found by asking for the next number until it is absent. */

@@ -11,6 +11,7 @@ import type {
 } from '../format/restore-ledger.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { LIMITS } from '../runtime/limits.ts'
+import { orAbsent } from '../storage/object-errors.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { restoreEntryKey, restoresPrefix } from './key-layout.ts'
 import { readUntilAlike, readWithSecondLook } from './second-look.ts'
@@ -245,26 +246,22 @@ async function* readEntries(
 }
 
 /** undefined: it is not there. */
-async function readEntry(
+function readEntry(
   storage: StorageBackend,
   key: string,
   place: { readonly number: bigint; readonly previous: string | null },
   signal?: AbortSignal,
 ): Promise<ReadEntry | undefined> {
-  try {
-    return await readWithSecondLook(
-      () => storage.read(key, LIMITS.ledgerEntryMaxBytes, signal ? { signal } : {}),
-      (bytes) => {
-        const entry = decodeAt(key, bytes)
-        if (entry.number === place.number && entry.previousSha256 === place.previous)
-          return { entry, sha256: sha256Hex(bytes) }
-        throw corrupt(key, 'it does not follow the entry before')
-      },
-    )
-  } catch (error) {
-    if (isKafkaBackupError(error, 'KB_OBJECT_NOT_FOUND')) return undefined
-    throw error
-  }
+  const reading = readWithSecondLook(
+    () => storage.read(key, LIMITS.ledgerEntryMaxBytes, signal ? { signal } : {}),
+    (bytes): ReadEntry => {
+      const entry = decodeAt(key, bytes)
+      if (entry.number === place.number && entry.previousSha256 === place.previous)
+        return { entry, sha256: sha256Hex(bytes) }
+      throw corrupt(key, 'it does not follow the entry before')
+    },
+  )
+  return orAbsent(reading)
 }
 
 /** An entry behind the first absent number means that one was lost. */

@@ -1,4 +1,4 @@
-import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { ByteRange, ObjectKey } from './storage-backend.ts'
 
 /** KB_OBJECT_NOT_FOUND, worded the same for every store. */
@@ -7,6 +7,16 @@ export function objectNotFound(key: ObjectKey, cause?: unknown): KafkaBackupErro
     context: { key },
     cause,
   })
+}
+
+/** What is asked of an object, or undefined where there is none. */
+export async function orAbsent<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked
+  } catch (error) {
+    if (isKafkaBackupError(error, 'KB_OBJECT_NOT_FOUND')) return undefined
+    throw error
+  }
 }
 
 /** KB_OBJECT_EXISTS, worded the same for every store. */

@@ -1,6 +1,6 @@
-import { isKafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { PROBE_FOLDER } from '../repository/key-layout.ts'
 import type { Clock } from '../runtime/clock.ts'
+import { orAbsent } from '../storage/object-errors.ts'
 import { compareKeys } from '../storage/object-key.ts'
 import type { ObjectKey, StorageBackend } from '../storage/storage-backend.ts'
 import { type ProbeObjects, probeBytes, STREAMED_BYTES, writing } from './probe-objects.ts'
@@ -183,15 +183,6 @@ export async function holds(
 ): Promise<boolean> {
   const found = await objects.attempt(() => orAbsent(storage.read(key, STREAMED_BYTES, { signal })))
   return found !== undefined && Buffer.compare(found, bytes) === 0
-}
-
-async function orAbsent<T>(promise: Promise<T>): Promise<T | undefined> {
-  try {
-    return await promise
-  } catch (error) {
-    if (!isKafkaBackupError(error, 'KB_OBJECT_NOT_FOUND')) throw error
-    return undefined
-  }
 }
 
 async function keysBelow(storage: StorageBackend, prefix: string, signal: AbortSignal): Promise<ObjectKey[]> {
