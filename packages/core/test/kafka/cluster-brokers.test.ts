@@ -13,6 +13,12 @@ const RECORDS_EACH = 20
 const MOVED_WITHIN_MS = 60_000
 const GROUPS = Array.from({ length: 12 }, (_, number) => `group-${number}`)
 
+/** Until it is so, or for as long as a move may take: what is expected behind it says what is wrong. */
+async function waitFor(isSo: () => Promise<boolean>): Promise<void> {
+  const deadlineMs = performance.now() + MOVED_WITHIN_MS
+  while (!(await isSo()) && performance.now() < deadlineMs) await delay(100)
+}
+
 describe('a cluster of three brokers', () => {
   let kafka: KafkaCluster
   let cluster: Cluster
@@ -97,19 +103,15 @@ describe('a cluster of three brokers', () => {
     await kafka.broker(1).kill()
     // A third of the groups was coordinated by it: others have to take them over first. A coordinator that had just done so has been
     // seen to answer without an error and without offsets.
-    const groupsByMs = performance.now() + MOVED_WITHIN_MS
-    while (!isDeepStrictEqual(await readGroups(), expectedGroups) && performance.now() < groupsByMs)
-      await delay(100)
+    await waitFor(async () => isDeepStrictEqual(await readGroups(), expectedGroups))
     assert.deepEqual(await readGroups(), expectedGroups)
     const internal = ['__consumer_offsets', '__transaction_state']
     assert.deepEqual(await cluster.topicNames(), [...internal, 'alone', 'orders'])
 
-    const deadlineMs = performance.now() + MOVED_WITHIN_MS
-    const isMoved = async () => {
+    await waitFor(async () => {
       const survey = await cluster.survey(['orders', 'alone'])
       return survey.topics.every(({ partitions }) => partitions.every((entry) => entry.leader !== 1))
-    }
-    while (!(await isMoved()) && performance.now() < deadlineMs) await delay(100)
+    })
     assert.deepEqual(await ends(), expectedEnds)
     const alone = (await cluster.survey(['alone'])).topics[0]
     assert.equal(alone?.partitions[orphan]?.leader, -1)

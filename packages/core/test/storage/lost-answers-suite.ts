@@ -3,7 +3,12 @@ import diagnosticsChannel from 'node:diagnostics_channel'
 import { getEventListeners } from 'node:events'
 import { afterEach, beforeEach, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { expectBytes, expectCode, patternBytes } from '../../../testkit/src/conformance/storage-subject.ts'
+import {
+  collect,
+  expectBytes,
+  expectCode,
+  patternBytes,
+} from '../../../testkit/src/conformance/storage-subject.ts'
 import type { StorageBackend } from '../../src/storage/storage-backend.ts'
 import { describeForeignAnswers, describeForeignRefusals, KEY } from './foreign-answers-suite.ts'
 import type { Fate, LossyProxy } from './lossy-proxy.ts'
@@ -27,6 +32,8 @@ export interface LossyWire {
   isLook(method: string, path: string): boolean
   /** The document of a store that is busy. */
   readonly busy: string
+  /** The parameter by which a listing begins behind a key; absent: it always begins with the first one. */
+  readonly listsBehind?: string
   /** A listing in which the first entry is there twice. */
   doubled(listing: string): string
 }
@@ -89,9 +96,24 @@ export function describeLostAnswers(wire: LossyWire, open: () => Promise<LossyPl
   describeLostStreams(wire, running)
   describeLostReads(running)
   describeStoppedReads(running)
+  describeListings(wire, running)
   describeForeignAnswers(wire, running)
   describeForeignRefusals(wire, running)
   return running
+}
+
+function describeListings({ listsBehind: parameter }: LossyWire, place: CurrentPlace): void {
+  if (parameter === undefined) return
+  it('does not ask for the begin of a listing that goes on behind a key', async () => {
+    const { proxy, backend, direct } = place.current
+    for (const key of ['a', 'b', 'c']) await direct.put(key, Buffer.from('x'))
+    const entries = await collect(backend.list('', { after: 'b' }))
+    assert.deepEqual(
+      entries.map(({ key }) => key),
+      ['c'],
+    )
+    assert.match(proxy.seen.at(-1) ?? '', new RegExp(`[?&]${parameter}=b(?:&|$)`))
+  })
 }
 
 function describeLostPuts(wire: LossyWire, place: CurrentPlace): void {
