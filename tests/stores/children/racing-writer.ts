@@ -2,13 +2,12 @@
 import { writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { isKafkaBackupError } from '../../../packages/core/src/errors/kafka-backup-error.ts'
-import type { BackupState } from '../../../packages/core/src/format/backup-state.ts'
 import { openParts } from '../../../packages/core/src/plugin/open-parts.ts'
 import { Registry } from '../../../packages/core/src/plugin/registry.ts'
 import { appendCommit } from '../../../packages/core/src/repository/commit-log.ts'
 import { openBackup } from '../../../packages/core/src/repository/open-backup.ts'
 import { Secret } from '../../../packages/core/src/runtime/secret.ts'
-import { openLocation } from '../../../packages/core/src/storage/backend-registry.ts'
+import { openResilient } from '../../../packages/core/src/storage/resilience.ts'
 import { draft } from '../../../packages/core/test/verify/archive-writer.ts'
 
 /** What became of one round. */
@@ -18,34 +17,25 @@ export type CommitOutcome =
 
 // Two writers share each partition: they conflict, and all the others only meet at the number of the commit.
 const PARTITIONS = 4
-const TRIES_MAX = 5
 
 const [location = '', backupId = '', name = ''] = process.argv.slice(2)
 // Azure has no variable of its own for a key.
 const key = process.env.RACE_ACCOUNT_KEY
 const credentials = new Map(key === undefined ? [] : [['account_key', new Secret(key)] as const])
-const storage = openLocation(location, new Registry().use(openParts).freeze().storages, credentials)
+// With all that a run has in front of its store: a commit that appears between a refused download and the question whether there is one
+// looks like the answer of a stranger, and is asked for again.
+const { storages } = new Registry().use(openParts).freeze()
+const { storage } = openResilient(location, storages, credentials)
 const partition = Number(name) % PARTITIONS
-let state = await open()
+let state = await openBackup(storage, backupId)
 writeSync(1, 'ready\n')
 
 for await (const round of createInterface(process.stdin)) {
   const outcome = await append(`writer-${name}-${round}`)
-  if (outcome.kind === 'conflict') state = await open()
+  if (outcome.kind === 'conflict') state = await openBackup(storage, backupId)
   writeSync(1, `${JSON.stringify(outcome)}\n`)
 }
 await storage.close()
-
-/** A commit may appear between a download that finds none and the question whether there is one: a run would ask again, too. */
-async function open(): Promise<BackupState> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await openBackup(storage, backupId)
-    } catch (error) {
-      if (tries === TRIES_MAX || !isKafkaBackupError(error, 'KB_STORAGE_UNAVAILABLE')) throw error
-    }
-  }
-}
 
 async function append(runId: string): Promise<CommitOutcome> {
   const firstOffset = state.partition('orders', partition)?.nextOffset ?? 0n
