@@ -25,8 +25,11 @@ export const FIGURES: readonly Figure[] = [
   {
     id: 'F2',
     promise:
-      'A backup that dies at each of its requests, before, after or during it: the next one makes it whole',
-    runs: [{ files: ['tests/simulation/crash-points'], long: {} }],
+      'A backup that dies at each of its requests and calls, before, after or during it: the next one makes it whole',
+    runs: [
+      { files: ['tests/simulation/crash-points'], long: {} },
+      { files: ['tests/crash/crash-points'], long: {} },
+    ],
   },
   {
     id: 'F3',

@@ -1,11 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import {
-  describeFailure,
-  describeTotals,
-  runSeed,
-  runSeeds,
-} from '../../packages/testkit/src/simulation/run-seeds.ts'
+import { describeFailure, describeTotals, runSeed } from '../../packages/testkit/src/simulation/run-seeds.ts'
+import { runSeedBlocks } from '../../packages/testkit/src/simulation/seed-blocks.ts'
 
 const SEEDS = Number(process.env.SEEDS ?? 1_000)
 const FROM = Number(process.env.SEED ?? 1)
@@ -18,7 +14,7 @@ const ONCE_BROKEN = [2480]
  * end everything is there once, or rightly declared.
  */
 test(`${SEEDS} simulated histories lose, double and alter nothing`, async (t) => {
-  const totals = await runSeeds({ from: FROM, seeds: SEEDS })
+  const totals = await runSeedBlocks({ from: FROM, seeds: SEEDS })
   t.diagnostic(describeTotals(totals))
   assert.equal(totals.failed.map(describeFailure).join('\n'), '')
   assert.ok(totals.crashes > SEEDS / 4, 'too few runs crash')
