@@ -368,6 +368,12 @@ test('holds the retention of a topic whose oldest records only the archive knows
   assert.equal(await retentionOf(cluster, 'weekly'), String(WEEK_MS))
 })
 
+test('judges the age of what a window takes, and not the begin of the window', async () => {
+  const args = [...restoreArgs(cluster, archive, new Map([['aging', 'weekly']])), '--dry-run']
+  // Of years ago, as the first records are; those that it takes are of today.
+  await expectExit(0, [...args, '--existing-topics', 'append', '--yes', '--from', '2021-01-01T00:00:00Z'])
+})
+
 test('refuses to purge a topic whose records cannot be deleted', async () => {
   const names = new Map([['orders', 'compacted']])
   await expectExit(0, restoreArgs(cluster, archive, names))

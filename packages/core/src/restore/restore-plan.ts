@@ -77,6 +77,8 @@ export interface TopicRestorePlan {
   readonly largestBatchBytes: number
   /** null: unknown. Effective timestamps in milliseconds; -1 when there is no record. */
   readonly minTimestampMs: bigint | null
+  /** False: nothing that is restored is older than `minTimestampMs`, but only the archive tells whether something is as old. */
+  readonly isMinExact: boolean
   readonly maxTimestampMs: bigint
   /** Settings that it is created with; they beat those that a restore gives. */
   readonly configOverrides: ReadonlyMap<string, string>

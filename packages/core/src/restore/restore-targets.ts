@@ -2,7 +2,8 @@ import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { inheritedEndOffset } from '../format/backup-state.ts'
 import type { TopicRecord } from '../format/commit.ts'
 import type { PartitionRestorePlan, RestoreSelection, RestoreWork, TopicRestorePlan } from './restore-plan.ts'
-import type { RestoreSource } from './restore-sources.ts'
+import type { ClippedPart, RestoreSource } from './restore-sources.ts'
+import { isInWindow, type TimeWindow } from './time-window.ts'
 
 /** How the records of a topic are spread: by key over so many partitions. */
 export interface Repartition {
@@ -143,8 +144,8 @@ function topicPlan(
   selection: RestoreSelection,
 ): TopicRestorePlan {
   const own = partitions.filter((entry) => entry.targetTopic === targetTopic)
-  const parts = own.flatMap((entry) => entry.parts.map(({ part }) => part)).filter((part) => part.records > 0)
-  const minima = parts.map((part) => part.minTimestampMs)
+  const clips = own.flatMap((entry) => entry.parts).filter(({ part }) => part.records > 0)
+  const parts = clips.map(({ part }) => part)
   const maxTimestampMs = parts.reduce(
     (max, part) => (part.maxTimestampMs > max ? part.maxTimestampMs : max),
     -1n,
@@ -156,19 +157,29 @@ function topicPlan(
     targetTopic,
     partitionCount: partitionCountOf(targetTopic, sources, own, selection),
     largestBatchBytes: parts.reduce((max, part) => Math.max(max, part.largestBatchBytes), 0),
-    minTimestampMs: laterOf(
-      minima.reduce<bigint | null>(
-        (min, value) => (min === null || value === null ? null : value < min ? value : min),
-        minima[0] ?? null,
-      ),
-      selection.window?.fromMs ?? null,
-    ),
+    ...oldestOf(clips, selection.window ?? null),
     maxTimestampMs: toMs !== null && maxTimestampMs > toMs ? toMs : maxTimestampMs,
     configOverrides: new Map([
       ...(selection.configOverrides?.get(ALL_TOPICS) ?? []),
       ...(selection.configOverrides?.get(targetTopic) ?? []),
     ]),
   }
+}
+
+/** A record of the smallest timestamp is restored for certain only where neither a window nor a range may leave it out. */
+function oldestOf(
+  clips: readonly ClippedPart[],
+  window: TimeWindow | null,
+): Pick<TopicRestorePlan, 'minTimestampMs' | 'isMinExact'> {
+  const minima = clips.map(({ part }) => part.minTimestampMs)
+  const known = minima.reduce<bigint | null>(
+    (min, value) => (min === null || value === null ? null : value < min ? value : min),
+    minima[0] ?? null,
+  )
+  const isWhole = ({ part, beginOffset, endOffset }: ClippedPart) =>
+    part.minTimestampMs === known && beginOffset === null && endOffset === null
+  const isMinExact = known !== null && (window === null || isInWindow(window, known)) && clips.some(isWhole)
+  return { minTimestampMs: laterOf(known, window?.fromMs ?? null), isMinExact }
 }
 
 /** Nothing is restored from before a window, so that its begin is a bound where there is no other; null: none is known. */

@@ -65,7 +65,7 @@ async function creationOf(overrides: Readonly<Record<string, string>>) {
   } satisfies Partial<Cluster>
   const topic = {
     ...{ sourceTopic: 'orders', sourceTopics: ['orders'], targetTopic: 'copy', partitionCount: 1 },
-    ...{ largestBatchBytes: LARGEST_BYTES, minTimestampMs: 0n },
+    ...{ largestBatchBytes: LARGEST_BYTES, minTimestampMs: 0n, isMinExact: true },
     maxTimestampMs: BigInt(NOW_MS + 3 * HOUR_MS),
     configOverrides: new Map(Object.entries(overrides)),
   }
@@ -199,7 +199,8 @@ async function capturedCreation(
   }
   const topic = {
     ...{ sourceTopic: 'orders', sourceTopics: ['orders'], targetTopic: 'copy', partitionCount: 1 },
-    ...{ largestBatchBytes, minTimestampMs: 0n, maxTimestampMs, configOverrides: new Map() },
+    ...{ largestBatchBytes, minTimestampMs: 0n, isMinExact: true, maxTimestampMs },
+    configOverrides: new Map(),
   }
   const options = { replicationFactor: -1, nowMs: NOW_MS, brokers, captured, isHoldingRetention }
   const [created] = await tryCreation(cluster as unknown as Cluster, PLAN, [topic], options)

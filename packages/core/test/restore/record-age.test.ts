@@ -42,7 +42,12 @@ async function archiveOf(timesMs: readonly number[]) {
   const begins = [{ topic: 'orders', partition: 0, offset: 0n }]
   await appendCommit(storage, state, draft('run-1', 'complete', { topics, begins, segments }))
   const plan = planRestore(state, { topics: undefined, topicMapping: new Map([['orders', 'copy']]) })
-  const topic = { ...plan.topics[0]!, minTimestampMs: null, maxTimestampMs: BigInt(NOW_MS) }
+  const topic = {
+    ...plan.topics[0]!,
+    minTimestampMs: null,
+    isMinExact: false,
+    maxTimestampMs: BigInt(NOW_MS),
+  }
   const request = { name: 'copy', partitions: 1, replicationFactor: 1, configs: new Map() }
   return async (kind: 'present' | 'created', given: { isHoldingRetention?: boolean } = {}) => {
     const options = { isHoldingRetention: false, nowMs: NOW_MS, ...given }

@@ -200,11 +200,21 @@ test('parts outside of a time window are not looked at, and those inside are cou
 test('the times of a topic are those that a window leaves of it', () => {
   const timesIn = (fromMs: bigint | null, toMs: bigint | null) => {
     const [topic] = plan({ topics: ['audit'], window: { fromMs, toMs } }).topics
-    return [topic?.minTimestampMs, topic?.maxTimestampMs]
+    return [topic?.minTimestampMs, topic?.maxTimestampMs, topic?.isMinExact]
   }
-  assert.deepEqual(timesIn(null, null), [100n, 299n])
-  assert.deepEqual(timesIn(150n, 250n), [150n, 250n])
-  assert.deepEqual(timesIn(50n, 350n), [100n, 299n])
+  assert.deepEqual(timesIn(null, null), [100n, 299n, true])
+  // Whether a record is as old as the window begins is not known.
+  assert.deepEqual(timesIn(150n, 250n), [150n, 250n, false])
+  assert.deepEqual(timesIn(50n, 350n), [100n, 299n, true])
+})
+
+test('a range of offsets may leave out the oldest record', () => {
+  const [cut, whole] = [3n, 0n].map((firstOffset) => {
+    const offsetRanges = [{ topic: 'audit', partition: 0, firstOffset, lastOffset: null }]
+    return plan({ topics: ['audit'], offsetRanges }).topics[0]
+  })
+  assert.deepEqual([cut?.minTimestampMs, cut?.isMinExact], [100n, false])
+  assert.deepEqual([whole?.minTimestampMs, whole?.isMinExact], [100n, true])
 })
 
 test('settings of created topics are those for all and those for the topic, which are stronger', () => {
@@ -238,7 +248,10 @@ test('whatever changes bytes or batches changes the identity of a plan, and noth
     { window: { fromMs: 150n, toMs: null } },
     { window: { fromMs: 151n, toMs: null } },
     { window: { fromMs: null, toMs: 150n } },
+    { window: { fromMs: null, toMs: 151n } },
     { offsetRanges: [{ topic: 'audit', partition: 0, firstOffset: 3n, lastOffset: null }] },
+    { offsetRanges: [{ topic: 'audit', partition: 0, firstOffset: 3n, lastOffset: 5n }] },
+    { offsetRanges: [{ topic: 'audit', partition: 0, firstOffset: 3n, lastOffset: 6n }] },
     { headers: { ...headers, isStripping: true } },
     { headers: { ...headers, isAdding: true } },
     { headers: { ...headers, isAdding: true, sourceCluster: 'east' } },

@@ -11,6 +11,7 @@ const TOPIC: TopicRestorePlan = {
   partitionCount: 1,
   largestBatchBytes: 100,
   minTimestampMs: 0n,
+  isMinExact: true,
   maxTimestampMs: 0n,
   configOverrides: new Map(),
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { refuseTimes, retentionTrouble } from '../../src/restore/preflight/target-settings.ts'
+import { refuseTimes, retentionTrouble, undecidedAgeMs } from '../../src/restore/preflight/target-settings.ts'
 import type { RestorePlan, TopicRestorePlan } from '../../src/restore/restore-plan.ts'
 
 const NOW_MS = 1_000_000_000_000
@@ -95,6 +95,22 @@ describe('limits of timestamps', () => {
   })
 })
 
+test('a bound of the oldest record proves that none is too old, and never that one is', () => {
+  const boundOf = (oldest: number) => ({ ...topicOf({ oldest, newest: 0 }), isMinExact: false })
+  const settings = new Map([
+    ['retention.ms', String(HOUR_MS)],
+    [BEFORE, String(HOUR_MS)],
+  ])
+  const options = { nowMs: NOW_MS, isHolding: false, overrides: new Map() }
+  const [young, old] = [boundOf(-HOUR_MS), boundOf(-2 * HOUR_MS)]
+  for (const topic of [young, old])
+    assert.deepEqual(retentionTrouble(PLAN, topic, settings, options).refusals, [])
+  assert.equal(undecidedAgeMs(young, settings, NOW_MS), null)
+  assert.equal(undecidedAgeMs(old, settings, NOW_MS), BigInt(NOW_MS - HOUR_MS))
+  assert.deepEqual(refuseTimes(young, settings, NOW_MS), [])
+  assert.match(refuseTimes(old, settings, NOW_MS)[0]?.message ?? '', /the oldest record is not known$/)
+})
+
 const RETENTION: readonly (readonly [
   what: string,
   settings: Record<string, string>,
@@ -183,6 +199,7 @@ function topicOf({ oldest, newest }: Times): TopicRestorePlan {
     partitionCount: 2,
     largestBatchBytes: 100,
     minTimestampMs: oldest === null ? null : BigInt(NOW_MS + oldest),
+    isMinExact: oldest !== null,
     maxTimestampMs: BigInt(NOW_MS + newest),
     configOverrides: new Map(),
   }

@@ -29,7 +29,7 @@ export function refuseTimes(topic: TopicRestorePlan, values: Values, nowMs: numb
   const refuse = (message: string): void => void refusals.push(unsuitable(topic, message))
   const limitOf = (name: string): bigint => BigInt(values.get(name) ?? NO_LIMIT)
   const now = BigInt(nowMs)
-  const { minTimestampMs, maxTimestampMs } = topic
+  const { minTimestampMs, isMinExact, maxTimestampMs } = topic
   if (values.get('message.timestamp.type') === 'LogAppendTime')
     refuse('has message.timestamp.type=LogAppendTime and would overwrite every timestamp')
   for (const name of ['message.timestamp.after.max.ms', 'message.timestamp.difference.max.ms']) {
@@ -40,9 +40,12 @@ export function refuseTimes(topic: TopicRestorePlan, values: Values, nowMs: numb
     const limit = limitOf(name)
     if (limit === BigInt(NO_LIMIT) || maxTimestampMs < 0n) continue
     // The oldest record of a backup is not always known; then the limit is in the way until it is.
-    if (minTimestampMs === null) refuse(`has ${name}=${limit}, and the age of the oldest record is not known`)
-    else if (now - minTimestampMs > limit)
-      refuse(`has ${name}=${limit} and would refuse records that are older`)
+    if (minTimestampMs !== null && now - minTimestampMs <= limit) continue
+    refuse(
+      isMinExact
+        ? `has ${name}=${limit} and would refuse records that are older`
+        : `has ${name}=${limit}, and the age of the oldest record is not known`,
+    )
   }
   return refusals
 }
@@ -70,9 +73,10 @@ export function retentionTrouble(
 export function undecidedAgeMs(topic: TopicRestorePlan, values: Values, nowMs: number): bigint | null {
   const retentionMs = BigInt(values.get('retention.ms') ?? '-1')
   const isDeleting = (values.get('cleanup.policy') ?? 'delete').includes('delete')
-  if (!isDeleting || retentionMs < 0n || topic.minTimestampMs !== null || topic.maxTimestampMs < 0n)
-    return null
-  return BigInt(nowMs) - retentionMs
+  const keptFromMs = BigInt(nowMs) - retentionMs
+  const { minTimestampMs, isMinExact, maxTimestampMs } = topic
+  const isKnown = isMinExact || (minTimestampMs !== null && minTimestampMs >= keptFromMs)
+  return !isDeleting || retentionMs < 0n || isKnown || maxTimestampMs < 0n ? null : keptFromMs
 }
 
 /** The setting to hold, or the refusal, for records of which one batch was found to be too old. */
@@ -106,7 +110,7 @@ function tooOldMessage(values: Values): string {
 
 function tooOld(topic: TopicRestorePlan, values: Values, nowMs: number) {
   const retentionMs = BigInt(values.get('retention.ms') ?? '-1')
-  const oldest = topic.minTimestampMs ?? topic.maxTimestampMs
+  const oldest = (topic.isMinExact ? topic.minTimestampMs : null) ?? topic.maxTimestampMs
   if (retentionMs < 0n || oldest < 0n || oldest >= BigInt(nowMs) - retentionMs) return []
   return [{ name: 'retention.ms', message: tooOldMessage(values) }]
 }
