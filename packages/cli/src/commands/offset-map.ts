@@ -51,7 +51,9 @@ async function show(
     assertSource(shown, place)
     const found = await findTarget(runs(), place, offset, writtenEnds(ledger))
     const isUnmapped = found.lowestSafe.length === 0
-    const lowestSafe = isUnmapped ? await endsBehind(storage, ledger, place, signal) : found.lowestSafe
+    const lowestSafe = isUnmapped
+      ? await endsBehind(storage, ledger, place, signal)
+      : [...found.lowestSafe, ...otherLanes(ledger, found)]
     return answered(sourceAnswer(shown, place, offset, { ...found, lowestSafe }), options)
   }
   if (asked.of === 'target') {
@@ -90,6 +92,20 @@ async function endsBehind(
     .flatMap((place) => {
       const offset = ends.get(`${place.topic}/${place.partition}`)
       return offset === undefined ? [] : [{ ...place, offset, isEnd: true }]
+    })
+}
+
+/** Of a source that is spread by key: partitions that none of its records went to yet, and later ones may. */
+function otherLanes(ledger: LedgerState, { lowestSafe }: OffsetAnswer): OffsetAnswer['lowestSafe'] {
+  const { repartitioning } = requestOfDocument(ledger.opened.request)
+  const spread = new Set(lowestSafe.map(({ topic }) => topic).filter((topic) => repartitioning.has(topic)))
+  const isNamed = (place: Place) =>
+    lowestSafe.some(({ topic, partition }) => topic === place.topic && partition === place.partition)
+  const ends = writtenEnds(ledger)
+  return (ledger.begun?.partitions ?? [])
+    .filter((place) => spread.has(place.topic) && !isNamed(place))
+    .map(({ topic, partition, beginOffset }) => {
+      return { topic, partition, offset: ends.get(`${topic}/${partition}`) ?? beginOffset, isEnd: true }
     })
 }
 
