@@ -117,6 +117,28 @@ test('what is added behind a restore that was killed can be read when it says th
   }
 })
 
+test('a restore that was begun among the records of others is gone on with among them', async () => {
+  const args = [...restoreArgs(cluster, archive, new Map([['orders', 'shared-on']])), '--partitions', '0']
+  const killed = startProgram([
+    ...[...args, '--existing-topics', 'append'],
+    ...['--rate-limit-records-per-sec', '100'],
+  ])
+  const client = openCluster({ bootstrapServers: cluster.bootstrapServers, clientId: 'test-evidence' })
+  const place = { topic: 'shared-on', partition: 0 }
+  try {
+    await until('something is written', async () => {
+      const ends = await client.listOffsets('high_watermark', [place]).catch(() => new Map())
+      return (ends.get('shared-on/0') ?? 0n) > 0n
+    })
+    killed.child.kill('SIGKILL')
+    await killed.ended
+  } finally {
+    await client.close()
+  }
+  await fillTopics(cluster, [{ topic: 'shared-on', records: 5, partition: 0 }])
+  await expectExit(0, [...args, '--resume'])
+})
+
 test('keeps to its limits, and notices what somebody else adds behind its last record', async () => {
   await createTopics(cluster, { 'orders-paced': { partitions: 2 } })
   const limits = ['--rate-limit-records-per-sec', '800', '--max-concurrent-partitions-per-topic', '1']

@@ -203,7 +203,8 @@ async function run(
     transactionMaxBytes: restore.pace.transactionMaxBytes,
     progressIntervalMs: restore.pace.progressIntervalMs,
     isVerifying: restore.manner.isVerifying,
-    isExclusive: restore.manner.existingTopics !== 'append',
+    // Begun among the records of others, it stays so, whether that is said again or not.
+    isExclusive: restore.manner.existingTopics !== 'append' && !ledger.state.opened.isShared,
     throttle: throttleOf(context),
     clock: context.clock,
     observe: context.observe,
