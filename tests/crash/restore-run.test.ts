@@ -262,7 +262,12 @@ test('without transactions a request that arrives late is waited for, and not wr
 test('filler that a broker has back after it died behind the last record is deleted again', async () => {
   const stage = await openStage(kafka, cluster, 'sealed', { mode: 'idempotent', isKeepingOffsets: true })
   const starts: bigint[] = []
+  const paced: number[] = []
   await stage.run({
+    async throttle(records, bytes) {
+      assert.ok(bytes > 0)
+      paced.push(records)
+    },
     cluster: beforeLastLook(stage, async () => {
       starts.push(await offsetOf(stage, 'log_start'))
       await kafka.broker(1).kill()
@@ -272,6 +277,9 @@ test('filler that a broker has back after it died behind the last record is dele
   })
   assert.deepEqual(starts, [SOURCE.beginOffset, 0n], 'the broker had forgotten it')
   assert.equal(await offsetOf(stage, 'log_start'), SOURCE.beginOffset)
+  const [filler, ...batches] = paced
+  assert.equal(filler, 0, 'filler waits for its turn too, as bytes')
+  assert.ok(batches.every((records) => records === SOURCE.batchRecords))
 })
 
 function begunOf({ place }: Stage) {

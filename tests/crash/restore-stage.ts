@@ -81,6 +81,8 @@ export interface BeginInstead {
 export interface Hindrance {
   /** Called before each batch; the first one is 0. */
   readonly beforeBatch?: (number: number, signal: AbortSignal) => Promise<void>
+  /** Instead of `beforeBatch`. */
+  readonly throttle?: (records: number, bytes: number) => Promise<void>
   readonly clock?: Clock
   readonly cluster?: Cluster
   /** Of another restore of the same request. */

@@ -21,6 +21,8 @@ export interface OffsetKeeperOptions extends PartitionReaderOptions {
   readonly gaps: GapWriter
   /** Offsets that markers may take for the start of a partition whose records cannot be deleted. */
   readonly gapMax: number
+  /** Waits until filler may be sent, whose records count as none: they are deleted again. */
+  readonly throttle: (records: number, bytes: number, signal: AbortSignal) => Promise<void>
   readonly onFilled: (kind: FillKind, offsets: number) => void
   readonly clock: Clock
   readonly signal: AbortSignal
@@ -90,14 +92,16 @@ export class OffsetKeeper {
   }
 
   async #append(place: TargetPlace, from: bigint, begin: bigint): Promise<void> {
-    const { cluster, queues, interruption, onFilled } = this.#options
+    const { cluster, queues, interruption, onFilled, throttle } = this.#options
     let batches = 0
     for (let end = from; end < begin; ) {
       interruption.throwIfAborted()
       const left = begin - end
       const records = left < BigInt(this.#fillerRecords) ? Number(left) : this.#fillerRecords
+      const batch = this.#batch(records)
+      await throttle(0, batch.length, interruption)
       const queue = await queues.queueOf(place)
-      const produced = await queue.send({ ...place, batch: this.#batch(records) })
+      const produced = await queue.send({ ...place, batch })
       const { errorCode, baseOffset } = produced
       if (TOO_LARGE.has(errorCode) && records > 1) {
         this.#fillerRecords = Math.ceil(records / 2)
