@@ -27,6 +27,9 @@ import { createPointBucket, openS3Lane } from './s3-lane.ts'
 /** Runs side by side; most of the time they wait for the next checkpoint. */
 const LANES = Number(process.env.LANES ?? 4)
 
+/** A machine that is busy cuts segments into smaller ones, and a point that a run did not come by is tried again. */
+const LATE_TRIES = 3
+
 const FOLDER_WHENS: readonly CrashPoint['when'][] =
   process.env.POINTS === 'all' ? ['before', 'after'] : ['before']
 
@@ -130,12 +133,13 @@ async function undisturbed(lane: CrashLane, topics: readonly string[]) {
 
 /** Kills a run at each of the points, and sees what is left and what the next run makes of it. Returns the places of the deaths. */
 async function strikeAll(lanes: readonly CrashLane[], points: readonly CrashPoint[], expected: Expected) {
-  const waiting = [...points]
+  const waiting = points.map((point) => ({ point, triesLeft: LATE_TRIES }))
   const places: string[] = []
   let [late, number] = [0, 1]
   await Promise.all(
     lanes.map(async (lane) => {
-      for (let point = waiting.shift(); point; point = waiting.shift()) {
+      for (let next = waiting.shift(); next; next = waiting.shift()) {
+        const { point, triesLeft } = next
         const { at, when } = point
         const archive = lane.archive(`${when}-${number++}`)
         const { end, edges } = await strike(lane, archive, expected.topics, point)
@@ -144,7 +148,8 @@ async function strikeAll(lanes: readonly CrashLane[], points: readonly CrashPoin
         if (end.signal === 'SIGKILL') places.push(`${when} ${kind}`)
         else {
           assertExit(end, 0)
-          late++
+          if (triesLeft > 1) waiting.push({ point, triesLeft: triesLeft - 1 })
+          else late++
         }
         try {
           await expectUndamaged(lane, archive, ['complete', 'incomplete'])

@@ -163,6 +163,7 @@ function openKeeper(topic: string, choice: { gapMax?: number; gaps?: EmptyTransa
   const keeper = new OffsetKeeper({
     ...{ ...common, cluster: watched, queues, gaps, gapMax: choice.gapMax ?? 1_000 },
     interruption: running.signal,
+    throttle: async () => {},
     onFilled: (kind, offsets) => {
       if (kind !== 'markers') filled[kind] += offsets
     },
