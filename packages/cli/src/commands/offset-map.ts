@@ -1,14 +1,14 @@
-import type { LedgerState, MappedRun, OffsetAnswer, StorageBackend } from '@kafka-backup/core'
+import type { LedgerState, LedgerSurvey, MappedRun, OffsetAnswer, StorageBackend } from '@kafka-backup/core'
 import { requireBackupId } from '@kafka-backup/core/config'
 import { KafkaBackupError } from '@kafka-backup/core/errors'
-import { findSource, findTarget, mappedRuns, readLedgers, writtenEnds } from '@kafka-backup/core/repository'
+import { findSource, findTarget, mappedRuns, surveyLedgers, writtenEnds } from '@kafka-backup/core/repository'
 import { planOfLedger, requestOfDocument } from '@kafka-backup/core/restore'
 import type { Command, CommandContext, CommandResult } from '../command.ts'
 import { openStorage } from '../open-storage.ts'
 import { sourceAnswer, targetAnswer } from '../render/offset-answer-text.ts'
 import { mapCsv, mapDocument, mapText, restoresDocument, restoresText } from '../render/offset-map-text.ts'
 import { restoreSelectorOf } from '../restore-selector.ts'
-import { assertSource, assertTarget, type Place } from '../restored-places.ts'
+import { assertSource, assertTarget, type Place, type ShownRestore } from '../restored-places.ts'
 
 /** Runs that are printed at once; a map with more is asked offset by offset. */
 const SHOWN_RUNS_MAX = 1_000_000
@@ -34,18 +34,11 @@ async function show(
   backupId: string,
   asked: Question,
 ): Promise<CommandResult> {
-  const byAge = await readLedgers(storage, backupId, signal)
-  if (asked.of === 'list') {
-    return { document: restoresDocument(backupId, byAge), text: restoresText(byAge), exitCode: 0 }
-  }
-  const wanted = options.restore as string | undefined
-  const ledger = wanted === undefined ? byAge.at(-1) : byAge.find(({ restoreId }) => restoreId === wanted)
-  if (!ledger) {
-    const what = wanted === undefined ? 'was never restored' : `knows no restore ${wanted}`
-    throw new KafkaBackupError('KB_RESTORE_NOT_FOUND', `backup ${backupId} ${what}`)
-  }
+  const survey = await surveyLedgers(storage, backupId, signal)
+  if (asked.of === 'list') return listed(backupId, survey)
+  const shown = shownOf(backupId, survey, options.restore as string | undefined)
+  const { ledger } = shown
   const runs = () => mappedRuns(storage, backupId, ledger.restoreId, signal)
-  const shown = { ledger, isNewest: ledger === byAge.at(-1) }
   if (asked.of === 'source') {
     const { place, offset } = asked
     assertSource(shown, place)
@@ -64,6 +57,33 @@ async function show(
   const all = await gather(runs())
   const text = options.csv === true ? mapCsv(all) : mapText(shown, all)
   return { document: mapDocument(ledger, all), text, exitCode: 0 }
+}
+
+function listed(backupId: string, survey: LedgerSurvey): CommandResult {
+  return {
+    document: restoresDocument(backupId, survey),
+    text: restoresText(survey),
+    exitCode: survey.damaged[0]?.error.exitCode ?? 0,
+  }
+}
+
+/** @throws KB_RESTORE_NOT_FOUND, KB_LEDGER_CORRUPT when the wanted one is damaged, or none is named and one that is may be the newest */
+function shownOf(
+  backupId: string,
+  { ledgers, damaged }: LedgerSurvey,
+  wanted: string | undefined,
+): ShownRestore {
+  const newest = damaged.length === 0 ? ledgers.at(-1) : undefined
+  const ledger = wanted === undefined ? newest : ledgers.find(({ restoreId }) => restoreId === wanted)
+  if (ledger) return { ledger, isNewest: ledger === newest }
+  const hurt = damaged.find(({ restoreId }) => wanted === undefined || restoreId === wanted)
+  if (!hurt) {
+    const what = wanted === undefined ? 'was never restored' : `knows no restore ${wanted}`
+    throw new KafkaBackupError('KB_RESTORE_NOT_FOUND', `backup ${backupId} ${what}`)
+  }
+  const { code, message, context } = hurt.error
+  const hint = 'Name a restore whose ledger is whole with --restore: --list shows them.'
+  throw new KafkaBackupError(code, message, { context, hint, cause: hurt.error })
 }
 
 function answered(

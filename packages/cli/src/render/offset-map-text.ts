@@ -1,10 +1,17 @@
-import type { LedgerState, MappedRun } from '@kafka-backup/core'
+import type { LedgerState, LedgerSurvey, MappedRun } from '@kafka-backup/core'
 import type { ShownRestore } from '../restored-places.ts'
+import { errorDocument, renderErrorText } from './error-text.ts'
 import { renderTable } from './table.ts'
 import { formatTime, plural } from './units.ts'
 
 /** The restores of a backup, oldest first. */
-export function restoresText(ledgers: readonly LedgerState[]): string {
+export function restoresText({ ledgers, damaged }: LedgerSurvey): string {
+  const lines = damaged.map(({ restoreId, error }) => `Restore ${restoreId}: ${renderErrorText(error)}`)
+  if (ledgers.length === 0 && damaged.length > 0) return lines.join('\n')
+  return [restoresTable(ledgers), ...lines].join('\n')
+}
+
+function restoresTable(ledgers: readonly LedgerState[]): string {
   if (ledgers.length === 0) return 'This backup was never restored.'
   const rows = ledgers.map((ledger) => [
     formatTime(ledger.openedAtMs),
@@ -22,7 +29,7 @@ export function restoresText(ledgers: readonly LedgerState[]): string {
 }
 
 /** The same for programs. */
-export function restoresDocument(backupId: string, ledgers: readonly LedgerState[]) {
+export function restoresDocument(backupId: string, { ledgers, damaged }: LedgerSurvey) {
   return {
     kind: 'restores',
     version: 1,
@@ -35,6 +42,10 @@ export function restoresDocument(backupId: string, ledgers: readonly LedgerState
       commit: ledger.opened.commit,
       mode: ledger.opened.mode,
       records: recordsOf(ledger),
+    })),
+    damaged: damaged.map(({ restoreId, error }) => ({
+      restore_id: restoreId,
+      ...errorDocument(error).error,
     })),
   }
 }

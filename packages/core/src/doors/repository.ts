@@ -35,3 +35,4 @@ export {
 } from '../repository/prune-run.ts'
 export { type LedgerState, RestoreLedger, readLedgers } from '../repository/restore-ledger.ts'
 export { type ReleasedRestore, type RestorePin, releaseRestore } from '../repository/restore-pins.ts'
+export { type DamagedLedger, type LedgerSurvey, surveyLedgers } from '../repository/survey-ledgers.ts'
