@@ -111,3 +111,41 @@ test('one damaged ledger hides neither the others nor itself', async () => {
   for (const flags of [[], ['--restore', hurt]])
     assert.match((await expectExit(4, offsetMap('damaged', ...asked, ...flags))).stderr, /KB_LEDGER_CORRUPT/)
 })
+
+/** How a restore can be left, and what is said of its map. */
+const LEFT: readonly (readonly [state: string, end: readonly LedgerContent[], says: RegExp])[] = [
+  ['unfinished', [], /has not finished.*Do not move groups by it; finish the restore with --resume first/],
+  ['abandoned', [{ type: 'abandoned' }], /was given up before it had finished.*Do not move groups/],
+]
+
+for (const [state, end, says] of LEFT)
+  test(`the map of a restore that is ${state} is told from one that can be relied on`, async () => {
+    await writeLedger(state, 'first', end)
+    for (const question of [[], ['--source', 'orders/0:104'], ['--target', 'copy/0:4']]) {
+      assert.match((await expectExit(3, offsetMap(state, ...question))).stdout, says)
+      const asJson = await expectExit(3, offsetMap(state, ...question, '--output-format', 'json'))
+      const told = asJson.json<{
+        readonly state: string
+        readonly is_final: boolean
+        readonly note: string
+      }>()
+      assert.deepEqual([told.state, told.is_final], [state, false])
+      assert.match(told.note, says)
+      const asCsv = await expectExit(3, offsetMap(state, ...question, '--csv'))
+      assert.doesNotMatch(asCsv.stdout, says)
+      assert.match(asCsv.stderr, says)
+    }
+  })
+
+test('the map of a restore that has finished is final', async () => {
+  await writeLedger('finished', 'first', [END])
+  const answer = await expectExit(
+    0,
+    offsetMap('finished', '--source', 'orders/0:104', '--output-format', 'json'),
+  )
+  const { is_final: isFinal, note } = answer.json<{
+    readonly is_final: boolean
+    readonly note: string | null
+  }>()
+  assert.deepEqual([isFinal, note], [true, null])
+})

@@ -6,12 +6,20 @@ import { planOfLedger, requestOfDocument } from '@kafka-backup/core/restore'
 import type { Command, CommandContext, CommandResult } from '../command.ts'
 import { openStorage } from '../open-storage.ts'
 import { sourceAnswer, targetAnswer } from '../render/offset-answer-text.ts'
-import { mapCsv, mapDocument, mapText, restoresDocument, restoresText } from '../render/offset-map-text.ts'
+import {
+  mapCsv,
+  mapDocument,
+  mapText,
+  restoresDocument,
+  restoresText,
+  unfinishedNote,
+} from '../render/offset-map-text.ts'
 import { restoreSelectorOf } from '../restore-selector.ts'
 import { assertSource, assertTarget, type Place, type ShownRestore } from '../restored-places.ts'
 
 /** Runs that are printed at once; a map with more is asked offset by offset. */
 const SHOWN_RUNS_MAX = 1_000_000
+const INCOMPLETE = 3
 const PLACE = /^([A-Za-z0-9._-]{1,249})\/([0-9]{1,10}):([0-9]{1,19})$/
 
 /** What `kafka-backup offset-map` does. */
@@ -29,11 +37,12 @@ export const offsetMapCommand: Command = {
 }
 
 async function show(
-  { options, signal }: CommandContext,
+  context: CommandContext,
   storage: StorageBackend,
   backupId: string,
   asked: Question,
 ): Promise<CommandResult> {
+  const { options, signal } = context
   const survey = await surveyLedgers(storage, backupId, signal)
   if (asked.of === 'list') return listed(backupId, survey)
   const shown = shownOf(backupId, survey, options.restore as string | undefined)
@@ -47,16 +56,20 @@ async function show(
     const lowestSafe = isUnmapped
       ? await endsBehind(storage, ledger, place, signal)
       : [...found.lowestSafe, ...otherLanes(ledger, found)]
-    return answered(sourceAnswer(shown, place, offset, { ...found, lowestSafe }), options)
+    return answered(context, ledger, sourceAnswer(shown, place, offset, { ...found, lowestSafe }))
   }
   if (asked.of === 'target') {
     const { place, offset } = asked
     assertTarget(shown, place)
-    return answered(targetAnswer(shown, place, offset, await findSource(runs(), place, offset)), options)
+    return answered(
+      context,
+      ledger,
+      targetAnswer(shown, place, offset, await findSource(runs(), place, offset)),
+    )
   }
   const all = await gather(runs())
-  const text = options.csv === true ? mapCsv(all) : mapText(shown, all)
-  return { document: mapDocument(ledger, all), text, exitCode: 0 }
+  const answer = { document: mapDocument(ledger, all), text: mapText(shown, all), csv: mapCsv(all) }
+  return answered(context, ledger, answer)
 }
 
 function listed(backupId: string, survey: LedgerSurvey): CommandResult {
@@ -86,11 +99,16 @@ function shownOf(
   throw new KafkaBackupError(code, message, { context, hint, cause: hurt.error })
 }
 
+/** Of a restore that has not finished it is incomplete; CSV has no place for the reason. */
 function answered(
+  { options, outputFormat, say }: CommandContext,
+  ledger: LedgerState,
   { document, text, csv }: ReturnType<typeof sourceAnswer>,
-  { csv: isCsv }: CommandContext['options'],
 ): CommandResult {
-  return { document, text: isCsv === true ? csv : text, exitCode: 0 }
+  const note = unfinishedNote(ledger)
+  const isCsv = options.csv === true
+  if (note !== null && isCsv && outputFormat !== 'json') say(`Warning: ${note}`)
+  return { document, text: isCsv ? csv : text, exitCode: note === null ? 0 : INCOMPLETE }
 }
 
 /** Of a source of which no record was restored: its groups go on at the ends of where its records would have gone. */

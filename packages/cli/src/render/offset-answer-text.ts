@@ -1,6 +1,6 @@
 import type { OffsetAnswer, SourceAnswer } from '@kafka-backup/core'
 import type { ShownRestore } from '../restored-places.ts'
-import { shownRestoreText, stateOf } from './offset-map-text.ts'
+import { shownRestoreText, standingDocument } from './offset-map-text.ts'
 
 interface Place {
   readonly topic: string
@@ -34,7 +34,7 @@ export function sourceAnswer(shown: ShownRestore, place: Place, offset: bigint, 
       kind: 'offset_answer',
       version: 1,
       restore_id: shown.ledger.restoreId,
-      state: stateOf(shown.ledger),
+      ...standingDocument(shown.ledger),
       source: { ...place, offset },
       target: exact,
       lowest_safe: lowestSafe.map(safeDocument),
@@ -57,7 +57,7 @@ export function targetAnswer(shown: ShownRestore, place: Place, offset: bigint, 
       kind: 'offset_answer',
       version: 1,
       restore_id: shown.ledger.restoreId,
-      state: stateOf(shown.ledger),
+      ...standingDocument(shown.ledger),
       target: { ...place, offset },
       source: exact && {
         topic: exact.topic,

@@ -50,9 +50,23 @@ export function restoresDocument(backupId: string, { ledgers, damaged }: LedgerS
   }
 }
 
-export function stateOf({ finished, isAbandoned }: LedgerState): string {
+function stateOf({ finished, isAbandoned }: LedgerState): string {
   if (isAbandoned) return 'abandoned'
   return finished ? finished.outcome : 'unfinished'
+}
+
+/** Why no group is to be moved by this map; null: the restore has finished, and its map with it. */
+export function unfinishedNote({ finished, isAbandoned }: LedgerState): string | null {
+  if (isAbandoned)
+    return 'This restore was given up before it had finished: what it wrote may have been deleted or written again by another one. Do not move groups by its map; --list shows the others.'
+  if (finished) return null
+  return 'This restore has not finished, and its map ends where its ledger does: records that are still to be written have no offset here, and an end may lie before them. Do not move groups by it; finish the restore with --resume first, and ask again.'
+}
+
+/** What a program must know of a restore before it believes its map. */
+export function standingDocument(ledger: LedgerState) {
+  const note = unfinishedNote(ledger)
+  return { state: stateOf(ledger), is_final: note === null, note }
 }
 
 function recordsOf({ progress }: LedgerState): number {
@@ -63,7 +77,9 @@ function recordsOf({ progress }: LedgerState): number {
 export function shownRestoreText({ ledger, isNewest }: ShownRestore): string {
   const { restoreId, opened, openedAtMs } = ledger
   const newest = isNewest ? `, the newest of backup ${opened.backupId}` : ` of backup ${opened.backupId}`
-  return `Restore ${restoreId} (${stateOf(ledger)})${newest}, begun ${formatTime(openedAtMs)}`
+  const note = unfinishedNote(ledger)
+  const head = `Restore ${restoreId} (${stateOf(ledger)})${newest}, begun ${formatTime(openedAtMs)}`
+  return note === null ? head : `${head}\n${note}`
 }
 
 /** Every run in a line. */
@@ -104,7 +120,7 @@ export function mapDocument(ledger: LedgerState, runs: readonly MappedRun[]) {
     version: 1,
     backup_id: ledger.opened.backupId,
     restore_id: ledger.restoreId,
-    state: stateOf(ledger),
+    ...standingDocument(ledger),
     runs: runs.map((run) => ({
       source_topic: run.source.topic,
       source_partition: run.source.partition,
