@@ -147,7 +147,9 @@ test('refuses brokers that allow only transactions in which nothing can be done,
     const args = restoreArgs(strict, archive, new Map([['orders', 'orders-strict']]))
     const says = ['allows no transaction of 15000 ms', 'transaction.max.timeout.ms', '--mode idempotent']
     const refusal = { exitCode: 1, code: 'KB_BROKER_UNSUPPORTED', says }
-    await expectRefused(args, refusal, { folders: [archive.folder], clusters: [strict] })
+    const scene = { folders: [archive.folder], clusters: [strict] }
+    await expectRefused(args, refusal, scene)
+    await expectRefused([...args, '--dry-run'], refusal, scene)
     const { mode } = (await expectExit(0, [...args, '--mode', 'idempotent'])).json<{ mode: string }>()
     assert.equal(mode, 'idempotent')
     await expectFenced(strict)

@@ -7,7 +7,7 @@ import { consumerGroups } from './cluster-groups.ts'
 import { appendMarkers, mayAppendMarkers } from './cluster-markers.ts'
 import { readMetadata } from './cluster-metadata.ts'
 import { epochEnds, listOffsets } from './cluster-offsets.ts'
-import { topicSettings } from './cluster-settings.ts'
+import { brokerSetting, topicSettings } from './cluster-settings.ts'
 import { createTopics, topicConfigs, tryTopics } from './cluster-topics.ts'
 import { openTransactions } from './cluster-transactions.ts'
 
@@ -28,6 +28,7 @@ export function openCluster(address: ClusterAddress): Cluster {
     topicConfigs: (topics, names) => topicConfigs(connections, topics, names),
     topicOverrides: (topics, names) => topicConfigs(connections, topics, names, true),
     topicSettings: (topics, names) => topicSettings(connections, topics, names),
+    brokerSetting: (name) => brokerSetting(connections, name),
     cappingBrokers: (brokers) => cappingBrokers(connections, brokers),
     topicOperations: (topics) => topicOperations(connections, topics),
     changeTopicSettings: (changes, isTrial) => changeTopicSettings(connections, changes, isTrial),

@@ -101,9 +101,9 @@ export const OFFSET_FOR_LEADER_EPOCH: LibraryApi<
   codecs: ['offsetForLeaderEpochV2', 'offsetForLeaderEpochV3', 'offsetForLeaderEpochV4'],
 }
 
-/** Which settings of one topic are asked for. */
+/** Which settings of one topic (2) or broker (4, named by its id) are asked for. */
 export interface ConfigQuestion {
-  readonly resourceType: 2
+  readonly resourceType: 2 | 4
   readonly resourceName: string
   /** null: all. The library encodes it, and does not say so. */
   readonly configurationKeys: string[]

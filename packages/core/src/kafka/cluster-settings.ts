@@ -1,10 +1,13 @@
+import { isKafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { LIMITS } from '../runtime/limits.ts'
-import type { SettingSource, TopicSettings } from './cluster.ts'
+import type { BrokerAddress, SettingSource, TopicSettings } from './cluster.ts'
 import type { ClusterConnections } from './cluster-connections.ts'
-import { DESCRIBE_CONFIGS } from './cluster-requests.ts'
+import { readMetadata } from './cluster-metadata.ts'
+import { type ConfigQuestion, DESCRIBE_CONFIGS } from './cluster-requests.ts'
 import { brokerError } from './kafka-error.ts'
 
 const TOPIC_RESOURCE = 2
+const BROKER_RESOURCE = 4
 /** org.apache.kafka.clients.admin.ConfigEntry.ConfigSource; those that are not here are defaults, or not told. */
 const SOURCES: ReadonlyMap<number, SettingSource> = new Map([
   [1, 'topic'],
@@ -32,6 +35,40 @@ export async function topicSettings(
     }
   }
   return told
+}
+
+/** Each broker knows only its own: one that is gone, or does not tell this account, is left out. */
+export async function brokerSetting(
+  connections: ClusterConnections,
+  name: string,
+): Promise<Map<number, string>> {
+  const { brokers } = await readMetadata(connections, [])
+  const asked = [...brokers].map(async ([id, broker]) => {
+    return [id, await ownSetting(connections, id, broker, name)] as const
+  })
+  const told = new Map<number, string>()
+  for (const [id, value] of await Promise.all(asked)) if (value !== null) told.set(id, value)
+  return told
+}
+
+async function ownSetting(
+  connections: ClusterConnections,
+  id: number,
+  broker: BrokerAddress,
+  name: string,
+): Promise<string | null> {
+  const question: ConfigQuestion = {
+    resourceType: BROKER_RESOURCE,
+    resourceName: String(id),
+    configurationKeys: [name],
+  }
+  try {
+    const { results } = await connections.ask(broker, DESCRIBE_CONFIGS, [question], false, false)
+    return results.flatMap(({ configs }) => configs).find((own) => own.name === name)?.value ?? null
+  } catch (error) {
+    if (isKafkaBackupError(error, 'KB_CLUSTER_UNREACHABLE')) return null
+    throw error
+  }
 }
 
 function settingsOf(configs: readonly AnsweredConfig[]): TopicSettings {

@@ -186,6 +186,8 @@ export interface Cluster {
     topics: readonly string[],
     names: readonly string[] | null,
   ): Promise<Map<string, TopicSettings>>
+  /** What each broker has for one of its own settings, by its id; those that are gone or do not tell are left out. */
+  brokerSetting(name: string): Promise<Map<number, string>>
   /**
    * Which of these brokers want no more replicas in sync than a partition has, whatever its `min.insync.replicas` says: those of
    * Kafka 3.7 and later.

@@ -11,13 +11,13 @@ import type { StorageBackend } from '../storage/storage-backend.ts'
 import { capturedSettings } from './captured-topics.ts'
 import { type GiveUpOptions, giveUp, isStillThere, joinHeld, purgedRestores } from './earlier-restores.ts'
 import { beginAtFirstRecords } from './first-records.ts'
+import { usesTransactions } from './preflight/transaction-time.ts'
 import type { RestoreIdentity } from './producer-identities.ts'
 import { resolveWindow } from './request-time.ts'
 import { planRestore, type RestorePlan, type RestoreSelection } from './restore-plan.ts'
 import { preflightRestore, type TargetOptions, type TargetPlan } from './restore-preflight.ts'
 import { type RestoreRequest, requestDocument, requestSha256 } from './restore-request.ts'
 import { type SinceBegun, sinceBegun } from './since-begun.ts'
-import { isTransactional } from './take-over.ts'
 import { boundedWindow, type TimeWindow } from './time-window.ts'
 import { assertWindowFits } from './window-fit.ts'
 
@@ -186,11 +186,6 @@ function assertSamePlan({ opened, restoreId }: LedgerState, plan: RestorePlan): 
     `restore ${restoreId} was begun with another plan: the backup has changed since, or another version of this program began it`,
     { context: { backup: opened.backupId } },
   )
-}
-
-/** For records, or for offsets that no record has. */
-function usesTransactions({ mode, offsets }: TargetPlan): boolean {
-  return isTransactional(mode) || offsets?.method === 'transactions'
 }
 
 function identityOf(entry: ReturnType<typeof openedEntry>, generation: number): RestoreIdentity {

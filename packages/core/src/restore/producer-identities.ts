@@ -13,8 +13,8 @@ import { type Identities, isTransactional } from './take-over.ts'
 
 /** The coordinator aborts what is open for longer; a transaction is committed every ten seconds. */
 const TRANSACTION_TIMEOUT_MS = 60_000
-/** Where brokers allow less: time for one, and for its end. */
-const TRANSACTION_TIMEOUT_MIN_MS = 15_000
+/** Where brokers allow less, in milliseconds: time for one, and for its end. */
+export const TRANSACTION_TIMEOUT_MIN_MS = 15_000
 /** Nothing is begun with a producer that is only taken away. */
 const FENCE_TIMEOUT_MIN_MS = 1
 /** InitProducerId answers with transient errors for the first moments of a cluster. */

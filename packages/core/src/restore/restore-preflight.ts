@@ -30,6 +30,7 @@ import {
 } from './preflight/target-content.ts'
 import type { TargetOptions, TargetPlan } from './preflight/target-plan.ts'
 import { type TopicLimits, topicLimits } from './preflight/topic-limits.ts'
+import { refuseShortTransactions, usesTransactions } from './preflight/transaction-time.ts'
 import type { RestorePlan, TopicRestorePlan } from './restore-plan.ts'
 
 export type { TargetOptions, TargetPlan } from './preflight/target-plan.ts'
@@ -40,7 +41,7 @@ const PREFLIGHT_RETRY = { firstDelayMs: 200, maxDelayMs: 1_000, giveUpAfterMs: 1
 /**
  * Every refusal, before the first write; all of them in one error.
  * @throws KB_TARGET_NOT_EMPTY, KB_TARGET_UNSUITABLE, KB_CLUSTER_PERMISSION, KB_RECORD_TOO_LARGE, KB_TRANSFORM_UNAVAILABLE,
- * KB_FORMAT_UNSUPPORTED, KB_CLUSTER_*
+ * KB_BROKER_UNSUPPORTED, KB_FORMAT_UNSUPPORTED, KB_CLUSTER_*
  */
 export async function preflightRestore(
   cluster: Cluster,
@@ -56,6 +57,8 @@ export async function preflightRestore(
     policy: PREFLIGHT_RETRY,
     signal: options.signal,
   })
+  if (usesTransactions({ mode, offsets: target.offsets }))
+    refusals.push(...(await refuseShortTransactions(cluster, plan)))
   // Only when nothing else is in the way: it reads the archive. Of one that is gone on with, the codecs were looked at when it began.
   const hasBegun = options.isResuming && options.unfinished?.begun != null
   if (refusals.length === 0 && !hasBegun) refusals.push(...(await refuseUnknownCodecs(options, plan)))

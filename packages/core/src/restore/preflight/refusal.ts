@@ -11,6 +11,7 @@ export interface Refusal {
     | 'KB_CLUSTER_PERMISSION'
     | 'KB_RECORD_TOO_LARGE'
     | 'KB_FORMAT_UNSUPPORTED'
+    | 'KB_BROKER_UNSUPPORTED'
   >
   readonly topic: string
   readonly sourceTopic: string
@@ -50,14 +51,16 @@ export function throwRefusals(
   )
 }
 
-/** Another name helps against neither of them. */
-const OF_ACCOUNT_OR_ARCHIVE: readonly ErrorCode[] = ['KB_CLUSTER_PERMISSION', 'KB_FORMAT_UNSUPPORTED']
+/** Another name helps against none of them. */
+const OF_NO_TOPIC: readonly ErrorCode[] = [
+  'KB_CLUSTER_PERMISSION',
+  'KB_FORMAT_UNSUPPORTED',
+  'KB_BROKER_UNSUPPORTED',
+]
 
 /** Another name helps where a topic is in the way, but not for topics that are not there yet. */
 function besideOf(refusals: readonly Refusal[], existing: ReadonlySet<string>): string[] {
-  const helped = refusals.filter(
-    ({ code, topic }) => existing.has(topic) && !OF_ACCOUNT_OR_ARCHIVE.includes(code),
-  )
+  const helped = refusals.filter(({ code, topic }) => existing.has(topic) && !OF_NO_TOPIC.includes(code))
   if (helped.length === 0) return ['When nothing is in the way any more, run the same command again.']
   const sources = [...new Set(helped.map(({ sourceTopic }) => sourceTopic))]
   const mapping = sources.map((topic) => `${topic}=${topic}-restored`).join(',')
