@@ -112,6 +112,22 @@ describe('filesystem backend durability', { concurrency: 2 }, () => {
     }
   })
 
+  it('syncs the folder also when the name is taken: who wrote it may have died before', async (t) => {
+    if (!hasStrace(t)) return
+    await withSandbox(async ({ root, folder, backend }) => {
+      await backend.put(KEY, Buffer.from('of somebody else'))
+      const tracePath = join(folder, 'trace')
+      const options = ['-y', '-o', tracePath, '-e', 'trace=fsync,?link,linkat']
+      const child = await runTraced(options, 'one-write.ts', [root, 'put', KEY, '9'])
+      assert.equal(JSON.parse(child.stdout).code, 'KB_OBJECT_EXISTS', child.stderr)
+      const calls = await readTrace(tracePath)
+      const named = calls.find((call) => call.name.startsWith('link'))
+      const last = calls.findLast((call) => call.name === 'fsync')
+      assert.ok(named && last && last.beginOrder > named.endOrder, 'the last sync follows the link')
+      assert.ok(last.args.includes(`<${dirname(join(root, KEY))}>`), last.args)
+    })
+  })
+
   it('settles a link whose answer was lost, as on NFS: the name is our own file', async () => {
     await withSandbox(async ({ folder }) => {
       const temporaryPath = join(folder, 'temporary')

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import {
   mkdir,
+  open,
   readdir,
   rename,
   rm,
@@ -15,6 +16,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import {
   collect,
+  expectBytes,
   expectCode,
   expectKeys,
   patternBytes,
@@ -28,6 +30,25 @@ import { temporaryNames, withSandbox } from './sandbox.ts'
 
 const MAX_BYTES = 1000
 const HOUR_MS = 60 * 60 * 1000
+
+describe('filesystem backend reads', () => {
+  it('goes on where the kernel gave less than was asked for', (t) =>
+    withSandbox(async ({ folder, backend }) => {
+      const bytes = patternBytes(1000)
+      await backend.put('a', bytes)
+      // The class of file handles has no name to import it by.
+      await using handle = await open(join(folder, 'any'), 'w')
+      const files: Pick<typeof handle, 'read'> = Object.getPrototypeOf(handle)
+      const { read } = files
+      const short = t.mock.method(files, 'read', function (this: unknown, ...args: unknown[]) {
+        const [buffer, offset, length, position] = args
+        return Reflect.apply(read, this, [buffer, offset, Math.min(Number(length), 300), position])
+      })
+      expectBytes(await backend.read('a', MAX_BYTES), bytes)
+      expectBytes(await backend.readRange('a', { begin: 10, end: 710 }), bytes.subarray(10, 710))
+      assert.equal(short.mock.callCount(), 4 + 3)
+    }))
+})
 
 describe('filesystem backend root', () => {
   it('is made by the first write, with all folders above it, for this account only', () =>

@@ -107,6 +107,43 @@ describe('retrying backend', () => {
     assert.deepEqual(afters.slice(0, 2), [undefined, 'b'])
   })
 
+  it('ends the inner listing when nobody wants more of it', async () => {
+    const store = new MemoryBackend('test')
+    for (const key of ['a', 'b', 'c']) await store.put(key, OURS)
+    let ended = 0
+    const inner = altered(store, {
+      async *list(prefix, options) {
+        try {
+          yield* store.list(prefix, options)
+        } finally {
+          ended++
+        }
+      },
+    })
+    for await (const { key } of retrying(inner).backend.list('')) {
+      assert.equal(key, 'a')
+      break
+    }
+    assert.equal(ended, 1)
+  })
+
+  it('asks no more when the wait for the shared rate took all of its time', async () => {
+    const clock = new SleepyClock()
+    const askedAtMs: number[] = []
+    const inner = altered(new MemoryBackend('test'), {
+      stat: async () => {
+        askedAtMs.push(clock.monotonicMs())
+        throw unavailable()
+      },
+    })
+    const policy = { ...STORAGE_RETRY, firstDelayMs: 1, maxDelayMs: 1, retriesPerSec: 0.01, burstRetries: 1 }
+    const backend = new RetryingBackend(inner, new StoreRetry({ clock, policy }))
+    await expectCode(backend.stat('a'), 'KB_STORAGE_UNAVAILABLE')
+    assert.ok(clock.monotonicMs() > policy.strangerGiveUpAfterMs, 'the rate let nobody through in time')
+    assert.ok(askedAtMs.length > 1)
+    assert.ok(Math.max(...askedAtMs) <= policy.strangerGiveUpAfterMs, `asked at ${askedAtMs.join()} ms`)
+  })
+
   it('gives up after its time, sooner with a store that never answered, and tells the failure', async () => {
     const { inner } = failing('stat', Number.POSITIVE_INFINITY, false)
     const stranger = retrying(inner)
