@@ -5,6 +5,7 @@ import { type KafkaCluster, startKafkaCluster } from '@kafka-backup/testkit'
 import { KafkaBackupError } from '../../packages/core/src/errors/kafka-backup-error.ts'
 import type { Cluster } from '../../packages/core/src/kafka/cluster.ts'
 import { patchForProduce } from '../../packages/core/src/protocol/batch-patch.ts'
+import { type Clock, systemClock } from '../../packages/core/src/runtime/clock.ts'
 import { dataBatch } from '../../packages/core/test/verify/archive-writer.ts'
 import { RawProducer } from '../fidelity/raw-producer.ts'
 import { createTopics } from '../harness/new-topics.ts'
@@ -101,6 +102,54 @@ test('a restore that nobody replaced goes on when the coordinator took its trans
   })
   coordinator.close()
   assert.deepEqual([report.recoveries, report.records], [1, Number(SOURCE.records)])
+})
+
+/** Time that passes as it does, and at once where the test says so; nobody sleeps for long. */
+function leapingClock(): { readonly clock: Clock; leap(durationMs: number): void } {
+  let leapedMs = 0
+  return {
+    clock: {
+      nowMs: () => systemClock.nowMs(),
+      monotonicMs: () => systemClock.monotonicMs() + leapedMs,
+      sleep: (durationMs, signal) => systemClock.sleep(durationMs / 20, signal),
+    },
+    leap(durationMs) {
+      leapedMs += durationMs
+    },
+  }
+}
+
+const MINUTE_MS = 60_000
+const passing = () => new KafkaBackupError('KB_BROKER_TRANSIENT', 'the test wants it')
+
+test('a restore that was slow to begin goes on after its first failure', async () => {
+  const stage = await openStage(kafka, cluster, 'slow-start')
+  const { clock, leap } = leapingClock()
+  const report = await stage.run({
+    clock,
+    async beforeBatch(number) {
+      if (number !== 0) return
+      leap(10 * MINUTE_MS)
+      throw passing()
+    },
+  })
+  assert.deepEqual([report.recoveries, report.records], [1, Number(SOURCE.records)])
+})
+
+test('a restore that fails again and again gives up five minutes after the first failure', async () => {
+  const stage = await openStage(kafka, cluster, 'hopeless')
+  const { clock, leap } = leapingClock()
+  let failures = 0
+  const run = stage.run({
+    clock,
+    async beforeBatch() {
+      leap(2 * MINUTE_MS)
+      failures++
+      throw passing()
+    },
+  })
+  await assert.rejects(run, { code: 'KB_BROKER_TRANSIENT' })
+  assert.equal(failures, 4)
 })
 
 // Five are under way at most, and what is under way may be lost: at least three were acknowledged.
