@@ -82,6 +82,20 @@ describe('S3 when answers are lost', { skip: missingS3Server() }, () => {
     assert.equal((await place.current.direct.stat(KEY))?.bytes, 9 * MIB)
   })
 
+  it('knows its upload again when a later end is refused, whatever the reason', async () => {
+    const writer = await stream(place.current.backend, patternBytes(9 * MIB, 9))
+    let ends = 0
+    let looks = 0
+    place.current.proxy.decide = (method, path) => {
+      if (method === 'HEAD' && ++looks === 1) return { refuse: 503, body: '' }
+      if (!isEnd(method, path)) return 'pass'
+      return ++ends === 1 ? 'lose' : { refuse: 403, body: errorXml('AccessDenied') }
+    }
+    await writer.commit()
+    assert.deepEqual([ends, looks], [2, 2])
+    assert.equal((await place.current.direct.stat(KEY))?.bytes, 9 * MIB)
+  })
+
   it('speaks of parts that stay only when they do', async () => {
     const left: string[] = []
     const { proxy } = place.current
