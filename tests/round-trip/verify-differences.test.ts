@@ -3,6 +3,12 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { type KafkaCluster, plantLogs, startKafkaCluster } from '@kafka-backup/testkit'
+import { decodeLedgerEntry } from '../../packages/core/src/format/ledger-document.ts'
+import type { LedgerContent, OpenedEntry } from '../../packages/core/src/format/restore-ledger.ts'
+import { restoreEntryKey } from '../../packages/core/src/repository/key-layout.ts'
+import { type LedgerState, RestoreLedger } from '../../packages/core/src/repository/restore-ledger.ts'
+import { systemClock } from '../../packages/core/src/runtime/clock.ts'
+import { FilesystemBackend } from '../../packages/core/src/storage/filesystem/backend.ts'
 import { ALTERATIONS, ALTERED_AT, logOf, recordsAt } from '../harness/altered-logs.ts'
 import { type Archive, backupArgs, expectExit, renamed, restoreArgs } from '../harness/archive.ts'
 import { createTopics } from '../harness/new-topics.ts'
@@ -97,6 +103,52 @@ test('a backup that was never restored is compared with its source, and both are
     assert.equal(entry.cluster_sha256, entry.sha256)
   }
 })
+
+test('what the offset map names beyond the records of the plan is a difference', async () => {
+  const names = renamed([TOPIC], 'beyond')
+  const restored = await expectExit(0, [...restoreArgs(cluster, archive, names), '--partitions', '0'])
+  const { restore_id: first } = restored.json<{ restore_id: string }>()
+  const restoreId = await writeLongerLedger(first)
+  const [verdict] = (await expectExit(4, verifyArgs('--restore', restoreId))).json<Report>().partitions
+  assert.equal(verdict && lineOf(verdict), '1 unexpected, first null at 20: it is not in the plan')
+})
+
+/** The ledger of another restore that says the same, and one record more. */
+async function writeLongerLedger(restoreId: string): Promise<string> {
+  const storage = new FilesystemBackend(archive.folder)
+  try {
+    const opened = (await readEntry(storage, restoreId, 1n)) as OpenedEntry
+    const options = { writer: '00000001', clock: systemClock }
+    const ledger = await RestoreLedger.open(storage, opened, 2, options)
+    for (let number = 2n; ledger.state.finished === null; number++) {
+      const content = await readEntry(storage, restoreId, number)
+      if (content.type === 'finished') await ledger.append(oneMore(ledger.state))
+      await ledger.append(content)
+    }
+    return ledger.state.restoreId
+  } finally {
+    await storage.close()
+  }
+}
+
+function oneMore({ progress, begun }: LedgerState): LedgerContent {
+  const partitions = (begun?.partitions ?? []).map(({ topic, partition }) => {
+    const { position = 0n, nextOffset = 0n } = progress.get(`${topic}/${partition}`) ?? {}
+    const run = { source: 0, sourceOffset: 1_000n, targetOffset: nextOffset, records: 1 }
+    return { topic, partition, position: position + 1n, nextOffset: nextOffset + 1n, runs: [run] }
+  })
+  return { type: 'progress', partitions }
+}
+
+async function readEntry(
+  storage: FilesystemBackend,
+  restoreId: string,
+  number: bigint,
+): Promise<LedgerContent> {
+  const bytes = await storage.read(restoreEntryKey(archive.backupId, restoreId, number), 1_000_000)
+  const { number: _, previousSha256, writer, atMs, ...content } = decodeLedgerEntry(bytes)
+  return content
+}
 
 test('every kind of difference that a restored copy can have is found and named', async () => {
   const copy = await expectExit(0, restoreArgs(cluster, archive, renamed([TOPIC], 'copy')))
