@@ -38,7 +38,7 @@ describe('filesystem backend reads', () => {
       await backend.put('a', bytes)
       // The class of file handles has no name to import it by.
       await using handle = await open(join(folder, 'any'), 'w')
-      const files: Pick<typeof handle, 'read'> = Object.getPrototypeOf(handle)
+      const files: { read(...args: unknown[]): unknown } = Object.getPrototypeOf(handle)
       const { read } = files
       const short = t.mock.method(files, 'read', function (this: unknown, ...args: unknown[]) {
         const [buffer, offset, length, position] = args
