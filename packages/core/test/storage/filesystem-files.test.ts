@@ -34,7 +34,7 @@ const HOUR_MS = 60 * 60 * 1000
 describe('filesystem backend reads', () => {
   it('goes on where the kernel gave less than was asked for', (t) =>
     withSandbox(async ({ folder, backend }) => {
-      const bytes = patternBytes(1000)
+      const bytes = patternBytes(1000, 1)
       await backend.put('a', bytes)
       // The class of file handles has no name to import it by.
       await using handle = await open(join(folder, 'any'), 'w')
