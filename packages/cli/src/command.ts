@@ -34,7 +34,10 @@ export interface CommandOption {
 
 /** One verb as the command line knows it: all that its help and its flags need, without loading what it does. */
 export interface CommandLine {
+  /** One word, or two: of a family of verbs, such as `offset-reset plan`. */
   readonly name: string
+  /** Not in the list of verbs: a second name for what another one does. */
+  readonly isHidden?: boolean
   readonly summary: string
   readonly description: string
   /** Which settings it takes: those of a backup, of a restore, of a source cluster alone, where the repository is, or also what `status` looks at. */

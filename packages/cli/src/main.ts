@@ -5,6 +5,9 @@ import { compactLine } from './command-lines/compact.ts'
 import { describeLine } from './command-lines/describe.ts'
 import { listLine } from './command-lines/list.ts'
 import { offsetMapLine } from './command-lines/offset-map.ts'
+import { offsetResetPlanLine } from './command-lines/offset-reset-plan.ts'
+import { offsetResetScriptLine } from './command-lines/offset-reset-script.ts'
+import { offsetsReportLine, showOffsetMappingLine } from './command-lines/offsets-report.ts'
 import { probeLine } from './command-lines/probe.ts'
 import { pruneLine } from './command-lines/prune.ts'
 import { repairLine } from './command-lines/repair.ts'
@@ -27,6 +30,10 @@ export async function main(): Promise<void> {
     validateLine,
     offsetMapLine,
     snapshotGroupsLine,
+    offsetsReportLine,
+    showOffsetMappingLine,
+    offsetResetPlanLine,
+    offsetResetScriptLine,
     verifyLine,
     pruneLine,
     compactLine,

@@ -87,8 +87,9 @@ function addCommand(
   flags: ReadonlyMap<string, Setting>,
   onParsed: (parsed: ParsedCommand) => void,
 ): void {
-  const verb = program
-    .command(line.name)
+  const [family, name] = line.name.includes(' ') ? line.name.split(' ') : [undefined, line.name]
+  const verb = (family === undefined ? program : familyOf(program, family))
+    .command(name as string, { hidden: line.isHidden === true })
     .summary(line.summary)
     .description(line.description)
     .addHelpOption(new Option('-h, --help', 'show this help').helpGroup(GENERAL))
@@ -122,6 +123,23 @@ function addCommand(
       isQuiet: options.quiet === true,
     })
   })
+}
+
+const FAMILIES: Readonly<Record<string, string>> = {
+  offsets: 'Say where consumer groups go on after a restore',
+  'offset-reset': 'Plan what consumer groups are to be set to, and write a script that sets it',
+}
+
+/** The command above verbs of two words; it only shows its help. */
+function familyOf(program: CommanderCommand, name: string): CommanderCommand {
+  const known = program.commands.find((command) => command.name() === name)
+  if (known) return known
+  return program
+    .command(name)
+    .description(FAMILIES[name] ?? '')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand(false)
+    .exitOverride()
 }
 
 function generalOptions(): Option[] {

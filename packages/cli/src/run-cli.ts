@@ -39,7 +39,7 @@ export async function runCli(
 
 /** The settings of all verbs take longer to load than the help of the program to print, which names none of them. */
 async function flagsOfNamed(lines: readonly CommandLine[], args: readonly string[]): Promise<FlagsOf> {
-  const named = new Set(lines.filter((line) => args.includes(line.name)))
+  const named = new Set(lines.filter(({ name }) => name.split(' ').every((word) => args.includes(word))))
   if (named.size === 0) return () => new Map()
   const { settingFlags } = await import('@kafka-backup/core/settings')
   return (line) => (named.has(line) ? settingFlags(line.verb) : new Map())

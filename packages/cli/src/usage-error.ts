@@ -17,7 +17,7 @@ export function usageError(
     .replace(/^(unknown option '--[^'=]*)=.*'/s, "$1=…'")
     .replace(/\n\((Did you mean .*\?)\)$/s, '. $1')
     .replace(/ Expected 0 arguments but got \d+: (.*?)\.?$/s, ' It takes options only, not: $1')
-  const verb = args.find((arg) => verbs.includes(arg))
+  const verb = verbOf(args, verbs)
   return new KafkaBackupError(
     'KB_USAGE',
     `${message}${/[.?]$/.test(message) ? '' : '.'} Nothing was started`,
@@ -25,6 +25,14 @@ export function usageError(
       hint: `See: kafka-backup ${verb === undefined ? '' : `${verb} `}--help`,
     },
   )
+}
+
+/** The verb that stands first; some have two words. */
+function verbOf(args: readonly string[], verbs: readonly string[]): string | undefined {
+  const isAt = (at: number) => (name: string) =>
+    name.split(' ').every((word, place) => args[at + place] === word)
+  const at = args.findIndex((_, place) => verbs.some(isAt(place)))
+  return at < 0 ? undefined : verbs.find(isAt(at))
 }
 
 /** The format that was asked for, read from a command line that could not be parsed. */

@@ -1,6 +1,7 @@
 import { requireBackupId } from '@kafka-backup/core/config'
-import { KafkaBackupError, toKafkaBackupError } from '@kafka-backup/core/errors'
+import { toKafkaBackupError } from '@kafka-backup/core/errors'
 import { digestBackup, latestGroups, newestTopics, openExistingBackup } from '@kafka-backup/core/repository'
+import { commitNumber } from '../as-of-state.ts'
 import type { Command } from '../command.ts'
 import { openStorage } from '../open-storage.ts'
 import { describeText, digestDocument } from '../render/digest-text.ts'
@@ -41,10 +42,4 @@ function shownDamage(error: unknown): { readonly damage: string } {
   const { category, code, message } = toKafkaBackupError(error)
   if (category !== 'integrity' && code !== 'KB_OBJECT_NOT_FOUND') throw error
   return { damage: message }
-}
-
-function commitNumber(text: unknown): bigint | undefined {
-  if (text === undefined) return undefined
-  if (typeof text === 'string' && /^[1-9][0-9]{0,18}$/.test(text)) return BigInt(text)
-  throw new KafkaBackupError('KB_USAGE', `--as-of-commit takes the number of a commit, not "${text}"`)
 }

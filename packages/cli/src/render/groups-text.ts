@@ -5,6 +5,7 @@ import type {
   GroupsDocument,
   GroupsReport,
 } from '@kafka-backup/core'
+import { quotedText, shownName } from './shown-name.ts'
 import { renderTable } from './table.ts'
 import { formatCount, formatTime, plural } from './units.ts'
 
@@ -21,7 +22,7 @@ export function groupsLine({ groups, offsets, failure }: GroupsReport): string {
 
 /** What could not be read, one line each. */
 export function unreadGroupsTexts({ failure, unread, silentBrokers }: Unread): string[] {
-  const named = unread.slice(0, NAMED_MAX).map(({ group, reason }) => `${quoted(group)} (${reason})`)
+  const named = unread.slice(0, NAMED_MAX).map(({ group, reason }) => `${quotedText(group)} (${reason})`)
   const more = unread.length > named.length ? ` and ${formatCount(unread.length - named.length)} more` : ''
   const brokers = silentBrokers.map(({ broker, reason }) => `${broker} (${reason})`)
   return [
@@ -122,7 +123,7 @@ function offsetTable(state: BackupState, groups: readonly GroupRecord[]): string
       `${entry.topic}/${entry.partition}`,
       entry.offset.toString(),
       state.partition(entry.topic, entry.partition)?.nextOffset.toString() ?? '–',
-      entry.metadata === '' ? '' : quoted(entry.metadata),
+      entry.metadata === '' ? '' : quotedText(entry.metadata),
     ]),
   )
   return renderTable(
@@ -164,18 +165,4 @@ export function groupsDocument(state: BackupState, document: GroupsDocument | nu
       })),
     })),
   }
-}
-
-/** Names may hold anything: what would break a line or a column is shown as in JSON. */
-function shownName(name: string): string {
-  return /^[\p{L}\p{N}\p{P}\p{S}]+$/u.test(name) && !name.startsWith('"') ? name : quoted(name)
-}
-
-/** Also what no terminal should be sent: controls, and what turns the direction of writing. */
-function quoted(text: string): string {
-  return JSON.stringify(text).replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, (character) =>
-    Array.from({ length: character.length }, (_, at) => character.charCodeAt(at))
-      .map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`)
-      .join(''),
-  )
 }

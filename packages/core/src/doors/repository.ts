@@ -3,6 +3,7 @@ export type { DivergenceRecord } from '../format/divergence.ts'
 export type { GroupRecord, GroupsDocument } from '../format/groups-document.ts'
 export { hasEverything, type UnreadRecord } from '../format/run-record.ts'
 export type { CapturedSetting, CapturedTopic, TopicsDocument } from '../format/topics-document.ts'
+export { commitAtTime } from '../repository/commit-at-time.ts'
 export type { DeletionReport, SweepReport } from '../repository/delete-waiting.ts'
 export {
   type BackupDigest,

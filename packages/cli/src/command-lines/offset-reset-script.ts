@@ -1,0 +1,27 @@
+import type { CommandLine } from '../command.ts'
+import { AS_OF_OPTIONS, GROUPS_OPTION, RESTORE_OPTION, STRATEGY_OPTIONS } from './group-options.ts'
+
+/** `kafka-backup offset-reset script` */
+export const offsetResetScriptLine: CommandLine = {
+  name: 'offset-reset script',
+  summary: "Write a script that sets consumer groups with Kafka's own tool",
+  description:
+    'Writes a shell script that sets the offsets of offset-reset plan with kafka-consumer-groups. As it is written it only tries; with --execute it sets. It sets no group that has members, and says what did not become as planned. This program itself asks no cluster and sets nothing.',
+  verb: 'restore',
+  takes: (path) => path === 'target.bootstrap_servers' || !/^(?:restore|target)\./.test(path),
+  options: [
+    ...STRATEGY_OPTIONS,
+    { flags: '--execute', description: 'write a script that sets; without it, one that only tries' },
+    { flags: '-o, --output <file>', description: 'a new file for the script; without it, stdout' },
+    RESTORE_OPTION,
+    GROUPS_OPTION,
+    ...AS_OF_OPTIONS,
+  ],
+  examples: [
+    'kafka-backup offset-reset script --repo file:///var/backups --backup-id daily \\',
+    '    --bootstrap-servers dr:9092 --output try.sh',
+    'kafka-backup offset-reset script --repo file:///var/backups --backup-id daily \\',
+    '    --bootstrap-servers dr:9092 --groups billing --execute --output set.sh',
+  ],
+  load: async () => (await import('../commands/offset-reset-script.ts')).offsetResetScriptCommand,
+}

@@ -1,0 +1,103 @@
+import type {
+  GroupRecord,
+  GroupsDocument,
+  LedgerState,
+  OffsetReport,
+  ReportedRestore,
+  SourceRoute,
+  StorageBackend,
+} from '@kafka-backup/core'
+import { requireBackupId } from '@kafka-backup/core/config'
+import { isSameHistory, reportOffsets } from '@kafka-backup/core/offsets'
+import {
+  latestGroups,
+  mappedRuns,
+  openExistingBackup,
+  readLedgers,
+  writtenEnds,
+} from '@kafka-backup/core/repository'
+import { planRestore, requestOfDocument } from '@kafka-backup/core/restore'
+import { openAsOf } from './as-of-state.ts'
+import { chosenRestore } from './chosen-restore.ts'
+import type { CommandContext } from './command.ts'
+import { chosenGroups } from './group-choice.ts'
+import { restoreSelectorOf } from './restore-selector.ts'
+import type { ShownRestore } from './restored-places.ts'
+
+/** The groups that were asked for, and the restore that tells where they go on. */
+export interface KnownGroups {
+  readonly backupId: string
+  /** Of the commit that the groups are as of. */
+  readonly commit: bigint
+  /** null: the backup knew no groups then. */
+  readonly document: GroupsDocument | null
+  readonly groups: readonly GroupRecord[]
+  /** undefined: none was named, and none has finished. */
+  readonly shown: ShownRestore | undefined
+  report(shown: ShownRestore): Promise<OffsetReport>
+}
+
+/** Reads what a question about offsets of groups is about. @throws KB_USAGE, KB_BACKUP_NOT_FOUND, KB_RESTORE_NOT_FOUND */
+export async function readKnownGroups(
+  context: CommandContext,
+  storage: StorageBackend,
+): Promise<KnownGroups> {
+  const { loaded, options, signal } = context
+  const backupId = requireBackupId(loaded.config)
+  const { newest, asked } = await openAsOf(context, storage, backupId)
+  const document = await latestGroups(storage, asked, signal)
+  const groups = chosenGroups(document?.groups ?? [], options.groups)
+  const byAge = await readLedgers(storage, backupId, signal)
+  return {
+    backupId,
+    commit: asked.tip?.number ?? 0n,
+    document,
+    groups,
+    shown: chosenRestore(byAge, options.restore, backupId),
+    report: async ({ ledger }) =>
+      reportOffsets(groups, await reportedRestore(storage, ledger, signal), (position, source) => {
+        const committed = asked.partition(position.topic, position.partition)?.lineage
+        return (
+          committed === undefined || isSameHistory(newest, position, { committed, restored: source.lineage })
+        )
+      }),
+  }
+}
+
+async function reportedRestore(
+  storage: StorageBackend,
+  ledger: LedgerState,
+  signal: AbortSignal,
+): Promise<ReportedRestore> {
+  const { opened, begun, finished, restoreId } = ledger
+  return {
+    sources: opened.sources,
+    routes: await routesOf(storage, ledger, signal),
+    begins: new Map(begun?.partitions.map((own) => [`${own.topic}/${own.partition}`, own.beginOffset])),
+    ends: writtenEnds(ledger),
+    isKeepingOffsets: requestOfDocument(opened.request).keepOffsets,
+    isFinished: finished !== null,
+    runs: () => mappedRuns(storage, opened.backupId, restoreId, signal),
+  }
+}
+
+/** Which sources go to which target partitions is decided by its plan, also for those that no record went to. */
+async function routesOf(
+  storage: StorageBackend,
+  { opened }: LedgerState,
+  signal: AbortSignal,
+): Promise<SourceRoute[]> {
+  // Records of the backup may have been pruned since: what became of them is asked, not they.
+  const state = await openExistingBackup(storage, opened.backupId, { signal, asOfCommit: opened.commit })
+  const { works, partitions } = planRestore(
+    state,
+    restoreSelectorOf(requestOfDocument(opened.request))(state, null),
+  )
+  return works.map(({ sources, targets }) => ({
+    sources: sources.flatMap((at) => {
+      const own = partitions[at]
+      return own ? [{ topic: own.sourceTopic, partition: own.partition }] : []
+    }),
+    targets,
+  }))
+}

@@ -1,0 +1,140 @@
+import type { OffsetReport, ReportRow } from '@kafka-backup/core'
+import type { KnownGroups } from '../read-offset-report.ts'
+import type { ShownRestore } from '../restored-places.ts'
+import { renderCsv } from './csv.ts'
+import { shownRestoreText, stateOf } from './offset-map-text.ts'
+import { shownName } from './shown-name.ts'
+import { renderTable } from './table.ts'
+import { formatCount, formatTime, plural } from './units.ts'
+
+const REASONS = {
+  not_restored: 'not part of the restore',
+  other_history: 'of another history of the partition',
+  nothing_written: 'nothing was written for it',
+  unfinished: 'the restore has not come so far',
+} as const
+
+/** Where groups go on, for people. */
+export function reportText(known: KnownGroups, shown: ShownRestore, report: OffsetReport): string {
+  const { rows, withoutOffsets, carried } = report
+  const lines = [shownRestoreText(shown), groupsAsOf(known)]
+  if (rows.length > 0) lines.push('', rowTable(rows))
+  const notes = [
+    ...withoutOffsets.map(
+      ({ group, type, unread }) =>
+        `${shownName(group)}: no offsets ${unread === null ? `(${type} group)` : `could be read (${unread})`}`,
+    ),
+    ...carried.map(
+      ({ group, readAtMs, unread }) =>
+        `${shownName(group)}: offsets are of ${formatTime(readAtMs)} (${unread})`,
+    ),
+  ]
+  if (notes.length > 0) lines.push('', ...notes)
+  lines.push('', verdictOf(report))
+  return lines.join('\n')
+}
+
+/** What is known of which groups. */
+export function groupsAsOf({ backupId, commit, document, groups }: KnownGroups): string {
+  if (!document) return `Backup ${backupId} knows no consumer groups as of commit ${commit}`
+  const read = `read ${formatTime(document.readAtMs)} from cluster ${document.clusterId}`
+  return `${plural(groups.length, 'consumer group')} as of commit ${commit}, ${read}`
+}
+
+function verdictOf({ rows }: OffsetReport): string {
+  const mapped = rows.filter(({ how }) => how !== 'unmapped').length
+  const repeats = repeatsOf(rows)
+  const again = repeats === 0n ? 'nothing is read again' : `${plural(repeats, 'record')} are read again`
+  const lost = rows.length - mapped
+  return `${plural(mapped, 'offset')} mapped, ${formatCount(lost)} not · nothing is skipped, ${again}`
+}
+
+/** Of a target partition all rows of a group say the same. */
+function repeatsOf(rows: readonly ReportRow[]): bigint {
+  const byLane = new Map(
+    rows.map(({ group, target, repeats }) => [`${target?.topic}/${target?.partition} ${group}`, repeats]),
+  )
+  return [...byLane.values()].reduce((sum, repeats) => sum + repeats, 0n)
+}
+
+function rowTable(rows: readonly ReportRow[]): string {
+  const hasRepeats = rows.some(({ repeats }) => repeats > 0n)
+  return renderTable(
+    [
+      { title: 'group' },
+      { title: 'source' },
+      { title: 'committed', isNumeric: true },
+      { title: 'target' },
+      { title: 'offset', isNumeric: true },
+      ...(hasRepeats ? [{ title: 'read again', isNumeric: true }] : []),
+      { title: 'how' },
+    ],
+    rows.map((row) => [
+      shownName(row.group),
+      `${row.topic}/${row.partition}`,
+      row.sourceOffset?.toString() ?? '–',
+      row.target ? `${row.target.topic}/${row.target.partition}` : '–',
+      row.targetOffset?.toString() ?? '–',
+      ...(hasRepeats ? [formatCount(row.repeats)] : []),
+      row.reason === null ? row.how.replaceAll('_', ' ') : REASONS[row.reason],
+    ]),
+  )
+}
+
+/** The rows for programs that read lines. */
+export function reportCsv({ rows }: OffsetReport): string {
+  return renderCsv(
+    [
+      ...['group', 'source_topic', 'source_partition', 'source_offset'],
+      ...['target_topic', 'target_partition', 'target_offset', 'how', 'reason', 'repeats'],
+    ],
+    rows.map(({ group, topic, partition, sourceOffset, target, targetOffset, how, reason, repeats }) => [
+      ...[group, topic, partition, sourceOffset],
+      ...[target?.topic ?? null, target?.partition ?? null, targetOffset, how, reason, repeats],
+    ]),
+  )
+}
+
+/** The same as JSON. */
+export function reportDocument(known: KnownGroups, { ledger }: ShownRestore, report: OffsetReport) {
+  return {
+    kind: 'offset_report',
+    version: 1,
+    ...knownDocument(known),
+    restore: {
+      restore_id: ledger.restoreId,
+      state: stateOf(ledger),
+      cluster_id: ledger.opened.clusterId,
+      commit: ledger.opened.commit,
+    },
+    repeats: repeatsOf(report.rows),
+    offsets: report.rows.map((row) => ({
+      group: row.group,
+      source_topic: row.topic,
+      source_partition: row.partition,
+      source_offset: row.sourceOffset,
+      target_topic: row.target?.topic ?? null,
+      target_partition: row.target?.partition ?? null,
+      target_offset: row.targetOffset,
+      how: row.how,
+      reason: row.reason,
+      repeats: row.repeats,
+    })),
+    without_offsets: report.withoutOffsets,
+    carried_over: report.carried.map(({ group, readAtMs, unread }) => ({
+      group,
+      read_at: formatTime(readAtMs),
+      unread,
+    })),
+  }
+}
+
+/** Which groups a document is about. */
+export function knownDocument({ backupId, commit, document }: KnownGroups) {
+  return {
+    backup_id: backupId,
+    commit,
+    source_cluster_id: document?.clusterId ?? null,
+    read_at: document && formatTime(document.readAtMs),
+  }
+}

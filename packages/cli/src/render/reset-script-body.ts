@@ -1,0 +1,124 @@
+/** What every script has. `servers`, `mode` and `names_are_ascii` are set above it. */
+export const RESET_SCRIPT_BODY = String.raw`fail() {
+  printf '%s\n' "$1" >&2
+  exit 1
+}
+
+find_tool() {
+  for name in kafka-consumer-groups kafka-consumer-groups.sh; do
+    if command -v "$name" >/dev/null 2>&1; then
+      command -v "$name"
+      return
+    fi
+  done
+  for name in kafka-consumer-groups kafka-consumer-groups.sh; do
+    if [ -n "${'$'}{KAFKA_HOME:-}" ] && [ -x "$KAFKA_HOME/bin/$name" ]; then
+      printf '%s\n' "$KAFKA_HOME/bin/$name"
+      return
+    fi
+  done
+  return 1
+}
+
+tool=$(find_tool) || fail 'Nothing was done: neither kafka-consumer-groups nor kafka-consumer-groups.sh is on the PATH or in the folder bin of KAFKA_HOME.'
+if [ "$names_are_ascii" = no ] && [ "$(locale charmap 2>/dev/null)" != UTF-8 ]; then
+  # In another locale Java would read other names than those below.
+  LC_ALL=C.UTF-8
+  export LC_ALL
+  [ "$(locale charmap 2>/dev/null)" = UTF-8 ] || fail 'Nothing was done: names of groups need a UTF-8 locale, and there is none.'
+fi
+rows=$(mktemp) || fail 'Nothing was done: no temporary file can be created.'
+trap 'rm -f "$rows"' EXIT
+trap 'exit 130' INT TERM
+done_groups=0
+failed_groups=0
+
+groups_tool() {
+  if [ -n "${'$'}{KAFKA_COMMAND_CONFIG:-}" ]; then
+    "$tool" --bootstrap-server "$servers" --command-config "$KAFKA_COMMAND_CONFIG" "$@" </dev/null 2>&1
+  else
+    "$tool" --bootstrap-server "$servers" "$@" </dev/null 2>&1
+  fi
+}
+
+# Says why a group cannot be set, and fails then. The tool refuses a group with members too, but ends as if all were well.
+is_inactive() {
+  described=$(groups_tool --describe --state "--group=$1") || true
+  state=$(printf '%s\n' "$described" | awk 'NF >= 2 && $NF ~ /^[0-9]+$/ && $(NF - 1) ~ /^[A-Z][A-Za-z]*$/ { state = $(NF - 1) } END { print state }')
+  case $state in
+    Empty | Dead) return 0 ;;
+    '') ;;
+    *)
+      printf 'Not set: the group is %s. Stop its consumers first.\n' "$state" >&2
+      return 1
+      ;;
+  esac
+  case $described in
+    *'does not exist'*) return 0 ;;
+  esac
+  printf 'Not set: the state of the group is not known.\n%s\n' "$described" >&2
+  return 1
+}
+
+end_group() {
+  if [ "$1" = 0 ]; then
+    done_groups=$((done_groups + 1))
+  else
+    failed_groups=$((failed_groups + 1))
+  fi
+}
+
+# Of a group, the offsets on stdin: topic,partition,offset.
+set_offsets() {
+  cat >"$rows"
+  printf '\nGroup %s\n' "$1"
+  if ! is_inactive "$1"; then
+    end_group 1
+    return 0
+  fi
+  if ! said=$(groups_tool --reset-offsets "--group=$1" --from-file "$rows" "$mode"); then
+    printf '%s\nNot set: the tool has failed.\n' "$said" >&2
+    end_group 1
+    return 0
+  fi
+  printf '%s\n' "$said"
+  # The tool moves offsets that are out of range, and leaves out what it cannot set, without failing.
+  if missing=$(printf '%s\n' "$said" | awk 'FNR == NR { split($0, row, ","); want[row[1] " " row[2] " " row[3]] = 1; next }
+    NF >= 3 { delete want[$(NF - 2) " " $(NF - 1) " " $NF] }
+    END { for (row in want) { print row; left = 1 } exit left }' "$rows" -); then
+    end_group 0
+  else
+    printf 'Not as planned (topic, partition, offset):\n%s\n' "$missing" >&2
+    end_group 1
+  fi
+}
+
+# Of a group, to where all partitions of its topics are moved, in the words of the tool.
+move_group() {
+  group=$1
+  shift
+  printf '\nGroup %s\n' "$group"
+  if ! is_inactive "$group"; then
+    end_group 1
+    return 0
+  fi
+  if said=$(groups_tool --reset-offsets "--group=$group" "$@" "$mode") &&
+    printf '%s\n' "$said" | awk 'NF >= 3 && $NF ~ /^[0-9]+$/ && $(NF - 1) ~ /^[0-9]+$/ { found = 1 } END { exit !found }'; then
+    printf '%s\n' "$said"
+    end_group 0
+  else
+    printf '%s\nNot set: the tool has named no offset.\n' "$said" >&2
+    end_group 1
+  fi
+}
+
+finish() {
+  if [ "$mode" = --execute ]; then
+    verdict='set'
+  else
+    verdict='tried; nothing was changed. Write the script with --execute to set them'
+  fi
+  printf '\n%d groups %s. %d not as planned.\n' "$done_groups" "$verdict" "$failed_groups"
+  [ "$failed_groups" = 0 ] || exit 1
+}
+`

@@ -1,0 +1,235 @@
+import type { GroupRecord } from '../format/groups-document.ts'
+import type { LedgerSource, TargetPlace } from '../format/restore-ledger.ts'
+import type { MappedRun } from '../repository/offset-map.ts'
+import { countRepeats, type ResumedLane } from './count-repeats.ts'
+import type { OffsetReport, ReportRow, TargetHow, UnmappedReason } from './offset-report.ts'
+import {
+  placeName,
+  type SourcePartition,
+  type TranslatedOffset,
+  type Translation,
+  translateOffsets,
+  type WantedOffset,
+} from './translate-offsets.ts'
+
+/** Sources of a restore, and the target partitions that their records go to, with or without records. */
+export interface SourceRoute {
+  readonly sources: readonly SourcePartition[]
+  readonly targets: readonly TargetPlace[]
+}
+
+/** What a report needs to know of a restore. */
+export interface ReportedRestore {
+  readonly sources: readonly LedgerSource[]
+  readonly routes: readonly SourceRoute[]
+  /** First offset that a restored record may have, and the end of what was written, by `topic/partition` of the target. */
+  readonly begins: ReadonlyMap<string, bigint>
+  readonly ends: ReadonlyMap<string, bigint>
+  readonly isKeepingOffsets: boolean
+  readonly isFinished: boolean
+  /** The offset map from its begin, each time it is called. */
+  readonly runs: () => AsyncIterable<MappedRun>
+}
+
+/** Whether the source that was restored has, at this offset, what the group had when it committed. */
+export type IsRestoredHistory = (position: WantedOffset, restored: LedgerSource) => boolean
+
+/** Says where groups go on in the target of a restore. Pure, but for the map that it reads twice at most. */
+export async function reportOffsets(
+  groups: readonly GroupRecord[],
+  restore: ReportedRestore,
+  isRestoredHistory: IsRestoredHistory,
+): Promise<OffsetReport> {
+  const context = { restore, sources: new Map(restore.sources.map((own) => [placeName(own), own])) }
+  const placed = groups.map((own) => ({ group: own.group, ...positionsOf(own, context, isRestoredHistory) }))
+  const wanted = placed.flatMap(({ positions }) => positions)
+  const translation = await translateOffsets(restore.runs(), wanted, restore.ends)
+  const drafts = placed.flatMap(({ group, positions, unmapped }) => [
+    ...unmapped,
+    ...rowsOfGroup(group, positions, { restore, translation }),
+  ])
+  const rows = await withRepeats(drafts, restore)
+  return {
+    rows: rows.sort(byGroupAndPlace),
+    withoutOffsets: groups
+      .filter(({ offsets }) => offsets.length === 0)
+      .map(({ group, type, state, unread }) => ({ group, type, state, unread: unread ?? null })),
+    carried: groups.flatMap(({ group, readAtMs, unread, offsets }) =>
+      unread === undefined || offsets.length === 0 ? [] : [{ group, readAtMs, unread }],
+    ),
+  }
+}
+
+interface Position extends WantedOffset {
+  /** False: the group had no offset here; everything counts as not read. */
+  readonly isCommitted: boolean
+}
+
+function positionsOf(
+  { group, offsets }: GroupRecord,
+  { restore, sources }: { restore: ReportedRestore; sources: ReadonlyMap<string, LedgerSource> },
+  isRestoredHistory: IsRestoredHistory,
+) {
+  const positions: Position[] = []
+  const unmapped: ReportRow[] = []
+  for (const own of offsets) {
+    const source = sources.get(placeName(own))
+    if (!source) unmapped.push(unmappedRow(group, own, 'not_restored'))
+    else if (!isRestoredHistory(own, source)) unmapped.push(unmappedRow(group, own, 'other_history'))
+    else positions.push({ ...own, isCommitted: true })
+  }
+  // What is known of no history, or of another one, counts as not read where it lies among records that were.
+  const read = new Set(positions.map(placeName))
+  const topics = new Set(positions.map(({ topic }) => topic))
+  const beside = restore.routes
+    .filter((route) => route.sources.length > 1 && route.sources.some((own) => read.has(placeName(own))))
+    .flatMap((route) => route.sources.filter((own) => topics.has(own.topic) && !read.has(placeName(own))))
+  for (const { topic, partition } of beside)
+    positions.push({ topic, partition, offset: 0n, isCommitted: false })
+  return { positions, unmapped }
+}
+
+function unmappedRow(group: string, position: WantedOffset, reason: UnmappedReason): ReportRow {
+  const { topic, partition, offset } = position
+  const nowhere = { target: null, targetOffset: null, how: 'unmapped', repeats: 0n } as const
+  return { group, topic, partition, sourceOffset: offset, ...nowhere, reason }
+}
+
+interface Found {
+  readonly position: Position
+  readonly place: TargetPlace
+  readonly offset: bigint
+  readonly how: TargetHow
+}
+
+function rowsOfGroup(
+  group: string,
+  positions: readonly Position[],
+  context: { readonly restore: ReportedRestore; readonly translation: Translation },
+): ReportRow[] {
+  const unmapped: ReportRow[] = []
+  const found: Found[] = []
+  for (const position of positions) {
+    const own = translationsOf(position, context)
+    if (!position.isCommitted) {
+      // What has no record there holds nothing back.
+      found.push(...own.filter(({ how }) => how !== 'end').map((entry) => foundAt(position, entry)))
+    } else if (own.length === 0) {
+      unmapped.push(unmappedRow(group, position, 'nothing_written'))
+    } else if (!context.restore.isFinished && own.some(({ how }) => how === 'end')) {
+      unmapped.push(unmappedRow(group, position, 'unfinished'))
+    } else {
+      found.push(...own.map((entry) => keptOr(position, entry, context.restore)))
+    }
+  }
+  const blocked = new Set(unmapped.map(placeName))
+  const lowest = new Map<string, bigint>()
+  for (const { place, offset } of found) {
+    const low = lowest.get(placeName(place))
+    if (low === undefined || offset < low) lowest.set(placeName(place), offset)
+  }
+  const rows = found.map(({ position, place, offset, how }): ReportRow => {
+    const targetOffset = lowest.get(placeName(place)) ?? offset
+    return {
+      group,
+      topic: position.topic,
+      partition: position.partition,
+      sourceOffset: position.isCommitted ? position.offset : null,
+      target: { topic: place.topic, partition: place.partition },
+      targetOffset,
+      how: position.isCommitted && targetOffset < offset ? 'lowest_safe' : how,
+      reason: null,
+      repeats: 0n,
+    }
+  })
+  return [...unmapped, ...withoutHalfKnown(rows, blocked, context.restore.routes)]
+}
+
+/** A target partition of an unfinished restore whose other sources are not there yet has no safe offset at all. */
+function withoutHalfKnown(
+  rows: readonly ReportRow[],
+  blocked: ReadonlySet<string>,
+  routes: readonly SourceRoute[],
+): ReportRow[] {
+  if (blocked.size === 0) return [...rows]
+  const lost = new Set(
+    routes
+      .filter(({ sources }) => sources.some((own) => blocked.has(placeName(own))))
+      .flatMap(({ targets }) => targets.map(placeName)),
+  )
+  return rows.flatMap((row): ReportRow[] => {
+    if (!row.target || !lost.has(placeName(row.target))) return [row]
+    if (row.sourceOffset === null) return []
+    return [unmappedRow(row.group, { ...row, offset: row.sourceOffset }, 'unfinished')]
+  })
+}
+
+/** Those of the map, and the ends of target partitions that no record of this source went to. */
+function translationsOf(
+  position: Position,
+  { restore, translation }: { readonly restore: ReportedRestore; readonly translation: Translation },
+): TranslatedOffset[] {
+  const mapped = translation(position)
+  const known = new Set(mapped.map(placeName))
+  const others = restore.routes
+    .filter(({ sources }) => sources.some((own) => placeName(own) === placeName(position)))
+    .flatMap(({ targets }) => targets)
+    .filter((place) => !known.has(placeName(place)))
+  const ends = others.flatMap((place): TranslatedOffset[] => {
+    const offset = restore.ends.get(placeName(place))
+    return offset === undefined ? [] : [{ ...place, offset, how: 'end' }]
+  })
+  return [...mapped, ...ends]
+}
+
+function foundAt(position: Position, { how, offset, ...place }: TranslatedOffset): Found {
+  return { position, place, offset, how: position.isCommitted ? how : 'uncommitted' }
+}
+
+/** Where offsets are kept, a committed one is right as it is, unless it lies outside of the target's log. */
+function keptOr(position: Position, translated: TranslatedOffset, restore: ReportedRestore): Found {
+  const own = foundAt(position, translated)
+  if (!restore.isKeepingOffsets) return own
+  const name = placeName(own.place)
+  const begin = restore.begins.get(name) ?? 0n
+  const end = restore.ends.get(name) ?? -1n
+  if (position.offset < begin || position.offset > end) return own
+  return { ...own, offset: position.offset, how: 'unchanged' }
+}
+
+/** Only where several sources were joined, something is read again. */
+async function withRepeats(rows: readonly ReportRow[], restore: ReportedRestore): Promise<ReportRow[]> {
+  const joined = new Set(
+    restore.routes
+      .filter(({ sources }) => sources.length > 1)
+      .flatMap(({ targets }) => targets.map(placeName)),
+  )
+  const lanes = new Map<string, ResumedLane & { read: Map<string, bigint> }>()
+  for (const row of rows) {
+    const { group, target: place, targetOffset: offset } = row
+    if (!place || offset === null || !joined.has(placeName(place))) continue
+    const lane = lanes.get(laneName(group, place)) ?? { place, offset, read: new Map() }
+    lanes.set(laneName(group, place), lane)
+    if (row.sourceOffset !== null) lane.read.set(placeName(row), row.sourceOffset)
+  }
+  if (lanes.size === 0) return [...rows]
+  const counts = await countRepeats(restore.runs(), [...lanes.values()])
+  const byLane = new Map([...lanes.keys()].map((name, at) => [name, counts[at] ?? 0n]))
+  return rows.map((row) => {
+    const repeats = row.target ? byLane.get(laneName(row.group, row.target)) : undefined
+    return repeats === undefined ? row : { ...row, repeats }
+  })
+}
+
+function laneName(group: string, place: TargetPlace): string {
+  return `${placeName(place)} ${group}`
+}
+
+function byGroupAndPlace(a: ReportRow, b: ReportRow): number {
+  if (a.group !== b.group) return a.group < b.group ? -1 : 1
+  if (a.topic !== b.topic) return a.topic < b.topic ? -1 : 1
+  if (a.partition !== b.partition) return a.partition - b.partition
+  const [own, other] = [a.target?.topic ?? '', b.target?.topic ?? '']
+  if (own !== other) return own < other ? -1 : 1
+  return (a.target?.partition ?? 0) - (b.target?.partition ?? 0)
+}
