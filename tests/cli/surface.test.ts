@@ -25,6 +25,8 @@ const VERBS = [
   'repair',
   'probe',
 ]
+/** Verbs of two words, which the help of their first word lists. */
+const FAMILY_VERBS = ['offsets report', 'offset-reset plan', 'offset-reset script']
 const NOBODY = '127.0.0.1:1'
 
 let folder: string
@@ -52,9 +54,9 @@ test('the help lists every verb and the exit codes', async () => {
   assert.equal(bare.stderr, stdout)
 })
 
-for (const verb of VERBS) {
+for (const verb of [...VERBS, ...FAMILY_VERBS, 'show-offset-mapping']) {
   test(`the help of ${verb} has examples and fits a terminal`, async () => {
-    const { stdout, stderr } = await expectExit(0, [verb, '--help'])
+    const { stdout, stderr } = await expectExit(0, [...verb.split(' '), '--help'])
     expectGoodHelp(stdout)
     assert.match(stdout, new RegExp(`^Examples:\\n  kafka-backup ${verb} `, 'm'))
     assert.equal(stderr, '')
@@ -71,6 +73,16 @@ for (const verb of VERBS) {
     }
   })
 }
+
+test('verbs of two words are found by their first, and refused by name', async () => {
+  const { stdout } = await expectExit(0, ['offset-reset', '--help'])
+  assert.match(stdout, /^ {2}plan \[options\] .*\n {2}script \[options\] /m)
+  assert.doesNotMatch((await expectExit(0, ['--help'])).stdout, /show-offset-mapping/)
+  const wrong = await expectExit(2, ['offset-reset', 'script', '--nothing'])
+  assert.match(wrong.stderr, /Nothing was started\n.*kafka-backup offset-reset script --help/)
+  const unknown = await expectExit(2, ['offset-reset', 'scrip'])
+  assert.match(unknown.stderr, /Did you mean script\?/)
+})
 
 test('prints its version, also through npx', async () => {
   const { stdout, stderr } = await expectExit(0, ['--version'])

@@ -35,6 +35,8 @@ export interface ConsoleConsumerJob {
   readonly isolation?: 'read_committed' | 'read_uncommitted'
   /** Reads as a member of this group, from its offsets, and commits what was printed. Not together with `partition`. */
   readonly group?: string
+  /** How it is a member; `consumer` is that of KIP-848. */
+  readonly protocol?: 'classic' | 'consumer'
   /** Of the formatter: print.key, print.offset, print.headers, print.timestamp, print.partition, … */
   readonly properties?: Readonly<Record<string, string>>
   readonly timeoutMs?: number
@@ -138,6 +140,10 @@ export class KafkaTools {
     args.push('--timeout-ms', String(job.idleMs ?? CONSOLE_IDLE_MS))
     args.push('--isolation-level', job.isolation ?? 'read_uncommitted')
     if (job.group !== undefined) args.push('--group', job.group)
+    if (job.protocol !== undefined) {
+      const property = this.#usesNewFlags ? '--command-property' : '--consumer-property'
+      args.push(property, `group.protocol=${job.protocol}`)
+    }
     if (job.partition === undefined) args.push('--from-beginning')
     else args.push('--partition', String(job.partition), '--offset', 'earliest')
     const flag = this.#usesNewFlags ? '--formatter-property' : '--property'

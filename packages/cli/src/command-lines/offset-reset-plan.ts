@@ -17,8 +17,8 @@ export const offsetResetPlanLine: CommandLine = {
   ],
   examples: [
     'kafka-backup offset-reset plan --repo file:///var/backups --backup-id daily',
-    'kafka-backup offset-reset plan --repo file:///var/backups --backup-id daily \\',
-    '    --strategy as-of --as-of 2026-11-21T01:30:00Z --groups billing',
+    'kafka-backup offset-reset plan --repo file:///var/backups \\',
+    '    --backup-id daily --strategy as-of --as-of -2h --groups billing',
   ],
   load: async () => (await import('../commands/offset-reset-plan.ts')).offsetResetPlanCommand,
 }

@@ -18,10 +18,11 @@ export const offsetResetScriptLine: CommandLine = {
     ...AS_OF_OPTIONS,
   ],
   examples: [
-    'kafka-backup offset-reset script --repo file:///var/backups --backup-id daily \\',
-    '    --bootstrap-servers dr:9092 --output try.sh',
-    'kafka-backup offset-reset script --repo file:///var/backups --backup-id daily \\',
-    '    --bootstrap-servers dr:9092 --groups billing --execute --output set.sh',
+    'kafka-backup offset-reset script --repo file:///var/backups \\',
+    '    --backup-id daily --bootstrap-servers dr:9092 --output try.sh',
+    'kafka-backup offset-reset script --repo file:///var/backups \\',
+    '    --backup-id daily --bootstrap-servers dr:9092 --groups billing \\',
+    '    --execute --output set.sh',
   ],
   load: async () => (await import('../commands/offset-reset-script.ts')).offsetResetScriptCommand,
 }

@@ -16,8 +16,8 @@ export const offsetsReportLine: CommandLine = {
   ],
   examples: [
     'kafka-backup offsets report --repo file:///var/backups --backup-id daily',
-    'kafka-backup offsets report --repo file:///var/backups --backup-id daily \\',
-    '    --groups billing shipping --as-of -2h --csv',
+    'kafka-backup offsets report --repo file:///var/backups \\',
+    '    --backup-id daily --groups billing shipping --as-of -2h --csv',
   ],
   load: async () => (await import('../commands/offsets-report.ts')).offsetsReportCommand,
 }

@@ -54,7 +54,7 @@ is_inactive() {
       ;;
   esac
   case $described in
-    *'does not exist'*) return 0 ;;
+    *'does not exist'* | *GroupIdNotFoundException*) return 0 ;;
   esac
   printf 'Not set: the state of the group is not known.\n%s\n' "$described" >&2
   return 1
@@ -83,7 +83,7 @@ set_offsets() {
   fi
   printf '%s\n' "$said"
   # The tool moves offsets that are out of range, and leaves out what it cannot set, without failing.
-  if missing=$(printf '%s\n' "$said" | awk 'FNR == NR { split($0, row, ","); want[row[1] " " row[2] " " row[3]] = 1; next }
+  if missing=$(printf '%s\n' "$said" | awk 'FNR == NR { split($0, cell, ","); want[cell[1] " " cell[2] " " cell[3]] = 1; next }
     NF >= 3 { delete want[$(NF - 2) " " $(NF - 1) " " $NF] }
     END { for (row in want) { print row; left = 1 } exit left }' "$rows" -); then
     end_group 0
@@ -114,11 +114,11 @@ move_group() {
 
 finish() {
   if [ "$mode" = --execute ]; then
-    verdict='set'
+    printf '\nGroups set: %d. Not as planned: %d.\n' "$done_groups" "$failed_groups"
   else
-    verdict='tried; nothing was changed. Write the script with --execute to set them'
+    printf '\nGroups tried: %d. Not as planned: %d.\n' "$done_groups" "$failed_groups"
+    printf 'Nothing was changed. A script that is written with --execute sets them.\n'
   fi
-  printf '\n%d groups %s. %d not as planned.\n' "$done_groups" "$verdict" "$failed_groups"
   [ "$failed_groups" = 0 ] || exit 1
 }
 `

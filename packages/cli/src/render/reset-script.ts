@@ -34,6 +34,8 @@ export function renderResetScript(plan: ResetPlan, options: ScriptOptions): stri
       const where = place ? ` ${place.topic}/${place.partition}` : ''
       return `# Left as it is: ${quotedText(group)}${where} (${commentText(reason)})`
     }),
+    '# Names of groups are taken as they are, and not every script needs every function:',
+    '# shellcheck disable=SC1003,SC2016,SC2317,SC2329',
     'set -eu',
     `servers=${shellWord(bootstrapServers.join(','))}`,
     `mode=${isExecuting ? '--execute' : '--dry-run'}`,
