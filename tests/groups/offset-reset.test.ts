@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import { type KafkaCluster, SourceDriver, startKafkaCluster } from '@kafka-backup/testkit'
+import { ensureKafka, type KafkaCluster, SourceDriver, startKafkaCluster } from '@kafka-backup/testkit'
 import { type Archive, backupArgs, expectExit, restoreArgs } from '../harness/archive.ts'
 import { until } from '../harness/until.ts'
 import { kafkaHome, runScript } from './reset-script-run.ts'
@@ -36,6 +36,8 @@ let source: KafkaCluster
 let target: KafkaCluster
 let driver: SourceDriver
 let home: string
+/** Of a Kafka whose tool prints otherwise. */
+let olderHome: string
 let archive: Archive
 let keptRestoreId: string
 /** Everything that a consumer of committed records gets from the source, and what each group has read of it. */
@@ -46,6 +48,7 @@ before(async () => {
   ;[source, target] = await Promise.all([startKafkaCluster(), startKafkaCluster()])
   driver = new SourceDriver(source)
   home = await kafkaHome(target)
+  olderHome = await kafkaHome({ folder: join(source.folder, 'older'), ...(await ensureKafka('3.9.1')) })
   archive = { folder: join(source.folder, 'repository'), backupId: 'daily' }
   await driver.createTopic(TOPIC, { replicas: 2 })
   await driver.write({ topic: TOPIC, partition: 0, label: 'old', records: 20 })
@@ -128,10 +131,14 @@ let scripts = 0
 
 /** Writes a script and runs it, as its file is. */
 async function runReset(cluster: KafkaCluster, ...more: string[]) {
+  return runScript(await writeReset(cluster, ...more), home)
+}
+
+async function writeReset(cluster: KafkaCluster, ...more: string[]): Promise<string> {
   const file = join(source.folder, `reset-${++scripts}.sh`)
   const where = ['--bootstrap-servers', cluster.bootstrap, '--output', file]
   await expectExit(0, ['offset-reset', 'script', ...placeArgs(), ...where, ...more])
-  return runScript(file, home)
+  return file
 }
 
 /** How often each record was read before and after; what a group would skip is missing. */
@@ -231,10 +238,16 @@ test('a group with members is left alone, whatever its protocol', async () => {
     return living.every((name) => groups.some(({ group }) => group === name))
   })
   const asOf = ['--strategy', 'as-of', '--groups', ...living, '--execute']
-  const refused = await runReset(source, ...asOf)
-  assert.equal(refused.exitCode, 1, refused.stdout + refused.stderr)
-  assert.equal(refused.stderr.match(/^Not set: the group is Stable. Stop its consumers first.$/gm)?.length, 2)
-  assert.match(refused.stdout, /^Groups set: 0. Not as planned: 2.$/m)
+  const file = await writeReset(source, ...asOf)
+  for (const tool of [home, olderHome]) {
+    const refused = await runScript(file, tool)
+    assert.equal(refused.exitCode, 1, refused.stdout + refused.stderr)
+    assert.equal(
+      refused.stderr.match(/^Not set: the group is Stable. Stop its consumers first.$/gm)?.length,
+      2,
+    )
+    assert.match(refused.stdout, /^Groups set: 0. Not as planned: 2.$/m)
+  }
   for (const group of living) await driver.leaveGroup(group)
   const accepted = await runReset(source, ...asOf)
   assert.equal(accepted.exitCode, 0, accepted.stdout + accepted.stderr)
@@ -250,4 +263,11 @@ test("Kafka's tool understands the words of the other strategies", async () => {
     assert.equal(tried.exitCode, 0, tried.stdout + tried.stderr)
     assert.match(tried.stdout, new RegExp(`orders +0 +${offset}$`, 'm'))
   }
+})
+
+test('the tool of an older Kafka tells otherwise of a group that is not there, and is understood', async () => {
+  const file = await writeReset(target, '--restore', keptRestoreId, '--groups', 'all')
+  const tried = await runScript(file, olderHome)
+  assert.equal(tried.exitCode, 0, tried.stdout + tried.stderr)
+  assert.match(tried.stdout, /^Groups tried: 1. Not as planned: 0.$/m)
 })

@@ -16,7 +16,10 @@ const JAVA_ARGS =
 const COMMAND = 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand'
 
 /** A folder as Kafka is installed in, with the one tool that scripts need. */
-export async function kafkaHome({ folder, classpath }: KafkaCluster): Promise<string> {
+export async function kafkaHome({
+  folder,
+  classpath,
+}: Pick<KafkaCluster, 'folder' | 'classpath'>): Promise<string> {
   const home = join(folder, 'kafka home')
   const tool = join(home, 'bin', 'kafka-consumer-groups.sh')
   await mkdir(join(home, 'bin'), { recursive: true })

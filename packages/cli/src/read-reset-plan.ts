@@ -28,7 +28,10 @@ export async function readResetPlan(context: CommandContext, storage: StorageBac
   return { known, shown, report, plan: planReset(known.groups, report, strategy) }
 }
 
-/** True when something is left as it is that the plan was to set: topics that were not restored are not. */
+/** There is nothing that could be set. */
+const NOTHING_TO_SET: ReadonlySet<string> = new Set(['not_restored', 'no_offsets', 'share_group'])
+
+/** True when something is left as it is that was to be set. */
 export function isPlanIncomplete({ left }: ResetPlan): boolean {
-  return left.some(({ reason }) => reason !== 'not_restored' && reason !== 'no_offsets')
+  return left.some(({ reason }) => !NOTHING_TO_SET.has(reason))
 }

@@ -42,11 +42,15 @@ export function groupsAsOf({ backupId, commit, document, groups }: KnownGroups):
 }
 
 function verdictOf({ rows }: OffsetReport): string {
-  const mapped = rows.filter(({ how }) => how !== 'unmapped').length
+  const count = (wanted: (row: ReportRow) => boolean) =>
+    new Set(
+      rows.filter(wanted).map(({ group, topic, partition }) => JSON.stringify([group, topic, partition])),
+    ).size
+  const mapped = count(({ how, sourceOffset }) => how !== 'unmapped' && sourceOffset !== null)
+  const lost = count(({ how }) => how === 'unmapped')
   const repeats = repeatsOf(rows)
-  const again = repeats === 0n ? 'nothing is read again' : `${plural(repeats, 'record')} are read again`
-  const lost = rows.length - mapped
-  return `${plural(mapped, 'offset')} mapped, ${formatCount(lost)} not · nothing is skipped, ${again}`
+  const again = repeats === 0n ? 'nothing read again' : `${plural(repeats, 'record')} read again`
+  return `${plural(mapped, 'offset')} mapped: nothing skipped, ${again} · ${formatCount(lost)} not mapped`
 }
 
 /** Of a target partition all rows of a group say the same. */

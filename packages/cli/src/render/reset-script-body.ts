@@ -82,9 +82,9 @@ set_offsets() {
     return 0
   fi
   printf '%s\n' "$said"
-  # The tool moves offsets that are out of range, and leaves out what it cannot set, without failing.
+  # The tool moves offsets that are out of range, and leaves out what it cannot set, without failing. Some versions end no line.
   if missing=$(printf '%s\n' "$said" | awk 'FNR == NR { split($0, cell, ","); want[cell[1] " " cell[2] " " cell[3]] = 1; next }
-    NF >= 3 { delete want[$(NF - 2) " " $(NF - 1) " " $NF] }
+    { for (at = 1; at <= NF; at++) { if (is_table) delete want[before " " last " " $at]; if ($at == "NEW-OFFSET") is_table = 1; before = last; last = $at } }
     END { for (row in want) { print row; left = 1 } exit left }' "$rows" -); then
     end_group 0
   else
@@ -103,7 +103,7 @@ move_group() {
     return 0
   fi
   if said=$(groups_tool --reset-offsets "--group=$group" "$@" "$mode") &&
-    printf '%s\n' "$said" | awk 'NF >= 3 && $NF ~ /^[0-9]+$/ && $(NF - 1) ~ /^[0-9]+$/ { found = 1 } END { exit !found }'; then
+    printf '%s\n' "$said" | awk '{ for (at = 1; at <= NF; at++) { if (is_table && last ~ /^[0-9]+$/ && $at ~ /^[0-9]+$/) found = 1; if ($at == "NEW-OFFSET") is_table = 1; last = $at } } END { exit !found }'; then
     printf '%s\n' "$said"
     end_group 0
   else

@@ -10,7 +10,7 @@ export interface FakeGroupsTool {
   close(): Promise<void>
 }
 
-// FAKE_STATE: what the group is said to be; FAKE_SHIFT: what is added to each offset, as for one out of range.
+// FAKE_STATE: what the group is said to be; FAKE_SHIFT: what is added to each offset, as for one out of range; FAKE_END: of a line of the table.
 const PROGRAM = `#!/bin/sh
 for word in "$@"; do printf '%s\\0' "$word" >>"$FAKE_LOG"; done
 printf '\\0' >>"$FAKE_LOG"
@@ -32,10 +32,11 @@ case " $* " in
   ;;
 *)
   if [ -n "\${FAKE_ERROR:-}" ]; then printf 'Error: %s\\n' "$FAKE_ERROR"; exit 0; fi
-  printf '\\nGROUP  TOPIC  PARTITION  NEW-OFFSET\\n'
-  if [ -z "$file" ]; then printf '%s  orders  0  7\\n' "$group"; exit 0; fi
+  end=\${FAKE_END:-\\\\n}
+  printf "\\\\nGROUP  TOPIC  PARTITION  NEW-OFFSET$end"
+  if [ -z "$file" ]; then printf "%s  orders  0  7$end" "$group"; exit 0; fi
   while IFS=, read -r topic partition offset; do
-    printf '%s  %s  %s  %s\\n' "$group" "$topic" "$partition" "$((offset + \${FAKE_SHIFT:-0}))"
+    printf "%s  %s  %s  %s$end" "$group" "$topic" "$partition" "$((offset + \${FAKE_SHIFT:-0}))"
   done <"$file"
   ;;
 esac

@@ -124,6 +124,18 @@ test('what the tool sets otherwise than planned, or not at all, is a failure', a
   assert.equal((await run(scriptOf(moved), refused)).status, 1)
 })
 
+test('a table without ends of lines, as Kafka 3.9 prints it, is understood', async () => {
+  const moved = planOf([], {
+    groups: [{ group: 'g', topics: ['orders'], offsets: null }],
+    strategy: { kind: 'to_earliest' },
+  })
+  for (const plan of [planOf(['g']), moved]) {
+    const { status, stderr } = await run(scriptOf(plan), { FAKE_END: '    ' })
+    assert.equal(status, 0, stderr)
+  }
+  assert.equal((await run(scriptOf(planOf(['g'])), { FAKE_END: '    ', FAKE_SHIFT: '-1' })).status, 1)
+})
+
 test('each strategy has the words of the tool', async () => {
   const groups = [{ group: 'g', topics: ['orders', 'payments'], offsets: null }]
   for (const [strategy, words] of [

@@ -1,5 +1,5 @@
 import type { GroupRecord } from '../format/groups-document.ts'
-import type { OffsetReport } from './offset-report.ts'
+import type { OffsetReport, ReportRow } from './offset-report.ts'
 import type { WantedOffset } from './translate-offsets.ts'
 
 /**
@@ -36,7 +36,7 @@ export interface ResetPlan {
   readonly left: readonly LeftAsIs[]
 }
 
-type KnownGroup = Pick<GroupRecord, 'group' | 'type' | 'offsets'>
+type KnownGroup = Pick<GroupRecord, 'group' | 'type' | 'offsets' | 'unread'>
 
 /** Decides what is to be set. `report` is of the same groups; null: none of a restore, so that topics have their own names. Pure. */
 export function planReset(
@@ -46,14 +46,15 @@ export function planReset(
 ): ResetPlan {
   const resets: GroupReset[] = []
   const left: LeftAsIs[] = []
+  const rowsOf = report && Map.groupBy(report.rows, ({ group }) => group)
   for (const own of groups) {
     const refusal = refusalOf(own)
     if (refusal !== undefined) {
       left.push({ group: own.group, place: null, reason: refusal })
       continue
     }
-    const { offsets, unmapped } = report
-      ? mappedOf(own.group, report)
+    const { offsets, unmapped } = rowsOf
+      ? mappedOf(rowsOf.get(own.group) ?? [])
       : { offsets: own.offsets, unmapped: [] }
     left.push(...unmapped)
     if (offsets.length === 0) continue
@@ -65,18 +66,18 @@ export function planReset(
 }
 
 /** What Kafka's tool for consumer groups cannot set. */
-function refusalOf({ group, type, offsets }: KnownGroup): string | undefined {
+function refusalOf({ group, type, offsets, unread }: KnownGroup): string | undefined {
   if (group === '') return 'no_name'
   if (type === 'share' || type === 'streams') return `${type}_group`
-  return offsets.length === 0 ? 'no_offsets' : undefined
+  if (offsets.length > 0) return undefined
+  return unread === undefined ? 'no_offsets' : 'unread'
 }
 
-function mappedOf(group: string, { rows }: OffsetReport) {
+function mappedOf(rows: readonly ReportRow[]) {
   const offsets = new Map<string, WantedOffset>()
   const unmapped: LeftAsIs[] = []
   for (const row of rows) {
-    if (row.group !== group) continue
-    const { topic, partition, target, targetOffset: offset, reason } = row
+    const { group, topic, partition, target, targetOffset: offset, reason } = row
     if (target && offset !== null) {
       offsets.set(`${target.topic}/${target.partition}`, { ...target, offset })
     } else if (reason !== null) {

@@ -6,7 +6,11 @@ import { planReset } from '../../src/offsets/reset-plan.ts'
 
 function groupOf(group: string, type: GroupRecord['type'], offsets: readonly bigint[]) {
   const entry = { topic: 'orders', leaderEpoch: 3, metadata: 'm' }
-  return { group, type, offsets: offsets.map((offset, partition): GroupOffset => ({ ...entry, partition, offset })) }
+  return {
+    group,
+    type,
+    offsets: offsets.map((offset, partition): GroupOffset => ({ ...entry, partition, offset })),
+  }
 }
 
 function rowOf(partition: number, target: readonly [number, bigint] | null): ReportRow {
@@ -33,7 +37,9 @@ test('each target partition is set once, and what has none is named', () => {
       ],
     },
   ])
-  assert.deepEqual(plan.left, [{ group: 'g', place: { topic: 'orders', partition: 2 }, reason: 'not_restored' }])
+  assert.deepEqual(plan.left, [
+    { group: 'g', place: { topic: 'orders', partition: 2 }, reason: 'not_restored' },
+  ])
   const moved = planReset([groupOf('g', 'classic', [5n])], report, { kind: 'to_latest' })
   assert.deepEqual(moved.groups, [{ group: 'g', topics: ['copy'], offsets: null }])
 })
@@ -52,6 +58,7 @@ test('groups that the tool for consumer groups cannot set are named', () => {
     groupOf('s', 'share', []),
     groupOf('t', 'streams', [1n]),
     groupOf('u', 'unknown', []),
+    { ...groupOf('v', 'classic', []), unread: 'GROUP_AUTHORIZATION_FAILED' },
   ]
   const plan = planReset(groups, null, { kind: 'as_of' })
   assert.deepEqual(plan.groups, [])
@@ -62,6 +69,7 @@ test('groups that the tool for consumer groups cannot set are named', () => {
       ['s', 'share_group'],
       ['t', 'streams_group'],
       ['u', 'no_offsets'],
+      ['v', 'unread'],
     ],
   )
 })

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BackupState } from '../../src/format/backup-state.ts'
-import { appendCommit } from '../../src/repository/commit-log.ts'
 import { commitAtTime } from '../../src/repository/commit-at-time.ts'
+import { appendCommit } from '../../src/repository/commit-log.ts'
 import { BACKUP, draft } from '../verify/archive-writer.ts'
 import { withStore } from '../verify/tamperable-store.ts'
 
