@@ -4,7 +4,15 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { type KafkaCluster, SourceDriver, startKafkaCluster } from '@kafka-backup/testkit'
-import { type Archive, assertExit, backupArgs, expectComplete, expectExit } from '../harness/archive.ts'
+import {
+  type Archive,
+  assertExit,
+  backupArgs,
+  expectComplete,
+  expectExit,
+  renamed,
+  restoreArgs,
+} from '../harness/archive.ts'
 import { committedEnd, readHistory } from '../harness/commit-history.ts'
 import { startProgram } from '../harness/run-program.ts'
 import { until } from '../harness/until.ts'
@@ -208,4 +216,40 @@ test('what a continuous run names with a commit is below what it has committed b
   }
   assert.ok((await committedEnd(archive, { topic: TOPIC, partition: 0 })) >= end)
   await expectExit(0, ['validate', ...placeOf(archive), '--deep'])
+})
+
+test('what a group committed in a topic that is gone is not mapped to another of the same name', async () => {
+  const archive = archiveOf('reborn')
+  const topic = 'reborn'
+  const fill = async (label: string, records: number) => {
+    await driver.createTopic(topic, { replicas: 1 })
+    await driver.write({ topic, label, records })
+  }
+  await fill('one', 20)
+  await driver.commitGroup('late', { topic, partition: 0, offset: 12n })
+  await expectExit(0, backupArgs(cluster, archive, [topic]))
+  await driver.deleteTopic(topic)
+  await until('the topic is gone', async () => !(await driver.hasTopic(topic)))
+  await fill('two', 30)
+  await driver.commitGroup('new', { topic, partition: 0, offset: 7n })
+  await expectExit(3, backupArgs(cluster, archive, [topic]))
+  await expectExit(0, restoreArgs(cluster, archive, renamed([topic], 'copy')))
+  const args = ['offsets', 'report', ...placeOf(archive), '--output-format', 'json']
+  const chosen = ['--groups', 'late,new']
+  const { offsets } = (await expectExit(3, [...args, ...chosen])).json<{
+    readonly offsets: readonly { readonly how: string; readonly reason: string | null }[]
+  }>()
+  assert.deepEqual(
+    offsets.map(({ how, reason }) => [how, reason]),
+    [
+      ['unmapped', 'other_history'],
+      ['exact', null],
+    ],
+  )
+  const before = await expectExit(3, [...args, '--groups', 'late', '--as-of-commit', '1'])
+  assert.match(before.stdout, /"other_history"/)
+  const plan = ['offset-reset', 'plan', ...placeOf(archive), ...chosen]
+  const { stdout } = await expectExit(3, plan)
+  assert.match(stdout, /^new +reborn-copy\/0 +7$/m)
+  assert.match(stdout, /^ {2}late reborn\/0: of another history of the partition$/m)
 })

@@ -1,4 +1,5 @@
 import type {
+  BackupState,
   GroupRecord,
   GroupsDocument,
   LedgerState,
@@ -8,8 +9,9 @@ import type {
   StorageBackend,
 } from '@kafka-backup/core'
 import { requireBackupId } from '@kafka-backup/core/config'
-import { isSameHistory, reportOffsets } from '@kafka-backup/core/offsets'
+import { historyAt, isSameHistory, reportOffsets } from '@kafka-backup/core/offsets'
 import {
+  commitAtTime,
   latestGroups,
   mappedRuns,
   openExistingBackup,
@@ -54,14 +56,33 @@ export async function readKnownGroups(
     document,
     groups,
     shown: chosenRestore(byAge, options.restore, backupId),
-    report: async ({ ledger }) =>
-      reportOffsets(groups, await reportedRestore(storage, ledger, signal), (position, source) => {
-        const committed = asked.partition(position.topic, position.partition)?.lineage
-        return (
-          committed === undefined || isSameHistory(newest, position, { committed, restored: source.lineage })
-        )
-      }),
+    report: async ({ ledger }) => {
+      const commits = await commitsOfCarried(storage, newest, groups, signal)
+      const restore = await reportedRestore(storage, ledger, signal)
+      return reportOffsets(groups, restore, (position, source, { readAtMs, unread }) => {
+        const known = unread === undefined ? asked.tip?.number : commits.get(readAtMs)
+        const committed = historyAt(newest, position, known ?? 0n)
+        const restored = source.lineage
+        return committed === undefined || isSameHistory(newest, position, { committed, restored })
+      })
+    },
   }
+}
+
+/** What the backup knew of histories when offsets were read that were carried over since; by the time of reading. */
+async function commitsOfCarried(
+  storage: StorageBackend,
+  newest: BackupState,
+  groups: readonly GroupRecord[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<bigint, bigint>> {
+  const times = new Set(groups.flatMap(({ unread, readAtMs }) => (unread === undefined ? [] : [readAtMs])))
+  const commits = new Map<bigint, bigint>()
+  for (const timeMs of times) {
+    const isBeforeFirst = newest.createdAtMs !== null && timeMs < newest.createdAtMs
+    commits.set(timeMs, isBeforeFirst ? 0n : await commitAtTime(storage, newest, timeMs, signal))
+  }
+  return commits
 }
 
 async function reportedRestore(

@@ -13,4 +13,4 @@ export {
   type ResetPlan,
   type ResetStrategy,
 } from '../offsets/reset-plan.ts'
-export { isSameHistory } from '../offsets/same-history.ts'
+export { historyAt, isSameHistory } from '../offsets/same-history.ts'

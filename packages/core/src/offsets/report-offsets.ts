@@ -32,7 +32,11 @@ export interface ReportedRestore {
 }
 
 /** Whether the source that was restored has, at this offset, what the group had when it committed. */
-export type IsRestoredHistory = (position: WantedOffset, restored: LedgerSource) => boolean
+export type IsRestoredHistory = (
+  position: WantedOffset,
+  restored: LedgerSource,
+  group: GroupRecord,
+) => boolean
 
 /** Says where groups go on in the target of a restore. Pure, but for the map that it reads twice at most. */
 export async function reportOffsets(
@@ -66,16 +70,17 @@ interface Position extends WantedOffset {
 }
 
 function positionsOf(
-  { group, offsets }: GroupRecord,
+  record: GroupRecord,
   { restore, sources }: { restore: ReportedRestore; sources: ReadonlyMap<string, LedgerSource> },
   isRestoredHistory: IsRestoredHistory,
 ) {
+  const { group } = record
   const positions: Position[] = []
   const unmapped: ReportRow[] = []
-  for (const own of offsets) {
+  for (const own of record.offsets) {
     const source = sources.get(placeName(own))
     if (!source) unmapped.push(unmappedRow(group, own, 'not_restored'))
-    else if (!isRestoredHistory(own, source)) unmapped.push(unmappedRow(group, own, 'other_history'))
+    else if (!isRestoredHistory(own, source, record)) unmapped.push(unmappedRow(group, own, 'other_history'))
     else positions.push({ ...own, isCommitted: true })
   }
   // What is known of no history, or of another one, counts as not read where it lies among records that were.

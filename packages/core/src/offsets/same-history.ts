@@ -1,5 +1,5 @@
 import { type BackupState, inheritedEndOffset } from '../format/backup-state.ts'
-import type { WantedOffset } from './translate-offsets.ts'
+import type { SourcePartition, WantedOffset } from './translate-offsets.ts'
 
 /** Two histories of a partition, by their numbers. */
 export interface TwoHistories {
@@ -21,4 +21,17 @@ export function isSameHistory(
     .histories(topic, partition)
     .filter(({ lineage }) => lineage > older && lineage <= newer)
     .every((history) => offset <= (inheritedEndOffset(history) ?? -1n))
+}
+
+/**
+ * Number of the history that the backup knew of a partition after a commit; the first, where it knew none yet. undefined: it never knew one.
+ * `state`: the newest of the backup. Pure.
+ */
+export function historyAt(
+  state: BackupState,
+  { topic, partition }: SourcePartition,
+  commit: bigint,
+): number | undefined {
+  const histories = state.histories(topic, partition)
+  return (histories.findLast(({ sinceCommit }) => sinceCommit <= commit) ?? histories[0])?.lineage
 }

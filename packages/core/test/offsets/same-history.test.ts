@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BackupState } from '../../src/format/backup-state.ts'
-import { isSameHistory } from '../../src/offsets/same-history.ts'
+import { historyAt, isSameHistory } from '../../src/offsets/same-history.ts'
 import { appendCommit } from '../../src/repository/commit-log.ts'
 import { BACKUP, draft } from '../verify/archive-writer.ts'
 import { withStore } from '../verify/tamperable-store.ts'
@@ -39,5 +39,10 @@ test('an offset is of both histories below where they part', () =>
     ] as const) {
       assert.deepEqual([isSame(one, other, 60n), isSame(one, other, 61n)], [true, false])
     }
+    assert.deepEqual(
+      [0n, 1n, 2n, 3n, 9n].map((commit) => historyAt(state, PLACE, commit)),
+      [1, 1, 2, 3, 3],
+    )
+    assert.equal(historyAt(state, { topic: 'other', partition: 0 }, 1n), undefined)
     assert.deepEqual([isSame(1, 3, 0n), isSame(2, 3, 5n), isSame(3, 2, 5n)], [false, false, false])
   }))
