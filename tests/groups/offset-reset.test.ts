@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { ensureKafka, type KafkaCluster, SourceDriver, startKafkaCluster } from '@kafka-backup/testkit'
 import { type Archive, backupArgs, expectExit, restoreArgs } from '../harness/archive.ts'
 import { until } from '../harness/until.ts'
+import { type ConsumedRecord, consumeAs } from './consume-as.ts'
 import { kafkaHome, runScript } from './reset-script-run.ts'
 
 interface Report {
@@ -60,19 +61,19 @@ before(async () => {
   await driver.write({ topic: TOPIC, partition: 0, label: 'e', records: 10 })
   // The copy begins at 0, so that no offset stays what it was.
   await driver.deleteRecords(TOPIC, new Map([[0, 15n]]))
-  const seen = await consume(source, { group: 'all', records: 95 }, true)
+  const seen = await consumeAs(source, { group: 'all', topic: TOPIC, records: 95, protocol: 'classic' })
   await abortTransaction(0)
   await until('the aborted records are marked', async () => (await driver.ends(TOPIC))[0] === 76n)
   await driver.commitGroup(AHEAD, { topic: TOPIC, partition: 0, offset: 76n })
   const halves = [35n, 40n]
   for (const [partition, offset] of halves.entries())
     await driver.commitGroup(MIXED, { topic: TOPIC, partition, offset })
-  const isRead = (line: string) => {
-    const [, partition, offset] = /^Partition:(\d+)\tOffset:(\d+)\t/.exec(line) ?? []
-    return BigInt(offset ?? -1) < (halves[Number(partition)] ?? -1n)
-  }
-  all = seen.map(contentOf)
-  read.set(MIXED, seen.filter(isRead).map(contentOf))
+  const isRead = ({ partition, offset }: ConsumedRecord) => offset < (halves[partition] ?? -1n)
+  all = seen.map(({ content }) => content)
+  read.set(
+    MIXED,
+    seen.filter(isRead).map(({ content }) => content),
+  )
   await Promise.all(
     [CLASSIC, KIP_848].map(async (group) => read.set(group, await consume(source, { group, records: HALF }))),
   )
@@ -90,26 +91,14 @@ async function abortTransaction(partition: number): Promise<void> {
   await transaction.end('abort')
 }
 
-/** Key and value of up to so many records; all that there are to a group that waits for one more. */
+/** Key and value of what a group reads: up to so many records, or all that there are for it when it waits for one more. */
 async function consume(
   cluster: KafkaCluster,
   { group, records, topic = TOPIC }: { group: string; records: number; topic?: string },
-  withPlaces = false,
 ): Promise<string[]> {
-  const lines = await cluster.tools.consoleConsumer({
-    topic,
-    group,
-    maxRecords: records,
-    idleMs: 4_000,
-    isolation: 'read_committed',
-    protocol: group === KIP_848 ? 'consumer' : 'classic',
-    properties: { 'print.partition': 'true', 'print.offset': 'true', 'print.key': 'true' },
-  })
-  return withPlaces ? lines : lines.map(contentOf)
-}
-
-function contentOf(line: string): string {
-  return line.replace(/^Partition:\d+\tOffset:\d+\t/, '')
+  const protocol = group === KIP_848 ? 'consumer' : 'classic'
+  const seen = await consumeAs(cluster, { group, topic, records, protocol })
+  return seen.map(({ content }) => content)
 }
 
 function placeArgs(): string[] {
