@@ -46,6 +46,8 @@ async function judge(scene: {
   readonly contents?: readonly LedgerContent[]
   readonly topicId?: string
   readonly startOffset?: bigint
+  /** Begun behind the records of the earlier one. */
+  readonly later?: Pick<OpenedEntry, 'isShared'>
   /** What is restored, and the same backup with all of its commits. */
   readonly state?: BackupState
   readonly newestState?: BackupState
@@ -56,11 +58,7 @@ async function judge(scene: {
     writer: '00000001',
     clock: systemClock,
   })
-  const begun: LedgerContent = {
-    type: 'begun',
-    topics: [{ name: 'copy', topicId: TOPIC_ID, batchMaxBytes: null }],
-    partitions: [{ ...PLACE, beginOffset: 100n }],
-  }
+  const begun = begunAt(100n)
   const claimed: LedgerContent = { type: 'claimed', producerId: 1n, producerEpoch: 0, partitions: [] }
   const progress: LedgerContent = {
     type: 'progress',
@@ -68,19 +66,16 @@ async function judge(scene: {
   }
   for (const entry of [begun, claimed, ...(scene.contents ?? [progress, FINISHED])])
     await ledger.append(entry)
-  const description: ClusterDescription = {
-    clusterId: 'target',
-    brokers: new Map(),
-    topics: [
-      {
-        name: 'copy',
-        topicId: scene.topicId ?? TOPIC_ID,
-        isInternal: false,
-        replicationFactor: 1,
-        partitions: [],
-      },
-    ],
+  const ledgers = [ledger.state]
+  if (scene.later) {
+    const next = await RestoreLedger.open(storage, { ...OPENED, ...scene.later }, 2, {
+      writer: '00000002',
+      clock: systemClock,
+    })
+    for (const entry of [begunAt(110n), claimed, FINISHED]) await next.append(entry)
+    ledgers.push(next.state)
   }
+  const description = descriptionOf(scene.topicId ?? TOPIC_ID)
   const offsets = {
     starts: new Map([['copy/0', scene.startOffset ?? 0n]]),
     ends: new Map([['copy/0', 110n]]),
@@ -90,13 +85,26 @@ async function judge(scene: {
     { description, offsets },
     {
       storage,
-      earlierRestores: async () => [ledger.state],
+      earlierRestores: async () => ledgers,
       newestState: async () => scene.newestState ?? stateOf(1),
       mayRepeat: scene.mayRepeat ?? false,
       signal: new AbortController().signal,
     },
   )
   return { refused: refusals.map(({ code, message }) => `${code} ${message}`).join(), warnings }
+}
+
+function descriptionOf(topicId: string): ClusterDescription {
+  const topic = { name: 'copy', topicId, isInternal: false, replicationFactor: 1, partitions: [] }
+  return { clusterId: 'target', brokers: new Map(), topics: [topic] }
+}
+
+function begunAt(beginOffset: bigint): LedgerContent {
+  return {
+    type: 'begun',
+    topics: [{ name: 'copy', topicId: TOPIC_ID, batchMaxBytes: null }],
+    partitions: [{ ...PLACE, beginOffset }],
+  }
 }
 
 function planOf(selection: Partial<RestoreSelection>, state = stateOf(1)) {
@@ -163,7 +171,16 @@ test('what an unfinished restore wrote counts though its ledger is behind', asyn
     (await judge({ contents: [] })).refused,
     /holds records of restore \S+ .*, which was not finished/,
   )
-  assert.equal((await judge({ contents: [{ type: 'abandoned' }] })).refused, '')
+  assert.equal((await judge({ contents: [], startOffset: 110n })).refused, '', 'it was deleted since')
+})
+
+test('what a restore wrote that was given up or released counts until its topic was emptied', async () => {
+  const contents: readonly LedgerContent[] = [{ type: 'abandoned' }]
+  const says = /holds records of restore \S+ .*, which was given up; they would stand there twice/
+  assert.match((await judge({ contents })).refused, says)
+  assert.match((await judge({ contents, later: { isShared: true } })).refused, says)
+  assert.equal((await judge({ contents, later: { isShared: false } })).refused, '')
+  assert.equal((await judge({ contents, startOffset: 110n })).refused, '')
 })
 
 test('a restore of a commit before the log was truncated knows what it shares with what came after', async () => {

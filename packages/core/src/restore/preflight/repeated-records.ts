@@ -62,7 +62,8 @@ async function findRepetitions(
 ): Promise<Repetition[]> {
   const found: Repetition[] = []
   let newest: Promise<BackupState> | undefined
-  for (const ledger of await earlierRestores()) {
+  const ledgers = await earlierRestores()
+  for (const [at, ledger] of ledgers.entries()) {
     const isHere = ledger.begun !== null && ledger.opened.clusterId === place.description.clusterId
     if (!isHere || isApart(ledger, plan.window)) continue
     const sources = ledger.opened.sources.map((source) => taken(plan, source))
@@ -72,7 +73,8 @@ async function findRepetitions(
     const state = await newest
     const wanted = sources.map((own) => own && wantedOf(own, state))
     const runs = readOffsetMap(storage, ledger.opened.backupId, ledger.restoreId, signal)
-    found.push(...(await repetitionsOf(wanted, ledger, place, runs)))
+    const grown = grownTopics(ledger, ledgers.slice(at + 1), place.offsets)
+    found.push(...(await repetitionsOf(wanted, { ledger, grown, runs }, place)))
   }
   return found
 }
@@ -105,17 +107,21 @@ function repetitionText({ ledger, records }: Repetition): string {
 
 async function repetitionsOf(
   sources: readonly (Wanted | undefined)[],
-  ledger: LedgerState,
+  earlier: {
+    readonly ledger: LedgerState
+    readonly grown: ReadonlySet<string>
+    readonly runs: ReturnType<typeof readOffsetMap>
+  },
   { description, offsets }: AppendPlace,
-  runs: ReturnType<typeof readOffsetMap>,
 ): Promise<Repetition[]> {
+  const { ledger, grown, runs } = earlier
   const topics = new Set(stillThere(ledger, description))
   if (topics.size === 0) return []
   const counts = new Map<string, number>()
   const count = (topic: string, records: number) => counts.set(topic, (counts.get(topic) ?? 0) + records)
-  const isUnfinished = !ledger.finished && !ledger.isAbandoned
-  for (const topic of isUnfinished ? grownTopics(ledger, topics, offsets) : [])
-    if (sources.some((wanted) => wanted?.targetTopic === topic && mayHave(ledger, wanted))) count(topic, 0)
+  for (const topic of topics)
+    if (grown.has(topic) && sources.some((own) => own?.targetTopic === topic && mayHave(ledger, own)))
+      count(topic, 0)
   for await (const { place, run } of runs) {
     const wanted = sources[run.source]
     if (wanted?.targetTopic !== place.topic || !topics.has(place.topic)) continue
@@ -135,15 +141,25 @@ function stillThere({ begun }: LedgerState, { topics }: ClusterDescription): str
     .map(({ name }) => name)
 }
 
-/** Those that have grown since an unfinished restore began: its ledger is behind the log. */
+/**
+ * Topics that hold more than when a restore began that has not finished: its ledger is behind the log, also where it was given up or released
+ * since. One that was begun later without sharing its topics found them empty, or deleted what was there.
+ */
 function grownTopics(
-  { begun }: LedgerState,
-  topics: ReadonlySet<string>,
-  { ends }: TargetOffsets,
-): Set<string> {
-  const grown = (begun?.partitions ?? []).filter(
-    (own) => topics.has(own.topic) && (ends.get(partitionName(own)) ?? 0n) > own.beginOffset,
+  { begun, finished, isAbandoned, opened }: LedgerState,
+  later: readonly LedgerState[],
+  { starts, ends }: TargetOffsets,
+): ReadonlySet<string> {
+  if (finished) return new Set()
+  const emptied = new Set(
+    later
+      .filter((next) => isAbandoned && !next.opened.isShared && next.opened.clusterId === opened.clusterId)
+      .flatMap((next) => next.begun?.partitions.map(partitionName) ?? []),
   )
+  const grown = (begun?.partitions ?? []).filter((own) => {
+    const name = partitionName(own)
+    return !emptied.has(name) && (ends.get(name) ?? 0n) > higher(own.beginOffset, starts.get(name) ?? 0n)
+  })
   return new Set(grown.map(({ topic }) => topic))
 }
 
