@@ -1,12 +1,19 @@
 import assert from 'node:assert/strict'
-import { readdir } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { openCluster } from '@kafka-backup/core'
 import { fillTopics, type KafkaCluster, startKafkaCluster } from '@kafka-backup/testkit'
-import { type Archive, archivePath, backupArgs, expectExit, restoreArgs } from '../harness/archive.ts'
+import {
+  type Archive,
+  archivePath,
+  assertExit,
+  backupArgs,
+  expectExit,
+  restoreArgs,
+} from '../harness/archive.ts'
 import { SHORT_QUOTA_WINDOWS, throttleProgram } from '../harness/client-quota.ts'
 import { createTopics } from '../harness/new-topics.ts'
 import { startProgram } from '../harness/run-program.ts'
@@ -139,6 +146,30 @@ test('a restore that was begun among the records of others is gone on with among
   await expectExit(0, [...args, '--resume'])
 })
 
+for (const [who, topic] of [
+  ['whoever goes on', 'orders-purged'],
+  ['the same process', 'orders-purging'],
+] as const)
+  test(`what a purge deleted and a killed broker brought back is deleted again by ${who}`, async () => {
+    await createTopics(cluster, { [topic]: { partitions: 2 } })
+    await fillTopics(cluster, [{ topic, records: 30, partition: 0 }])
+    const args = [
+      ...restoreArgs(cluster, archive, new Map([['orders', topic]])),
+      ...['--offsets', 'orders/0:0-299', '--partitions', '0', '--existing-topics', 'purge', '--yes'],
+    ]
+    const program = startProgram([...args, '--rate-limit-records-per-sec', '100'])
+    await until('something is written', async () => (await offsetOf('high_watermark', topic)) > 40n)
+    assert.equal(await offsetOf('log_start', topic), 30n)
+    if (who === 'whoever goes on') {
+      program.child.kill('SIGKILL')
+      await program.ended
+    }
+    await forgetDeletions()
+    if (who === 'whoever goes on') await expectExit(0, [...args, '--resume', '--verify'])
+    else assertExit(await program.ended, 0)
+    assert.equal(await offsetOf('log_start', topic), 30n)
+  })
+
 test('keeps to its limits, and notices what somebody else adds behind its last record', async () => {
   await createTopics(cluster, { 'orders-paced': { partitions: 2 } })
   const limits = ['--rate-limit-records-per-sec', '800', '--max-concurrent-partitions-per-topic', '1']
@@ -260,4 +291,22 @@ async function ledgerEntries(folder: string): Promise<number> {
 
 function refused(args: readonly string[], refusal: Refusal) {
   return expectRefused(args, refusal, { folders: [archive.folder], clusters: [cluster] })
+}
+
+/** Of partition 0. */
+async function offsetOf(kind: 'high_watermark' | 'log_start', topic: string): Promise<bigint> {
+  const client = openCluster({ bootstrapServers: cluster.bootstrapServers, clientId: 'test-evidence' })
+  try {
+    return (await client.listOffsets(kind, [{ topic, partition: 0 }])).get(`${topic}/0`) ?? 0n
+  } finally {
+    await client.close()
+  }
+}
+
+/** Kills the broker, and has it as if that was before it wrote down where logs begin, which it does once a minute. */
+async function forgetDeletions(): Promise<void> {
+  const broker = cluster.broker(1)
+  await broker.kill()
+  await rm(join(broker.logDir, 'log-start-offset-checkpoint'), { force: true })
+  await broker.start()
 }

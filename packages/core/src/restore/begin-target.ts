@@ -5,7 +5,7 @@ import { type RestoreLedger, readLedgers } from '../repository/restore-ledger.ts
 import type { Clock } from '../runtime/clock.ts'
 import { type RetryPolicy, retry } from '../runtime/retry.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
-import { holdTarget, prepareTarget, releaseTarget } from './prepare-target.ts'
+import { holdTarget, prepareTarget, purgeTarget, releaseTarget } from './prepare-target.ts'
 import type { RestorePlan } from './restore-plan.ts'
 import type { TargetPlan } from './restore-preflight.ts'
 
@@ -64,12 +64,16 @@ export async function beginTarget(options: BeginTargetOptions): Promise<void> {
   })
 }
 
-/** Somebody may have put a setting back while nobody went on with the restore: then it is held again, as its ledger says. */
+/**
+ * Somebody may have put a setting back while nobody went on with the restore: then it is held again, as its ledger says. What was purged may be
+ * there again.
+ */
 async function holdAgain(options: BeginTargetOptions): Promise<void> {
   const { ledger, cluster, target, signal } = options
-  if (target.heldSettings.length === 0) return
+  if (target.heldSettings.length === 0 && target.purges.size === 0) return
   await ledger.assertTip(signal)
   await holdTarget(cluster, target.heldSettings)
+  await purgeTarget(cluster, target)
   await ledger.assertTip(signal).catch(async (error) => {
     await undoHolds(options, error)
     throw error

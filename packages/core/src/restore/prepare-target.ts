@@ -1,5 +1,6 @@
 import type { HeldSetting } from '../format/restore-ledger.ts'
 import type { Cluster } from '../kafka/cluster.ts'
+import type { LogStart } from './offset-start.ts'
 import type { TargetPlan } from './restore-preflight.ts'
 
 /**
@@ -14,11 +15,22 @@ export async function prepareTarget(
 ): Promise<void> {
   if (target.newTopics.length > 0) await cluster.createTopics(target.newTopics, signal)
   await holdTarget(cluster, heldSettings)
-  const bounds = [...target.purges].map(([place, offset]) => {
+  await purgeTarget(cluster, target)
+}
+
+/** Deletes what was there when the restore was planned. The same again changes nothing. */
+export async function purgeTarget(cluster: Cluster, target: Pick<TargetPlan, 'purges'>): Promise<void> {
+  await cluster.deleteRecords(
+    purgedStarts(target).map(({ beginOffset, ...place }) => ({ ...place, offset: beginOffset })),
+  )
+}
+
+/** Where the logs of which a purge deletes something begin afterwards. */
+export function purgedStarts({ purges }: Pick<TargetPlan, 'purges'>): LogStart[] {
+  return [...purges].map(([place, beginOffset]) => {
     const slash = place.lastIndexOf('/')
-    return { topic: place.slice(0, slash), partition: Number(place.slice(slash + 1)), offset }
+    return { topic: place.slice(0, slash), partition: Number(place.slice(slash + 1)), beginOffset }
   })
-  await cluster.deleteRecords(bounds)
 }
 
 /** Sets what is held. The same again changes nothing. */

@@ -24,6 +24,7 @@ import {
   judgeContent,
   partitionsOf,
   purgeBounds,
+  purgeBoundsOf,
   refusePurges,
   type TargetOffsets,
   targetOffsets,
@@ -146,7 +147,7 @@ async function preflightOnce(
       brokers: description.brokers.size,
       newTopics: created.map(({ request }) => request),
       heldSettings,
-      purges: options.existingTopics === 'purge' && !isOwn ? purgeBounds(partitions, offsets) : new Map(),
+      purges: purgesOf(plan, options, partitions, offsets),
       ...takenSizes(limits),
       offsets: kept.room,
       settingNotes: [...compared.notes, ...created.flatMap(({ notes }) => notes)],
@@ -158,6 +159,19 @@ async function preflightOnce(
       compacted: compactedTopics(settings, heldSettings),
     },
   }
+}
+
+/** Of a restore that keeps offsets, its own steps see to the begin of each log. */
+function purgesOf(
+  { isKeepingOffsets }: RestorePlan,
+  { existingTopics, isResuming, unfinished }: TargetOptions,
+  partitions: ReturnType<typeof partitionsOf>,
+  offsets: TargetOffsets,
+): Map<string, bigint> {
+  if (existingTopics !== 'purge') return new Map()
+  if (!isResuming || !unfinished?.begun) return purgeBounds(partitions, offsets)
+  const { isShared } = unfinished.opened
+  return isShared || isKeepingOffsets ? new Map() : purgeBoundsOf(unfinished, offsets)
 }
 
 function otherWarnings(

@@ -7,7 +7,7 @@ import { LearnedMinima } from './learned-minima.ts'
 import { abortLeftOpen } from './left-open.ts'
 import type { FillKind } from './offset-keeper.ts'
 import { sealStarts } from './offset-start.ts'
-import { releaseTarget } from './prepare-target.ts'
+import { purgedStarts, releaseTarget } from './prepare-target.ts'
 import { awaitReadable } from './readable-ends.ts'
 import type { LaneEnd } from './restore-attempt.ts'
 import { isIncomplete, type RestorePlan } from './restore-plan.ts'
@@ -126,7 +126,12 @@ async function assertWritten(options: RestoreRunOptions, ends: readonly LaneEnd[
   await assertEnds(options, ends, isTransactional(options.ledger.state.opened.mode))
   await assertBegins(options, ends)
   await awaitReadable(options, ends)
-  if (options.plan.isKeepingOffsets) await sealStarts(options.cluster, ends, options)
+  // A broker that was killed meanwhile may have forgotten what was deleted before the first record.
+  await sealStarts(
+    options.cluster,
+    options.plan.isKeepingOffsets ? ends : purgedStarts(options.target),
+    options,
+  )
 }
 
 /** What a later plan may rest its estimate on. */

@@ -157,6 +157,20 @@ export function purgeBounds(
   return new Map(bounds)
 }
 
+/**
+ * What a purge deleted before the first record and what is there again: brokers that are killed forget the deletions of about the last
+ * minute. Nothing of the restore lies below its begin.
+ */
+export function purgeBoundsOf(
+  { begun }: Pick<LedgerState, 'begun'>,
+  { starts }: TargetOffsets,
+): Map<string, bigint> {
+  const back = (begun?.partitions ?? []).filter(
+    (own) => (starts.get(partitionName(own)) ?? 0n) < own.beginOffset,
+  )
+  return new Map(back.map((own) => [partitionName(own), own.beginOffset]))
+}
+
 /** How many offsets a partition has from its begin to its end. */
 export function heldOffsets(entry: TopicPartition, { starts, ends }: TargetOffsets): bigint {
   const name = partitionName(entry)
