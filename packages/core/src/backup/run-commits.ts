@@ -49,7 +49,8 @@ interface CommitTimes {
 export class RunCommits {
   readonly #options: RunCommitsOptions
   readonly #beganAtMs: number
-  readonly #changedTopics: TopicRecord[] = []
+  /** By name: a topic that has changed twice since the last commit is said once, as it is now. */
+  readonly #changedTopics = new Map<string, TopicRecord>()
   readonly #begins: Commit['begins'][number][] = []
   readonly #bundles: SegmentRecord[] = []
   readonly #artifacts: ArtifactRecord[] = []
@@ -64,7 +65,7 @@ export class RunCommits {
 
   /** What joins the backup is said in the next commit. */
   join(plan: BackupPlan): void {
-    this.#changedTopics.push(...plan.changedTopics)
+    for (const topic of plan.changedTopics) this.#changedTopics.set(topic.name, topic)
     const joining = plan.partitions.filter(({ isNew }) => isNew)
     const begins = joining.map(({ topic, partition, beginOffset: offset }) => ({ topic, partition, offset }))
     this.#begins.push(...begins)
@@ -82,9 +83,9 @@ export class RunCommits {
 
   /** The same for a topic that has another id now. */
   noteTopic({ name, topicId, partitions }: TopicDescription): void {
-    const known =
-      this.#changedTopics.findLast((record) => record.name === name) ?? this.#options.state.topics.get(name)
-    if (known?.topicId !== topicId) this.#changedTopics.push({ name, topicId, partitions: partitions.length })
+    const known = this.#changedTopics.get(name) ?? this.#options.state.topics.get(name)
+    if (known?.topicId !== topicId)
+      this.#changedTopics.set(name, { name, topicId, partitions: partitions.length })
   }
 
   /**
@@ -125,7 +126,8 @@ export class RunCommits {
     const news = segments.length + gaps.length + divergences.length + artifacts.length + joined
     if (outcome === 'running' && news === 0 && !isNeeded) return settle(writers)
     // What a failed commit said is said by no later one: it would lack what became durable with it.
-    const topics = this.#changedTopics.splice(0)
+    const topics = [...this.#changedTopics.values()]
+    this.#changedTopics.clear()
     const begins = this.#begins.splice(0)
     const said = { topics, begins, segments, gaps, divergences, artifacts }
     const draft: CommitDraft = { ...this.#identity(outcome, writers), ...said }
