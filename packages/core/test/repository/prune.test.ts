@@ -80,6 +80,7 @@ test('each way to say what goes takes what it says, and never the last segment',
     assert.deepEqual(await planned({ maxBytes: bytes * 20 }), [])
     assert.deepEqual(await planned({ maxBytes: 0 }), ['0:0-40', '1:100-140'])
     const held = state.segments.reduce((sum, segment) => sum + segment.bytes, 0)
+    assert.deepEqual(await planned({ maxBytes: held }), [], 'no more than was asked for')
     assert.deepEqual(await planned({ maxBytes: held - 1 }), ['0:0-10'])
     assert.deepEqual(await planned({ maxBytes: held - 1, choose: () => [] }), [])
   }))
@@ -297,4 +298,29 @@ test('the objects of one commit are found behind later prunes, and behind a snap
       [99n, 100n],
     )
     assert.equal((await validate(backend)).verdict, 'complete')
+  }))
+
+test('the grace begins with the commit that frees, however old an object is', () =>
+  withStore('memory', async ({ backend }) => {
+    await writeRuns(backend, 4)
+    const aged = altered(backend, {
+      list: async function* (prefix, options) {
+        for await (const entry of backend.list(prefix, options))
+          yield { ...entry, modifiedMs: entry.modifiedMs - 24 * HOUR_MS }
+      },
+    })
+    const report = await prune(aged, { beforeMs: FIRST_MS * 2n, graceMs: HOUR_MS })
+    assert.deepEqual([report.deleted.length, report.waiting.length], [0, 6])
+  }))
+
+test('runs that were not complete are not counted among those that are kept', () =>
+  withStore('memory', async ({ backend }) => {
+    const state = await writeRuns(backend, 3)
+    for (const run of ['stopped-1', 'stopped-2'])
+      await appendCommit(backend, state, draft(run, 'interrupted'))
+    const { plan } = await preparePrune(contextOf(backend), { ...NOTHING_ASKED, keepRuns: 2 })
+    assert.deepEqual(
+      plan.entries.map(({ range }) => range.endOffset),
+      [10n, 110n],
+    )
   }))
