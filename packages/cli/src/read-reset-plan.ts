@@ -3,6 +3,7 @@ import { planReset } from '@kafka-backup/core/offsets'
 import { requiredRestore } from './chosen-restore.ts'
 import type { CommandContext } from './command.ts'
 import { type KnownGroups, readKnownGroups } from './read-offset-report.ts'
+import { unfinishedNote } from './render/offset-map-text.ts'
 import { strategyOf } from './reset-strategy.ts'
 import type { ShownRestore } from './restored-places.ts'
 
@@ -31,7 +32,8 @@ export async function readResetPlan(context: CommandContext, storage: StorageBac
 /** There is nothing that could be set. */
 const NOTHING_TO_SET: ReadonlySet<string> = new Set(['not_restored', 'no_offsets', 'share_group'])
 
-/** True when something is left as it is that was to be set. */
-export function isPlanIncomplete({ left }: ResetPlan): boolean {
-  return left.some(({ reason }) => !NOTHING_TO_SET.has(reason))
+/** True when something is left as it is that was to be set, or when what it rests on is not final. */
+export function isPlanIncomplete({ plan, shown }: KnownPlan): boolean {
+  if (shown && unfinishedNote(shown.ledger) !== null) return true
+  return plan.left.some(({ reason }) => !NOTHING_TO_SET.has(reason))
 }

@@ -14,7 +14,7 @@ export const offsetResetPlanCommand: Command = {
       return {
         document: planDocument(known),
         text: context.options.csv === true ? planCsv(known.plan) : planText(known),
-        exitCode: isPlanIncomplete(known.plan) ? INCOMPLETE : 0,
+        exitCode: isPlanIncomplete(known) ? INCOMPLETE : 0,
       }
     } finally {
       await storage.close()

@@ -24,7 +24,7 @@ export const offsetResetScriptCommand: Command = {
       const script = renderResetScript(known.plan, { bootstrapServers, isExecuting, origin: originOf(known) })
       const file = context.options.output as string | undefined
       if (file !== undefined) await writeNew(file, script)
-      const exitCode = isPlanIncomplete(known.plan) ? INCOMPLETE : 0
+      const exitCode = isPlanIncomplete(known) ? INCOMPLETE : 0
       const document = {
         ...planDocument(known),
         kind: 'offset_reset_script',

@@ -3,6 +3,7 @@ import { requiredRestore } from '../chosen-restore.ts'
 import type { Command } from '../command.ts'
 import { openStorage } from '../open-storage.ts'
 import { readKnownGroups } from '../read-offset-report.ts'
+import { unfinishedNote } from '../render/offset-map-text.ts'
 import { reportCsv, reportDocument, reportText } from '../render/offset-report-text.ts'
 
 const INCOMPLETE = 3
@@ -18,7 +19,7 @@ export const offsetsReportCommand: Command = {
       return {
         document: reportDocument(known, shown, report),
         text: context.options.csv === true ? reportCsv(report) : reportText(known, shown, report),
-        exitCode: isReportIncomplete(report) ? INCOMPLETE : 0,
+        exitCode: isReportIncomplete(report) || unfinishedNote(shown.ledger) !== null ? INCOMPLETE : 0,
       }
     } finally {
       await storage.close()

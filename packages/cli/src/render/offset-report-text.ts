@@ -2,7 +2,7 @@ import type { OffsetReport, ReportRow } from '@kafka-backup/core'
 import type { KnownGroups } from '../read-offset-report.ts'
 import type { ShownRestore } from '../restored-places.ts'
 import { renderCsv } from './csv.ts'
-import { shownRestoreText, stateOf } from './offset-map-text.ts'
+import { shownRestoreText, standingDocument } from './offset-map-text.ts'
 import { shownName } from './shown-name.ts'
 import { renderTable } from './table.ts'
 import { formatCount, formatTime, plural } from './units.ts'
@@ -107,7 +107,7 @@ export function reportDocument(known: KnownGroups, { ledger }: ShownRestore, rep
     ...knownDocument(known),
     restore: {
       restore_id: ledger.restoreId,
-      state: stateOf(ledger),
+      ...standingDocument(ledger),
       cluster_id: ledger.opened.clusterId,
       commit: ledger.opened.commit,
     },
