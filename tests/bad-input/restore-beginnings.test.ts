@@ -153,10 +153,11 @@ for (const [who, topic] of [
   test(`what a purge deleted and a killed broker brought back is deleted again by ${who}`, async () => {
     await createTopics(cluster, { [topic]: { partitions: 2 } })
     await fillTopics(cluster, [{ topic, records: 30, partition: 0 }])
-    const args = [
+    const choice = [
       ...restoreArgs(cluster, archive, new Map([['orders', topic]])),
-      ...['--offsets', 'orders/0:0-299', '--partitions', '0', '--existing-topics', 'purge', '--yes'],
+      ...['--offsets', 'orders/0:0-299', '--partitions', '0'],
     ]
+    const args = [...choice, '--existing-topics', 'purge', '--yes']
     const program = startProgram([...args, '--rate-limit-records-per-sec', '100'])
     await until('something is written', async () => (await offsetOf('high_watermark', topic)) > 40n)
     assert.equal(await offsetOf('log_start', topic), 30n)
@@ -165,8 +166,11 @@ for (const [who, topic] of [
       await program.ended
     }
     await forgetDeletions()
-    if (who === 'whoever goes on') await expectExit(0, [...args, '--resume', '--verify'])
-    else assertExit(await program.ended, 0)
+    if (who === 'whoever goes on') {
+      const says = ['orders-purged/0 below offset 30', '--existing-topics purge']
+      await refused([...choice, '--resume'], { exitCode: 5, code: 'KB_TARGET_NOT_EMPTY', says })
+      await expectExit(0, [...args, '--resume', '--verify'])
+    } else assertExit(await program.ended, 0)
     assert.equal(await offsetOf('log_start', topic), 30n)
   })
 

@@ -25,6 +25,7 @@ import {
   partitionsOf,
   purgeBounds,
   purgeBoundsOf,
+  refuseBroughtBack,
   refusePurges,
   type TargetOffsets,
   targetOffsets,
@@ -134,7 +135,7 @@ async function preflightOnce(
   const isAppending = options.existingTopics === 'append'
   const isOwn = options.isResuming && options.unfinished?.begun != null
   const content = isOwn ? NOTHING : await judgeHeld(cluster, plan, description, offsets, options)
-  refusals.unshift(...content.refusals)
+  refusals.unshift(...content.refusals, ...broughtBack(plan, options, present, offsets))
   const place = { topics: description.topics, newSettings: new Map(newSettings), offsets }
   const kept = plan.isKeepingOffsets
     ? await judgeOffsetRoom(cluster, plan, place, { ...options, isOwn })
@@ -159,6 +160,16 @@ async function preflightOnce(
       compacted: compactedTopics(settings, heldSettings),
     },
   }
+}
+
+function broughtBack(
+  { isKeepingOffsets }: RestorePlan,
+  { existingTopics, isResuming, unfinished }: TargetOptions,
+  present: readonly TopicRestorePlan[],
+  offsets: TargetOffsets,
+): Refusal[] {
+  if (!isResuming || !unfinished?.begun || unfinished.opened.isShared) return []
+  return isKeepingOffsets || existingTopics === 'purge' ? [] : refuseBroughtBack(present, unfinished, offsets)
 }
 
 /** Of a restore that keeps offsets, its own steps see to the begin of each log. */

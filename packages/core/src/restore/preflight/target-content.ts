@@ -163,12 +163,30 @@ export function purgeBounds(
  */
 export function purgeBoundsOf(
   { begun }: Pick<LedgerState, 'begun'>,
-  { starts }: TargetOffsets,
+  { starts, ends }: TargetOffsets,
 ): Map<string, bigint> {
-  const back = (begun?.partitions ?? []).filter(
-    (own) => (starts.get(partitionName(own)) ?? 0n) < own.beginOffset,
-  )
+  const back = (begun?.partitions ?? []).filter((own) => {
+    const name = partitionName(own)
+    // A log that ends before is not the one that was begun with.
+    return (starts.get(name) ?? 0n) < own.beginOffset && own.beginOffset <= (ends.get(name) ?? 0n)
+  })
   return new Map(back.map((own) => [partitionName(own), own.beginOffset]))
+}
+
+/** Whoever goes on without asking for a purge deletes nothing, and must not leave old records before the restored ones. */
+export function refuseBroughtBack(
+  present: readonly TopicRestorePlan[],
+  unfinished: Pick<LedgerState, 'begun'>,
+  offsets: TargetOffsets,
+): Refusal[] {
+  const places = [...purgeBoundsOf(unfinished, offsets)]
+  return present.flatMap((topic) => {
+    const own = places.filter(([place]) => place.slice(0, place.lastIndexOf('/')) === topic.targetTopic)
+    if (own.length === 0) return []
+    const bounds = own.map(([place, offset]) => `${place} below offset ${offset}`).join(', ')
+    const message = `holds records again that were deleted before this restore began (${bounds}): a broker that is killed forgets the deletions of about the last minute`
+    return [notEmpty(topic, message, 'To delete them again: --existing-topics purge.')]
+  })
 }
 
 /** How many offsets a partition has from its begin to its end. */
