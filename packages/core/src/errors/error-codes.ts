@@ -106,7 +106,7 @@ export const ERROR_TABLE = {
   KB_TARGET_CHANGED: row(
     'conflict',
     false,
-    'Something else wrote to the target, or a broker was killed in the middle; delete the topic and restore again.',
+    'Something else wrote to the target, or a broker was killed in the middle. Stop what writes there, then restore into another topic; or delete this one, if nothing else in it is needed, and restore again.',
   ),
   KB_RECORDS_HIDDEN: row(
     'cluster',
