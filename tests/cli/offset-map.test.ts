@@ -7,9 +7,11 @@ import { pathToFileURL } from 'node:url'
 import type { LedgerContent } from '../../packages/core/src/format/restore-ledger.ts'
 import { restoreEntryKey } from '../../packages/core/src/repository/key-layout.ts'
 import { RestoreLedger } from '../../packages/core/src/repository/restore-ledger.ts'
+import { requestDocument } from '../../packages/core/src/restore/restore-request.ts'
 import type { Clock } from '../../packages/core/src/runtime/clock.ts'
 import { systemClock } from '../../packages/core/src/runtime/clock.ts'
 import { FilesystemBackend } from '../../packages/core/src/storage/filesystem/backend.ts'
+import { REQUEST } from '../../packages/core/test/restore/sample-request.ts'
 import { expectExit } from '../harness/archive.ts'
 
 const BACKUP = 'daily'
@@ -66,7 +68,13 @@ async function writeLedger(
   const clock: Clock = { ...systemClock, nowMs: () => begunMs }
   const storage = new FilesystemBackend(join(folder, repository))
   const opened = {
-    ...{ backupId: BACKUP, request: {}, requestSha256: DIGEST, commit: 7n, commitSha256: DIGEST },
+    ...{
+      backupId: BACKUP,
+      request: requestDocument(REQUEST),
+      requestSha256: DIGEST,
+      commit: 7n,
+      commitSha256: DIGEST,
+    },
     ...{ fromMs: null, toMs: null, planSha256: DIGEST, clusterId: target, isShared: false },
     ...({ mode: 'transactions', createdTopics: [], heldSettings: [] } as const),
     sources: [{ topic: 'orders', partition: 0, lineage: 1 }],

@@ -2,28 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { differingChoices } from '../../src/restore/preflight/other-choice.ts'
 import { type RestoreRequest, requestDocument } from '../../src/restore/restore-request.ts'
-
-const REQUEST: RestoreRequest = {
-  backupId: 'daily',
-  includeTopics: ['orders'],
-  excludeTopics: [],
-  asOfCommit: null,
-  from: null,
-  to: null,
-  offsetRanges: [],
-  partitions: [],
-  topicMapping: new Map([['orders', 'copy']]),
-  partitionMapping: new Map(),
-  allowManyToOne: false,
-  repartitioning: new Map(),
-  includeOriginalOffsetHeader: false,
-  stripOffsetHeaders: false,
-  sourceClusterId: null,
-  keepOffsets: false,
-  topicConfigOverrides: new Map(),
-  restoreTopicConfigs: true,
-  existingTopicConfigPolicy: 'keep',
-}
+import { REQUEST } from './sample-request.ts'
 
 const CHANGES: readonly (readonly [change: Partial<RestoreRequest>, says: string])[] = [
   [{ includeTopics: ['orders', 'audit'] }, '--topics (then: orders; now: orders,audit)'],
