@@ -1,6 +1,6 @@
 import type { TargetPlace } from '../format/restore-ledger.ts'
+import { partitionName } from '../kafka/cluster.ts'
 import type { MappedRun } from '../repository/offset-map.ts'
-import { placeName } from './translate-offsets.ts'
 
 /** From where a group goes on in one partition of the target, and how far it has read each of the sources there. */
 export interface ResumedLane {
@@ -16,9 +16,9 @@ export async function countRepeats(
   lanes: readonly ResumedLane[],
 ): Promise<bigint[]> {
   const repeats = lanes.map(() => 0n)
-  const byPlace = Map.groupBy(lanes.keys(), (at) => placeName((lanes[at] as ResumedLane).place))
+  const byPlace = Map.groupBy(lanes.keys(), (at) => partitionName((lanes[at] as ResumedLane).place))
   for await (const run of runs) {
-    for (const at of byPlace.get(placeName(run.target)) ?? []) {
+    for (const at of byPlace.get(partitionName(run.target)) ?? []) {
       repeats[at] = (repeats[at] ?? 0n) + repeatedOf(run, lanes[at] as ResumedLane)
     }
   }
@@ -26,7 +26,7 @@ export async function countRepeats(
 }
 
 function repeatedOf({ source, sourceOffset, targetOffset, records }: MappedRun, lane: ResumedLane): bigint {
-  const next = lane.read.get(placeName(source))
+  const next = lane.read.get(partitionName(source))
   if (next === undefined) return 0n
   const first = lane.offset > targetOffset ? lane.offset - targetOffset : 0n
   const readOfRun = next - sourceOffset

@@ -1,10 +1,10 @@
 import type { GroupRecord } from '../format/groups-document.ts'
 import type { LedgerSource, TargetPlace } from '../format/restore-ledger.ts'
+import { partitionName } from '../kafka/cluster.ts'
 import type { MappedRun } from '../repository/offset-map.ts'
 import { countRepeats, type ResumedLane } from './count-repeats.ts'
 import type { OffsetReport, ReportRow, TargetHow, UnmappedReason } from './offset-report.ts'
 import {
-  placeName,
   type SourcePartition,
   type TranslatedOffset,
   type Translation,
@@ -44,7 +44,7 @@ export async function reportOffsets(
   restore: ReportedRestore,
   isRestoredHistory: IsRestoredHistory,
 ): Promise<OffsetReport> {
-  const context = { restore, sources: new Map(restore.sources.map((own) => [placeName(own), own])) }
+  const context = { restore, sources: new Map(restore.sources.map((own) => [partitionName(own), own])) }
   const placed = groups.map((own) => ({ group: own.group, ...positionsOf(own, context, isRestoredHistory) }))
   const wanted = placed.flatMap(({ positions }) => positions)
   const translation = await translateOffsets(restore.runs(), wanted, restore.ends)
@@ -78,17 +78,17 @@ function positionsOf(
   const positions: Position[] = []
   const unmapped: ReportRow[] = []
   for (const own of record.offsets) {
-    const source = sources.get(placeName(own))
+    const source = sources.get(partitionName(own))
     if (!source) unmapped.push(unmappedRow(group, own, 'not_restored'))
     else if (!isRestoredHistory(own, source, record)) unmapped.push(unmappedRow(group, own, 'other_history'))
     else positions.push({ ...own, isCommitted: true })
   }
   // What is known of no history, or of another one, counts as not read where it lies among records that were.
-  const read = new Set(positions.map(placeName))
+  const read = new Set(positions.map(partitionName))
   const topics = new Set(positions.map(({ topic }) => topic))
   const beside = restore.routes
-    .filter((route) => route.sources.length > 1 && route.sources.some((own) => read.has(placeName(own))))
-    .flatMap((route) => route.sources.filter((own) => topics.has(own.topic) && !read.has(placeName(own))))
+    .filter((route) => route.sources.length > 1 && route.sources.some((own) => read.has(partitionName(own))))
+    .flatMap((route) => route.sources.filter((own) => topics.has(own.topic) && !read.has(partitionName(own))))
   for (const { topic, partition } of beside)
     positions.push({ topic, partition, offset: 0n, isCommitted: false })
   return { positions, unmapped }
@@ -127,14 +127,14 @@ function rowsOfGroup(
       found.push(...own.map((entry) => keptOr(position, entry, context.restore)))
     }
   }
-  const blocked = new Set(unmapped.map(placeName))
+  const blocked = new Set(unmapped.map(partitionName))
   const lowest = new Map<string, bigint>()
   for (const { place, offset } of found) {
-    const low = lowest.get(placeName(place))
-    if (low === undefined || offset < low) lowest.set(placeName(place), offset)
+    const low = lowest.get(partitionName(place))
+    if (low === undefined || offset < low) lowest.set(partitionName(place), offset)
   }
   const rows = found.map(({ position, place, offset, how }): ReportRow => {
-    const targetOffset = lowest.get(placeName(place)) ?? offset
+    const targetOffset = lowest.get(partitionName(place)) ?? offset
     return {
       group,
       topic: position.topic,
@@ -159,11 +159,11 @@ function withoutHalfKnown(
   if (blocked.size === 0) return [...rows]
   const lost = new Set(
     routes
-      .filter(({ sources }) => sources.some((own) => blocked.has(placeName(own))))
-      .flatMap(({ targets }) => targets.map(placeName)),
+      .filter(({ sources }) => sources.some((own) => blocked.has(partitionName(own))))
+      .flatMap(({ targets }) => targets.map(partitionName)),
   )
   return rows.flatMap((row): ReportRow[] => {
-    if (!row.target || !lost.has(placeName(row.target))) return [row]
+    if (!row.target || !lost.has(partitionName(row.target))) return [row]
     if (row.sourceOffset === null) return []
     return [unmappedRow(row.group, { ...row, offset: row.sourceOffset }, 'unfinished')]
   })
@@ -175,13 +175,13 @@ function translationsOf(
   { restore, translation }: { readonly restore: ReportedRestore; readonly translation: Translation },
 ): TranslatedOffset[] {
   const mapped = translation(position)
-  const known = new Set(mapped.map(placeName))
+  const known = new Set(mapped.map(partitionName))
   const others = restore.routes
-    .filter(({ sources }) => sources.some((own) => placeName(own) === placeName(position)))
+    .filter(({ sources }) => sources.some((own) => partitionName(own) === partitionName(position)))
     .flatMap(({ targets }) => targets)
-    .filter((place) => !known.has(placeName(place)))
+    .filter((place) => !known.has(partitionName(place)))
   const ends = others.flatMap((place): TranslatedOffset[] => {
-    const offset = restore.ends.get(placeName(place))
+    const offset = restore.ends.get(partitionName(place))
     return offset === undefined ? [] : [{ ...place, offset, how: 'end' }]
   })
   return [...mapped, ...ends]
@@ -195,7 +195,7 @@ function foundAt(position: Position, { how, offset, ...place }: TranslatedOffset
 function keptOr(position: Position, translated: TranslatedOffset, restore: ReportedRestore): Found {
   const own = foundAt(position, translated)
   if (!restore.isKeepingOffsets) return own
-  const name = placeName(own.place)
+  const name = partitionName(own.place)
   const begin = restore.begins.get(name) ?? 0n
   const end = restore.ends.get(name) ?? -1n
   if (position.offset < begin || position.offset > end) return own
@@ -207,15 +207,15 @@ async function withRepeats(rows: readonly ReportRow[], restore: ReportedRestore)
   const joined = new Set(
     restore.routes
       .filter(({ sources }) => sources.length > 1)
-      .flatMap(({ targets }) => targets.map(placeName)),
+      .flatMap(({ targets }) => targets.map(partitionName)),
   )
   const lanes = new Map<string, ResumedLane & { read: Map<string, bigint> }>()
   for (const row of rows) {
     const { group, target: place, targetOffset: offset } = row
-    if (!place || offset === null || !joined.has(placeName(place))) continue
+    if (!place || offset === null || !joined.has(partitionName(place))) continue
     const lane = lanes.get(laneName(group, place)) ?? { place, offset, read: new Map() }
     lanes.set(laneName(group, place), lane)
-    if (row.sourceOffset !== null) lane.read.set(placeName(row), row.sourceOffset)
+    if (row.sourceOffset !== null) lane.read.set(partitionName(row), row.sourceOffset)
   }
   if (lanes.size === 0) return [...rows]
   const counts = await countRepeats(restore.runs(), [...lanes.values()])
@@ -227,7 +227,7 @@ async function withRepeats(rows: readonly ReportRow[], restore: ReportedRestore)
 }
 
 function laneName(group: string, place: TargetPlace): string {
-  return `${placeName(place)} ${group}`
+  return `${partitionName(place)} ${group}`
 }
 
 function byGroupAndPlace(a: ReportRow, b: ReportRow): number {

@@ -1,4 +1,5 @@
 import type { TargetPlace } from '../format/restore-ledger.ts'
+import { partitionName } from '../kafka/cluster.ts'
 import type { MappedRun } from '../repository/offset-map.ts'
 
 /** A partition by name. */
@@ -50,31 +51,26 @@ export async function translateOffsets(
 ): Promise<Translation> {
   const bySource = wantedBySource(wanted)
   for await (const run of runs) {
-    const own = bySource.get(placeName(run.source))
+    const own = bySource.get(partitionName(run.source))
     if (own) take(own, run)
   }
   return (position) => {
-    const own = bySource.get(placeName(position))
+    const own = bySource.get(partitionName(position))
     if (!own) return []
     const at = countBelow(own.offsets, position.offset)
     if (own.offsets[at] !== position.offset) return []
     return [...own.lanes.values()].map(({ place, found, endOffset }) => {
       const answer = found[at]
-      if (!answer) return { ...place, offset: ends.get(placeName(place)) ?? endOffset, how: 'end' }
+      if (!answer) return { ...place, offset: ends.get(partitionName(place)) ?? endOffset, how: 'end' }
       return { ...place, offset: answer.offset, how: answer.isExact ? 'exact' : 'next' }
     })
   }
 }
 
-/** `orders/3` */
-export function placeName({ topic, partition }: SourcePartition): string {
-  return `${topic}/${partition}`
-}
-
 /** The first run of a partition that ends behind a wanted offset has the first record that is wanted: target offsets only grow. */
 function take({ offsets, lanes }: Wanted, run: MappedRun): void {
   const { target: place, sourceOffset, targetOffset, records } = run
-  const name = placeName(place)
+  const name = partitionName(place)
   const lane = lanes.get(name) ?? { place, found: [], endOffset: 0n }
   lanes.set(name, lane)
   lane.endOffset = targetOffset + BigInt(records)
@@ -88,7 +84,7 @@ function take({ offsets, lanes }: Wanted, run: MappedRun): void {
 function wantedBySource(wanted: Iterable<WantedOffset>): Map<string, Wanted> {
   const offsets = new Map<string, Set<bigint>>()
   for (const position of wanted) {
-    const name = placeName(position)
+    const name = partitionName(position)
     const own = offsets.get(name) ?? new Set()
     offsets.set(name, own.add(position.offset))
   }
