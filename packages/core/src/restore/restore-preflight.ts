@@ -135,7 +135,8 @@ async function preflightOnce(
   const isAppending = options.existingTopics === 'append'
   const isOwn = options.isResuming && options.unfinished?.begun != null
   const content = isOwn ? NOTHING : await judgeHeld(cluster, plan, description, offsets, options)
-  refusals.unshift(...content.refusals, ...broughtBack(plan, options, present, offsets))
+  const back = broughtBack(plan, options, offsets)
+  refusals.unshift(...content.refusals, ...refuseBroughtBack(present, back, options))
   const place = { topics: description.topics, newSettings: new Map(newSettings), offsets }
   const kept = plan.isKeepingOffsets
     ? await judgeOffsetRoom(cluster, plan, place, { ...options, isOwn })
@@ -148,7 +149,7 @@ async function preflightOnce(
       brokers: description.brokers.size,
       newTopics: created.map(({ request }) => request),
       heldSettings,
-      purges: purgesOf(plan, options, partitions, offsets),
+      purges: purgesOf(options, isOwn ? back : purgeBounds(partitions, offsets)),
       ...takenSizes(limits),
       offsets: kept.room,
       settingNotes: [...compared.notes, ...created.flatMap(({ notes }) => notes)],
@@ -162,27 +163,18 @@ async function preflightOnce(
   }
 }
 
-function broughtBack(
-  { isKeepingOffsets }: RestorePlan,
-  { existingTopics, isResuming, unfinished }: TargetOptions,
-  present: readonly TopicRestorePlan[],
-  offsets: TargetOffsets,
-): Refusal[] {
-  if (!isResuming || !unfinished?.begun || unfinished.opened.isShared) return []
-  return isKeepingOffsets || existingTopics === 'purge' ? [] : refuseBroughtBack(present, unfinished, offsets)
+function purgesOf({ existingTopics }: TargetOptions, bounds: Map<string, bigint>): Map<string, bigint> {
+  return existingTopics === 'purge' ? bounds : new Map()
 }
 
-/** Of a restore that keeps offsets, its own steps see to the begin of each log. */
-function purgesOf(
+/** What is there again below the begin of a restore. Of one that keeps offsets, its own steps see to the begin of each log. */
+function broughtBack(
   { isKeepingOffsets }: RestorePlan,
-  { existingTopics, isResuming, unfinished }: TargetOptions,
-  partitions: ReturnType<typeof partitionsOf>,
+  { isResuming, unfinished }: TargetOptions,
   offsets: TargetOffsets,
 ): Map<string, bigint> {
-  if (existingTopics !== 'purge') return new Map()
-  if (!isResuming || !unfinished?.begun) return purgeBounds(partitions, offsets)
-  const { isShared } = unfinished.opened
-  return isShared || isKeepingOffsets ? new Map() : purgeBoundsOf(unfinished, offsets)
+  if (!isResuming || !unfinished?.begun || unfinished.opened.isShared || isKeepingOffsets) return new Map()
+  return purgeBoundsOf(unfinished, offsets)
 }
 
 function otherWarnings(

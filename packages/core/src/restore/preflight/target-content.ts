@@ -176,10 +176,11 @@ export function purgeBoundsOf(
 /** Whoever goes on without asking for a purge deletes nothing, and must not leave old records before the restored ones. */
 export function refuseBroughtBack(
   present: readonly TopicRestorePlan[],
-  unfinished: Pick<LedgerState, 'begun'>,
-  offsets: TargetOffsets,
+  back: ReadonlyMap<string, bigint>,
+  { existingTopics }: Pick<TargetOptions, 'existingTopics'>,
 ): Refusal[] {
-  const places = [...purgeBoundsOf(unfinished, offsets)]
+  if (existingTopics === 'purge') return []
+  const places = [...back]
   return present.flatMap((topic) => {
     const own = places.filter(([place]) => place.slice(0, place.lastIndexOf('/')) === topic.targetTopic)
     if (own.length === 0) return []
