@@ -35,6 +35,7 @@ export const PROOF_FOLDERS = [
   'tests/stores/outage',
   'tests/simulation/',
   'tests/continuous/',
+  'tests/applications/',
 ] as const
 
 /** They wait for the end of an outage, or for somebody to give up. */

@@ -5,12 +5,15 @@ export {
   createAuthority,
   type IssuedCertificate,
 } from './certificates.ts'
+export { CONNECT_TOPICS, ConnectWorker, type WorkerPlace } from './connect-worker.ts'
 export { type DescribedPartition, type DescribedTopic, parseDescribedTopic } from './described-topic.ts'
 export { type DumpedBatch, type DumpedRecord, parseDumpedBatches } from './dumped-log.ts'
 export { type FillJob, type FillResult, type FillTransactions, fillTopics } from './java-producer.ts'
+export { type ApplicationStart, KafkaApplication } from './kafka-application.ts'
 export { KafkaCluster, type KafkaClusterOptions, startKafkaCluster } from './kafka-cluster.ts'
 export {
   ensureKafka,
+  ensureKafkaApplications,
   KAFKA_VERSIONS,
   type KafkaDistribution,
   type KafkaVersion,

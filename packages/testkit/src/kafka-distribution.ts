@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process'
-import { readdir } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
+import { checkedJava, copyMavenJars } from './maven-jars.ts'
 import { ensureOwnPrograms } from './own-programs.ts'
 import { ensureCached } from './test-cache.ts'
 
@@ -21,69 +19,49 @@ export interface KafkaDistribution {
   readonly classpath: string
 }
 
-const POM_PATH = fileURLToPath(new URL('../kafka/pom.xml', import.meta.url))
-const DOWNLOAD_TIMEOUT_MS = 15 * 60_000
-const MIN_JAVA_MAJOR = 17
-const INSTALL_HINT =
-  'The Kafka tests need Java 17 or newer and Maven: install a JDK (Debian: default-jdk-headless) and maven, ' +
-  'and see that "java" and "mvn" are on the PATH.'
+/** A list of jars of Kafka, and the testkit's own programs that are compiled against them. */
+interface Distributed {
+  /** Begins the names of its folders in the cache. */
+  readonly name: string
+  /** Has a `pom.xml` and the sources. */
+  readonly sources: string
+  /** Its name without the version. */
+  readonly expectedJar: string
+}
 
-const run = promisify(execFile)
+const CLUSTER: Distributed = {
+  name: 'kafka',
+  sources: fileURLToPath(new URL('../kafka', import.meta.url)),
+  expectedJar: 'kafka-clients',
+}
+const APPLICATIONS: Distributed = {
+  name: 'kafka-applications',
+  sources: fileURLToPath(new URL('../kafka-applications', import.meta.url)),
+  expectedJar: 'kafka-streams',
+}
 
 /** The jars of `version` from the cache; the first call on a machine downloads them. */
-export async function ensureKafka(version: KafkaVersion): Promise<KafkaDistribution> {
+export function ensureKafka(version: KafkaVersion): Promise<KafkaDistribution> {
+  return ensure(CLUSTER, version)
+}
+
+/** The same for applications: Kafka Streams, and workers of Kafka Connect. They are large, and few tests need them. */
+export function ensureKafkaApplications(version: KafkaVersion): Promise<KafkaDistribution> {
+  return ensure(APPLICATIONS, version)
+}
+
+async function ensure(
+  { name, sources, expectedJar }: Distributed,
+  version: KafkaVersion,
+): Promise<KafkaDistribution> {
   const java = await checkedJava()
-  const folder = await ensureCached(`kafka-${version}`, (partial) => copyJars(version, partial))
-  const programs = await ensureOwnPrograms(version, folder, java)
-  return { version, classpath: `${programs}${delimiter}${join(folder, '*')}` }
-}
-
-async function copyJars(version: KafkaVersion, folder: string): Promise<void> {
-  const args = [
-    '-q',
-    '-B',
-    '-f',
-    POM_PATH,
-    'dependency:copy-dependencies',
-    `-Dkafka.version=${version}`,
-    `-DoutputDirectory=${folder}`,
-  ]
-  try {
-    await run('mvn', args, { timeout: DOWNLOAD_TIMEOUT_MS, maxBuffer: 64 * 1024 * 1024 })
-  } catch (error) {
-    if (isMissingProgram(error)) throw new Error(`"mvn" was not found. ${INSTALL_HINT}`)
-    const output = (error as { stdout?: string }).stdout ?? ''
-    throw new Error(`could not download Kafka ${version} with Maven:\n${output.trim()}`, { cause: error })
-  }
-  const jars = await readdir(folder)
-  if (!jars.includes(`kafka-clients-${version}.jar`)) {
-    throw new Error(`Maven ended without an error but left no kafka-clients-${version}.jar`)
-  }
-}
-
-let javaCheck: Promise<string> | undefined
-
-/** What "java" says of its version, which is new enough. */
-function checkedJava(): Promise<string> {
-  javaCheck ??= javaVersion().then((said) => {
-    // Java 8 and older call themselves 1.8.
-    const major = Number(/version "(?:1\.)?(\d+)/.exec(said)?.[1] ?? 0)
-    if (major < MIN_JAVA_MAJOR) throw new Error(`"java" is version ${major}. ${INSTALL_HINT}`)
-    return said
-  })
-  return javaCheck
-}
-
-async function javaVersion(): Promise<string> {
-  try {
-    const { stderr, stdout } = await run('java', ['-version'])
-    return stderr + stdout
-  } catch (error) {
-    if (isMissingProgram(error)) throw new Error(`"java" was not found. ${INSTALL_HINT}`)
-    throw error
-  }
-}
-
-function isMissingProgram(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'ENOENT'
+  const jars = await ensureCached(`${name}-${version}`, (folder) =>
+    copyMavenJars(folder, {
+      pomPath: join(sources, 'pom.xml'),
+      kafkaVersion: version,
+      expectedJar: `${expectedJar}-${version}.jar`,
+    }),
+  )
+  const programs = await ensureOwnPrograms({ name: `${name}-${version}`, sources, jars, java })
+  return { version, classpath: `${programs}${delimiter}${join(jars, '*')}` }
 }

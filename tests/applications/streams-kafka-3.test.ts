@@ -1,0 +1,3 @@
+import { testStreams } from './streams-suite.ts'
+
+testStreams('3.9.1')

@@ -1,0 +1,3 @@
+import { testStreams } from './streams-suite.ts'
+
+testStreams('4.2.1')
