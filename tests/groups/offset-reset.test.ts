@@ -3,7 +3,13 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import { ensureKafka, type KafkaCluster, SourceDriver, startKafkaCluster } from '@kafka-backup/testkit'
+import {
+  ensureKafka,
+  type KafkaCluster,
+  openKafkaProxy,
+  SourceDriver,
+  startKafkaCluster,
+} from '@kafka-backup/testkit'
 import { type Archive, backupArgs, expectExit, restoreArgs } from '../harness/archive.ts'
 import { until } from '../harness/until.ts'
 import { type ConsumedRecord, consumeAs } from './consume-as.ts'
@@ -32,6 +38,12 @@ const MIXED = 'mixed'
 /** Behind aborted records at the end of a log, where no record is that could be restored. */
 const AHEAD = 'ahead'
 const HALF = 45
+/** What {@link MIXED} has not read begins here, in each partition. */
+const HALVES = [35n, 40n]
+const PRODUCE = 0
+const OFFSET_FETCH = 9
+/** OffsetCommit, JoinGroup, Heartbeat, SyncGroup, AddOffsetsToTxn, TxnOffsetCommit, DeleteGroups, OffsetDelete, ConsumerGroupHeartbeat. */
+const COMMITTING = [8, 11, 12, 14, 25, 28, 42, 47, 68]
 
 let source: KafkaCluster
 let target: KafkaCluster
@@ -65,10 +77,9 @@ before(async () => {
   await abortTransaction(0)
   await until('the aborted records are marked', async () => (await driver.ends(TOPIC))[0] === 76n)
   await driver.commitGroup(AHEAD, { topic: TOPIC, partition: 0, offset: 76n })
-  const halves = [35n, 40n]
-  for (const [partition, offset] of halves.entries())
+  for (const [partition, offset] of HALVES.entries())
     await driver.commitGroup(MIXED, { topic: TOPIC, partition, offset })
-  const isRead = ({ partition, offset }: ConsumedRecord) => offset < (halves[partition] ?? -1n)
+  const isRead = ({ partition, offset }: ConsumedRecord) => offset < (HALVES[partition] ?? -1n)
   all = seen.map(({ content }) => content)
   read.set(
     MIXED,
@@ -192,6 +203,22 @@ test('offsets that a restore has kept stay as they were, but behind the end of t
   assert.deepEqual(new Set(times.values()), new Set([1]))
 })
 
+test('an application that keeps its offsets itself goes on without a script where a restore has kept them', async () => {
+  const isolation = 'read_committed'
+  const readings = HALVES.map((beginOffset, partition) => {
+    const job = { topic: TOPIC, partition, beginOffset, isolation } as const
+    return target.tools.consoleConsumer({
+      ...job,
+      maxRecords: 96,
+      idleMs: 5_000,
+      properties: { 'print.key': 'true' },
+    })
+  })
+  const rest = (await Promise.all(readings)).flat()
+  const times = timesRead([...(read.get(MIXED) ?? []), ...rest])
+  assert.deepEqual(new Set(times.values()), new Set([1]))
+})
+
 test('records that were spread anew are read again as often as the report says, and none is skipped', async () => {
   const restoreId = await restore('orders-spread', '--repartition', 'orders-spread=3')
   const { offsets, repeats } = await reportOf(restoreId)
@@ -259,4 +286,27 @@ test('the tool of an older Kafka tells otherwise of a group that is not there, a
   const tried = await runScript(file, olderHome)
   assert.equal(tried.exitCode, 0, tried.stdout + tried.stderr)
   assert.match(tried.stdout, /^Groups tried: 1. Not as planned: 0.$/m)
+})
+
+test('no request that commits an offset leaves the program', async () => {
+  await using sourceProxy = await openKafkaProxy(source)
+  await using targetProxy = await openKafkaProxy(target)
+  await driver.write({ topic: TOPIC, partition: 0, label: 'f', records: 5 })
+  await expectExit(0, backupArgs(sourceProxy, archive, [TOPIC]))
+  await expectExit(0, ['snapshot-groups', '--bootstrap-servers', sourceProxy.bootstrap, ...placeArgs()])
+  const watched = await expectExit(0, restoreArgs(targetProxy, archive, new Map([[TOPIC, 'watched']])))
+  const { restore_id: restoreId } = watched.json<{ readonly restore_id: string }>()
+  await expectExit(0, [
+    'verify',
+    '--against-cluster',
+    '--bootstrap-servers',
+    targetProxy.bootstrap,
+    ...placeArgs(),
+    '--restore',
+    restoreId,
+  ])
+  const proxies = [sourceProxy, targetProxy]
+  const asked = (key: number) => proxies.reduce((sum, proxy) => sum + proxy.count(key), 0)
+  assert.ok(asked(PRODUCE) > 0 && asked(OFFSET_FETCH) > 0, 'the proxies see what is asked')
+  for (const key of COMMITTING) assert.equal(asked(key), 0, `request ${key}`)
 })

@@ -27,8 +27,10 @@ export interface ProducerPerformanceJob {
 /** Options of {@link KafkaTools.consoleConsumer}. */
 export interface ConsoleConsumerJob {
   readonly topic: string
-  /** One partition from its first offset; all partitions when absent. */
+  /** One partition; all partitions when absent. */
   readonly partition?: number
+  /** Where to begin in the one partition; its first offset when absent. */
+  readonly beginOffset?: bigint
   /** Returns once that many records were read, or when nothing came for `idleMs`. */
   readonly maxRecords: number
   readonly idleMs?: number
@@ -145,7 +147,7 @@ export class KafkaTools {
       args.push(property, `group.protocol=${job.protocol}`)
     }
     if (job.partition === undefined) args.push('--from-beginning')
-    else args.push('--partition', String(job.partition), '--offset', 'earliest')
+    else args.push('--partition', String(job.partition), '--offset', `${job.beginOffset ?? 'earliest'}`)
     const flag = this.#usesNewFlags ? '--formatter-property' : '--property'
     for (const pair of formatPairs(job.properties ?? {})) args.push(flag, pair)
     // It exits with 1 when the records end before `maxRecords`; what was read is printed all the same.
