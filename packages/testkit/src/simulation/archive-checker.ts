@@ -5,6 +5,7 @@ import {
   abortedOf,
   batchesOf,
   type GapDocument,
+  type PartDocument,
   type SegmentDocument,
 } from './archive-reading.ts'
 import type { Finding, FindingClass } from './finding.ts'
@@ -62,9 +63,9 @@ function checkExtent(topics: SimulatedTopics, histories: readonly ArchivedHistor
 }
 
 /** null: no reader could make sense of it. */
-function readSegment(bytes: Buffer, segment: SegmentDocument) {
+function readPart(bytes: Buffer, segment: SegmentDocument, part: PartDocument) {
   try {
-    return { aborted: abortedOf(bytes, segment), batches: batchesOf(bytes) }
+    return { aborted: abortedOf(bytes, segment, part), batches: batchesOf(bytes, part) }
   } catch {
     return null
   }
@@ -125,7 +126,7 @@ class HistoryCheck {
       this.#find('lost', `${segment.key} is not what its commit says`)
       return
     }
-    const read = readSegment(stored.bytes, segment)
+    const read = readPart(stored.bytes, segment, part)
     if (read === null) {
       this.#find('altered', `${segment.key} cannot be read`)
       return

@@ -38,6 +38,8 @@ export interface PartDocument {
   readonly begin_offset: string
   readonly last_offset: string
   readonly next_offset: string
+  /** Its data frames among those of the segment, from 0; the end is exclusive. */
+  readonly frames: readonly [first: number, end: number]
   readonly holes: readonly (readonly [string, string])[]
 }
 
@@ -63,6 +65,8 @@ export interface DivergenceDocument {
 
 /** An entry of an index's `aborted`. */
 export interface AbortedDocument {
+  /** Which of the segment's parts, from 0. */
+  readonly stream: number
   readonly producer_id: string
   readonly first_offset: string
   readonly end_offset: string | null
@@ -85,30 +89,38 @@ export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
 }
 
-/** The batches of a segment, found through the seek table alone, by a decoder that shares nothing with the program. */
-export function batchesOf(segment: Buffer): ArchivedBatch[] {
+/** The batches of one part of a segment, found through the seek table alone, by a decoder that shares nothing with the program. */
+export function batchesOf(segment: Buffer, { frames: [first, end] }: PartDocument): ArchivedBatch[] {
   if (segment.readUInt32LE(segment.length - 4) !== SEEKABLE_MAGIC) throw new Error('no seek table')
   const frames = segment.readUInt32LE(segment.length - SEEK_FOOTER_BYTES)
   const tableBegin = segment.length - SEEK_FOOTER_BYTES - frames * 8
   const batches: ArchivedBatch[] = []
   let position = 0
+  let dataFrames = 0
   for (let at = 0; at < frames; at++) {
     const size = segment.readUInt32LE(tableBegin + at * 8)
     const frame = segment.subarray(position, position + size)
-    if (frame.readUInt32LE(0) === ZSTD_MAGIC) batches.push(...batchesIn(zstdDecompressSync(frame)))
     position += size
+    if (frame.readUInt32LE(0) !== ZSTD_MAGIC) continue
+    if (dataFrames >= first && dataFrames < end) batches.push(...batchesIn(zstdDecompressSync(frame)))
+    dataFrames++
   }
+  if (dataFrames < end) throw new Error(`there are ${dataFrames} data frames, and the part ends with ${end}`)
   return batches
 }
 
-/** The list of aborted transactions in a segment's index, which has to be what its commit says. */
-export function abortedOf(segment: Buffer, { index }: SegmentDocument): readonly AbortedDocument[] {
+/** The aborted transactions of one part in a segment's index, which has to be what its commit says. */
+export function abortedOf(
+  segment: Buffer,
+  { index, parts }: SegmentDocument,
+  part: PartDocument,
+): readonly AbortedDocument[] {
   const frame = segment.subarray(index.position, index.position + index.bytes)
   if (sha256(frame) !== index.sha256) throw new Error('the index is not the one that the commit names')
   const document = JSON.parse(frame.subarray(SKIPPABLE_OVERHEAD_BYTES).toString()) as {
     aborted: AbortedDocument[]
   }
-  return document.aborted
+  return document.aborted.filter(({ stream }) => stream === parts.indexOf(part))
 }
 
 function batchesIn(bytes: Buffer): ArchivedBatch[] {
