@@ -11,6 +11,7 @@ import {
 import type { Finding, FindingClass } from './finding.ts'
 import { checkGroups } from './group-checker.ts'
 import type { LogBatch, PartitionLog } from './partition-log.ts'
+import { checkRecoveryPoints } from './recovery-points.ts'
 import type { SimulatedTopics } from './simulated-topics.ts'
 
 /** What is judged, and by what. */
@@ -28,7 +29,7 @@ export interface ArchiveCase {
 export function checkArchive(archive: ArchiveCase): Finding[] {
   const state = foldCommits(archive.objects, archive.backupId)
   const { histories, findings } = state
-  const found = [...findings, ...checkGroups(archive, state)]
+  const found = [...findings, ...checkGroups(archive, state), ...checkRecoveryPoints(archive, state)]
   for (const history of histories) {
     const topic = archive.topics.everById.get(history.topicId)
     const log = topic?.logs[history.partition]

@@ -1,5 +1,6 @@
 import type { CommitDocument, GapDocument, PartDocument, SegmentDocument } from './archive-reading.ts'
 import { sha256 } from './archive-reading.ts'
+import { applyCompaction, applyPrune } from './archive-removals.ts'
 import type { Finding, FindingClass } from './finding.ts'
 
 /** One piece of a history, in the order of the commits. */
@@ -14,7 +15,10 @@ export interface ArchivedHistory {
   readonly lineage: number
   readonly topicId: string
   readonly beginOffset: bigint
+  /** Below it everything was pruned. */
+  heldOffset: bigint
   nextOffset: bigint
+  /** What is held of it, in order of offset. */
   readonly pieces: HistoryPiece[]
 }
 
@@ -25,12 +29,13 @@ export interface ArchivedState {
   readonly findings: readonly Finding[]
 }
 
-/** Folds the commits of a bucket by the words of docs/format/commit.md. */
+/** Folds the commits of a bucket, all of them or the first ones, by the words of docs/format/commit.md. */
 export function foldCommits(
   objects: ReadonlyMap<string, { readonly bytes: Buffer }>,
   backupId: string,
+  untilCommit = Number.POSITIVE_INFINITY,
 ): ArchivedState {
-  return new CommitFold(objects, backupId).fold()
+  return new CommitFold(objects, backupId).fold(untilCommit)
 }
 
 class CommitFold {
@@ -46,10 +51,11 @@ class CommitFold {
     this.#prefix = `${backupId}/commits/`
   }
 
-  fold(): ArchivedState {
+  fold(untilCommit: number): ArchivedState {
     let previous: string | null = null
     const keys = [...this.#objects.keys()].filter((key) => key.startsWith(this.#prefix)).sort()
     for (const [at, key] of keys.entries()) {
+      if (at >= untilCommit) break
       const { bytes } = this.#objects.get(key)!
       const commit = JSON.parse(bytes.toString()) as CommitDocument
       if (commit.number !== String(at + 1)) this.#find('lost', key, `commit ${at + 1} is not there`)
@@ -63,6 +69,12 @@ class CommitFold {
   }
 
   #apply(commit: CommitDocument, key: string): void {
+    const find = this.#find.bind(this)
+    if (commit.pruned) applyPrune(this.#histories, commit.pruned.partitions, key, find)
+    if (commit.compacted) {
+      applyCompaction(this.#histories, commit, key, find)
+      return
+    }
     for (const { name, topic_id } of commit.topics) this.#topicIds.set(name, topic_id)
     for (const { topic, partition, offset } of commit.begins) {
       if (this.#current(topic, partition)) this.#find('doubled', key, `${topic}/${partition} begins again`)
@@ -123,6 +135,7 @@ class CommitFold {
       lineage,
       topicId,
       beginOffset,
+      heldOffset: beginOffset,
       nextOffset: beginOffset,
       pieces: [],
     })
@@ -134,11 +147,11 @@ class CommitFold {
 
   /** A run that says that it is complete has nothing to declare. */
   #checkOutcomes(): void {
-    for (const [run, commits] of Map.groupBy(this.#commits, (commit) => commit.run.id)) {
-      if (commits.at(-1)!.run.outcome !== 'complete') continue
+    const ofRuns = this.#commits.filter(({ run }) => run !== null)
+    for (const [run, commits] of Map.groupBy(ofRuns, (commit) => commit.run!.id)) {
+      if (commits.at(-1)!.run!.outcome !== 'complete') continue
       const declared = commits.some(
-        ({ gaps, divergences, run: { unread } }) =>
-          gaps.length + (divergences?.length ?? 0) + unread.length > 0,
+        ({ gaps, divergences, run }) => gaps.length + (divergences?.length ?? 0) + run!.unread.length > 0,
       )
       if (declared) this.#find('undeclared', `run ${run}`, 'it says complete, and declares what is missing')
     }
@@ -153,6 +166,7 @@ function lineageOf(piece: HistoryPiece): number {
   return (piece.kind === 'part' ? piece.part.lineage : piece.gap.lineage) ?? 1
 }
 
-function beginOf(piece: HistoryPiece): bigint {
+/** First offset that a piece explains. */
+export function beginOf(piece: HistoryPiece): bigint {
   return BigInt(piece.kind === 'part' ? piece.part.begin_offset : piece.gap.first_offset)
 }

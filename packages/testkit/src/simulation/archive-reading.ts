@@ -5,11 +5,9 @@ import { zstdDecompressSync } from 'node:zlib'
 export interface CommitDocument {
   readonly number: string
   readonly previous_sha256: string | null
-  readonly run: {
-    readonly id: string
-    readonly outcome: string
-    readonly unread: readonly { readonly topic: string; readonly partition: number }[]
-  }
+  readonly program: string
+  /** null: it takes something out, or writes it anew. */
+  readonly run: RunDocument | null
   readonly topics: readonly {
     readonly name: string
     readonly topic_id: string
@@ -20,6 +18,29 @@ export interface CommitDocument {
   readonly gaps: readonly GapDocument[]
   readonly divergences?: readonly DivergenceDocument[]
   readonly artifacts: readonly { readonly kind: string; readonly key: string; readonly sha256: string }[]
+  readonly pruned?: { readonly partitions: readonly PrunedDocument[]; readonly orphans: readonly string[] }
+  readonly compacted?: { readonly objects: readonly string[] }
+}
+
+/** An entry of `pruned.partitions`. */
+export interface PrunedDocument {
+  readonly topic: string
+  readonly partition: number
+  readonly lineage?: number
+  readonly first_offset: string
+  readonly end_offset: string
+  readonly objects: readonly string[]
+  readonly records: number
+}
+
+/** What a commit says of the run that made it. */
+export interface RunDocument {
+  readonly id: string
+  readonly outcome: string
+  readonly unread: readonly { readonly topic: string; readonly partition: number }[]
+  /** Of a continuous run its recovery point in milliseconds since 1970; `0`: there is none yet. */
+  readonly target_at: string
+  readonly continuous?: true
 }
 
 /** An entry of `segments`. */
@@ -40,6 +61,7 @@ export interface PartDocument {
   readonly next_offset: string
   /** Its data frames among those of the segment, from 0; the end is exclusive. */
   readonly frames: readonly [first: number, end: number]
+  readonly records: number
   readonly holes: readonly (readonly [string, string])[]
 }
 
@@ -77,12 +99,16 @@ export interface ArchivedBatch {
   readonly baseOffset: bigint
   readonly lastOffset: bigint
   readonly producerId: bigint
+  readonly isControl: boolean
+  /** Milliseconds since 1970, as the header says. */
+  readonly maxTimestamp: bigint
   readonly bytes: Buffer
 }
 
 const SEEKABLE_MAGIC = 0x8f92eab1
 const ZSTD_MAGIC = 0xfd2fb528
 const SEEK_FOOTER_BYTES = 9
+const CONTROL_BIT = 0x20
 const SKIPPABLE_OVERHEAD_BYTES = 8
 
 export function sha256(bytes: Uint8Array): string {
@@ -130,7 +156,14 @@ function batchesIn(bytes: Buffer): ArchivedBatch[] {
     const batch = bytes.subarray(at, at + byteCount)
     const baseOffset = batch.readBigInt64BE(0)
     const lastOffset = baseOffset + BigInt(batch.readInt32BE(23))
-    batches.push({ baseOffset, lastOffset, producerId: batch.readBigInt64BE(43), bytes: batch })
+    batches.push({
+      baseOffset,
+      lastOffset,
+      isControl: (batch.readInt16BE(21) & CONTROL_BIT) !== 0,
+      maxTimestamp: batch.readBigInt64BE(35),
+      producerId: batch.readBigInt64BE(43),
+      bytes: batch,
+    })
     at += byteCount
   }
   return batches

@@ -1,8 +1,11 @@
 import type { ArchiveCase } from './archive-checker.ts'
-import type { ArchivedHistory, ArchivedState } from './archive-history.ts'
+import type { ArchivedState } from './archive-history.ts'
 import { type CommitDocument, sha256 } from './archive-reading.ts'
+import { ArchivedEnds } from './archived-ends.ts'
+import { comparableHistory } from './comparable-history.ts'
 import type { Finding, FindingClass } from './finding.ts'
-import type { SimulatedTopics } from './simulated-topics.ts'
+import type { PartitionLog } from './partition-log.ts'
+import { WORLD_BEGIN_MS } from './world.ts'
 
 /** An artifact of the kind `groups`; the names are those of docs/format/artifacts.md. */
 interface GroupsArtifact {
@@ -22,72 +25,65 @@ interface GroupsArtifact {
  * Whether what groups had read is in the archive, commit by commit: where one names them, it and those before hold every record below their
  * offsets, but for what the run says that it did not get.
  */
-export function checkGroups(
-  { objects, topics, hasSplitRuns }: Pick<ArchiveCase, 'objects' | 'topics' | 'hasSplitRuns'>,
-  { commits, histories }: Pick<ArchivedState, 'commits' | 'histories'>,
-): Finding[] {
+export function checkGroups(archive: GroupCase, state: GroupState): Finding[] {
   const findings: Finding[] = []
-  for (const [at, commit] of commits.entries()) {
+  const ends = new ArchivedEnds()
+  for (const commit of state.commits) {
+    ends.add(commit)
     for (const { kind, key, sha256: digest } of commit.artifacts) {
       if (kind !== 'groups') continue
       const find = (kindOfFinding: FindingClass, detail: string) =>
         findings.push({ class: kindOfFinding, where: key, detail })
-      const bytes = objects.get(key)?.bytes
+      const bytes = archive.objects.get(key)?.bytes
       if (!bytes || sha256(bytes) !== digest) {
         find('altered', 'it is not what its commit says')
         continue
       }
-      const artifact = JSON.parse(bytes.toString()) as GroupsArtifact
-      for (const { group, read_at, offsets } of artifact.groups) {
-        if (read_at !== artifact.read_at) continue
-        for (const { topic, partition, offset } of offsets) {
-          if (hasSplitRuns && partition % 2 === 0) continue
-          const history = comparable({ topic, partition }, { commit, histories, topics })
-          const end = history && endAsOf(history, commits.slice(0, at + 1))
-          if (end !== undefined && BigInt(offset) > end)
-            find(
-              'lost',
-              `group ${group} had read ${topic}/${partition} up to ${offset}, the archive ends at ${end}`,
-            )
-        }
-      }
+      for (const missing of missingIn(JSON.parse(bytes.toString()), { archive, state, commit, ends }))
+        find('lost', missing)
     }
   }
   return findings
 }
 
-/** Offsets of a log that was cut off, or of a topic that was created again, may be those of another history; undefined: not comparable. */
-function comparable(
-  { topic, partition }: { readonly topic: string; readonly partition: number },
-  {
-    commit,
-    histories,
-    topics,
-  }: Pick<ArchivedState, 'histories'> & { readonly commit: CommitDocument; readonly topics: SimulatedTopics },
-): ArchivedHistory | undefined {
-  const isUnread = commit.run.unread.some((entry) => entry.topic === topic && entry.partition === partition)
-  const sameName = [...topics.everById.values()].filter(({ name }) => name === topic)
-  // Compaction may take the end of a log before it is read: the archive ends before it then, and nothing is missing.
-  if (sameName[0]?.isCompacted) return undefined
-  const log = sameName[0]?.logs[partition]
-  const forms = [...(log?.ever.values() ?? [])].flat()
-  if (isUnread || sameName.length > 1 || forms.some(({ truncatedMs }) => truncatedMs !== null))
-    return undefined
-  const own = histories.filter((entry) => entry.topic === topic && entry.partition === partition)
-  return own.length === 1 ? own[0] : undefined
+type GroupCase = Pick<ArchiveCase, 'objects' | 'topics' | 'hasSplitRuns'>
+type GroupState = Pick<ArchivedState, 'commits' | 'histories'>
+
+function missingIn(
+  artifact: GroupsArtifact,
+  place: {
+    readonly archive: GroupCase
+    readonly state: GroupState
+    readonly commit: CommitDocument
+    readonly ends: ArchivedEnds
+  },
+): string[] {
+  const { archive, state, commit, ends } = place
+  const { topics, hasSplitRuns } = archive
+  return artifact.groups
+    .filter(({ read_at }) => read_at === artifact.read_at)
+    .flatMap(({ group, offsets }) =>
+      offsets.flatMap(({ topic, partition, offset }) => {
+        if (hasSplitRuns && partition % 2 === 0) return []
+        const isOwn = (entry: { readonly topic: string; readonly partition: number }) =>
+          entry.topic === topic && entry.partition === partition
+        if (commit.run?.unread.some(isOwn)) return []
+        const compared = comparableHistory({ topic, partition }, { topics, histories: state.histories })
+        const end = compared && ends.of(topic, partition)
+        if (end === undefined || end >= wantedEnd(BigInt(offset), artifact, commit, compared!)) return []
+        return `group ${group} had read ${topic}/${partition} up to ${offset}, the archive ends at ${end}`
+      }),
+    )
 }
 
-/** Where a history ended when it had what these commits say. */
-function endAsOf(
-  { topic, partition, beginOffset }: ArchivedHistory,
-  commits: readonly CommitDocument[],
-): bigint | undefined {
-  const isOwn = (entry: { readonly topic: string; readonly partition: number }) =>
-    entry.topic === topic && entry.partition === partition
-  const parts = commits.flatMap(({ segments }) => segments.flatMap((segment) => segment.parts)).filter(isOwn)
-  const gaps = commits.flatMap((commit) => commit.gaps).filter(isOwn)
-  const hasBegun = commits.some(({ begins }) => begins.some(isOwn))
-  if (!hasBegun) return undefined
-  const ends = [...parts.map((part) => part.next_offset), ...gaps.map((gap) => gap.end_offset)].map(BigInt)
-  return ends.reduce((most, end) => (end > most ? end : most), beginOffset)
+/** A continuous run does not wait for transactions that are open: groups that read uncommitted records may stand behind them. */
+function wantedEnd(
+  offset: bigint,
+  { read_at }: GroupsArtifact,
+  { run }: CommitDocument,
+  { log }: { readonly log: PartitionLog },
+): bigint {
+  if (!run?.continuous) return offset
+  const stableEnd = log.stableEndAt(Number(read_at) - WORLD_BEGIN_MS)
+  return stableEnd < offset ? stableEnd : offset
 }

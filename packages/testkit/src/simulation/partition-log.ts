@@ -46,6 +46,8 @@ export class PartitionLog {
   readonly starts = new Set<bigint>([0n])
   readonly open = new Map<bigint, LogTransaction>()
   readonly aborted: LogTransaction[] = []
+  /** The last stable offset after each change, with its time in the world. */
+  readonly #stableEnds: { readonly atMs: number; readonly offset: bigint }[] = []
   #epochs: (readonly [epoch: number, start: bigint])[] = [[0, 0n]]
   #start = 0n
   #end = 0n
@@ -74,6 +76,11 @@ export class PartitionLog {
       (least, { firstOffset }) => (firstOffset < least ? firstOffset : least),
       this.#end,
     )
+  }
+
+  /** The last stable offset as it was at a time of the world, in milliseconds. */
+  stableEndAt(atMs: number): bigint {
+    return this.#stableEnds.findLast((end) => end.atMs <= atMs)?.offset ?? 0n
   }
 
   append(records: readonly RecordInput[], codec: 'none' | 'gzip' = 'none'): void {
@@ -162,6 +169,11 @@ export class PartitionLog {
       const { markerOffset } = this.aborted[at]!
       if (markerOffset < 0n || markerOffset >= end) this.aborted.splice(at, 1)
     }
+    this.#noteStableEnd()
+  }
+
+  #noteStableEnd(): void {
+    this.#stableEnds.push({ atMs: this.#nowMs(), offset: this.lastStableOffset })
   }
 
   /** Without its marker a transaction is open again. */
@@ -196,6 +208,7 @@ export class PartitionLog {
     this.batches.push(batch)
     this.#remember(batch)
     this.#end = lastOffset + 1n
+    this.#noteStableEnd()
   }
 
   #rewritten(batch: LogBatch, records: readonly LogRecord[]): LogBatch {

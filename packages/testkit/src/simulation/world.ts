@@ -11,7 +11,8 @@ interface QueuedEvent extends PlannedEvent {
   readonly action: () => void
 }
 
-const BEGIN_MS = 1_700_000_000_000
+/** When every world begins, in milliseconds since 1970. */
+export const WORLD_BEGIN_MS = 1_700_000_000_000
 
 /**
  * Virtual time: events happen one after the other, and between two of them everything that waits for no event comes to rest.
@@ -35,7 +36,7 @@ export class SimulatedWorld {
 
   /** Milliseconds since 1970. */
   get nowMs(): number {
-    return BEGIN_MS + Math.floor(this.#elapsedMs)
+    return WORLD_BEGIN_MS + Math.floor(this.#elapsedMs)
   }
 
   after(delayMs: number, action: () => void): PlannedEvent {
