@@ -1,5 +1,10 @@
 import { parseArgs } from 'node:util'
-import { describeFailure, describeTotals, runSeed } from '../packages/testkit/src/simulation/run-seeds.ts'
+import {
+  describeFailure,
+  describeOccurrences,
+  describeTotals,
+  runSeed,
+} from '../packages/testkit/src/simulation/run-seeds.ts'
 import { runSeedBlocks } from '../packages/testkit/src/simulation/seed-blocks.ts'
 
 const USAGE = `Usage: npm run simulate -- [--seeds=1000] [--from=1] [--trace]
@@ -32,5 +37,6 @@ async function simulate(from: number, seeds: number): Promise<number> {
     console.log(`from ${block.from}: ${describeTotals(own)}`)
   })
   console.log(describeTotals(totals))
+  console.log(describeOccurrences(totals))
   return totals.failed.length === 0 ? 0 : 1
 }

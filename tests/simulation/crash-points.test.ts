@@ -39,6 +39,8 @@ const SMALL: HistoryOptions = {
   connectionsPerBroker: 1,
   isCapturingSettings: true,
   isReadingGroups: true,
+  continuous: 0,
+  maintenance: 0,
 }
 
 function expectSound(result: HistoryResult, where: string): void {

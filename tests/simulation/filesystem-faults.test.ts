@@ -66,6 +66,8 @@ async function backUp(folder: string, fault: FileFault, seed: number): Promise<R
     random: seededRandom(seed),
     stop: new AbortController().signal,
     isChosen: () => true,
+    isContinuous: false,
+    observe: () => undefined,
   }).then(
     ({ report }) => {
       end = { kind: 'ended', outcome: report.outcome }

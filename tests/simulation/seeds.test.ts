@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { describeFailure, describeTotals, runSeed } from '../../packages/testkit/src/simulation/run-seeds.ts'
+import { OCCURRENCES } from '../../packages/testkit/src/simulation/occurrences.ts'
+import {
+  describeFailure,
+  describeOccurrences,
+  describeTotals,
+  runSeed,
+} from '../../packages/testkit/src/simulation/run-seeds.ts'
 import { runSeedBlocks } from '../../packages/testkit/src/simulation/seed-blocks.ts'
 
 const SEEDS = Number(process.env.SEEDS ?? 1_000)
@@ -16,9 +22,11 @@ const ONCE_BROKEN = [2480]
 test(`${SEEDS} simulated histories lose, double and alter nothing`, async (t) => {
   const totals = await runSeedBlocks({ from: FROM, seeds: SEEDS })
   t.diagnostic(describeTotals(totals))
+  t.diagnostic(describeOccurrences(totals))
   assert.equal(totals.failed.map(describeFailure).join('\n'), '')
   assert.ok(totals.crashes > SEEDS / 4, 'too few runs crash')
   assert.ok(totals.faults > SEEDS, 'too little goes wrong')
+  for (const kind of OCCURRENCES) assert.ok(totals.occurrences[kind] > 0, `no history had a ${kind}`)
 })
 
 test('seeds that found a defect find it no more', async () => {

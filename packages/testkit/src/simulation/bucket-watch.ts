@@ -1,5 +1,6 @@
 import type { CommitDocument } from './archive-reading.ts'
 import type { HistoryPlace } from './history-place.ts'
+import { brokenPromises } from './prune-promise.ts'
 import type { BucketObserver, StoredObject } from './simulated-bucket.ts'
 
 /** Why an object may go, and from when on; milliseconds by the clock of the store. */
@@ -37,6 +38,9 @@ export class BucketWatch implements BucketObserver {
     for (const artifact of commit.artifacts) {
       if (!bucket.objects.has(artifact.key)) find('lost', key, `it names ${artifact.key}, which is not there`)
     }
+    const promise = this.#place.prunes.get(commit.program)
+    const archive = { objects: bucket.objects, backupId: this.#backupId }
+    if (promise) for (const broken of brokenPromises(archive, commit, promise)) find('lost', key, broken)
     this.#take(commit, key)
     this.#count(commit)
   }

@@ -1,5 +1,6 @@
 import { type SeededRandom, seededRandom } from '../seeded-random.ts'
 import type { FaultRates } from './faults.ts'
+import type { MaintenanceStep } from './maintenance-step.ts'
 import type { CrashPoint } from './simulated-process.ts'
 import type { Troubles } from './workload.ts'
 
@@ -36,6 +37,16 @@ export interface HistoryOptions {
   readonly isCapturingSettings: boolean
   /** The same for consumer groups. */
   readonly isReadingGroups: boolean
+  /** Probability that a run goes on until it is stopped; when that is at the latest, and how often it looks for partitions. */
+  readonly continuous: number
+  readonly continuousMs: number
+  readonly refreshIntervalMs: number
+  /** Probability that somebody repairs, compacts or prunes the backup beside or after a run, and the grace that is asked for. */
+  readonly maintenance: number
+  readonly graceMs: number
+  /** What is done after the first run, in place of what is drawn, and where the first of these steps dies. */
+  readonly steps?: readonly MaintenanceStep[]
+  readonly stepCrash?: CrashPoint
 }
 
 const QUIET: Troubles = {
@@ -52,6 +63,9 @@ const QUIET: Troubles = {
 export function historyOf(seed: number): HistoryOptions {
   const random = seededRandom(seed)
   const isCompacted = random.chance(0.25)
+  // Apart from the others: what is drawn here does not move what is drawn there.
+  const own = seededRandom(seed ^ 0xc047)
+  const isMaintained = own.chance(0.5)
   const names = random.chance(0.5) ? ['orders'] : ['orders', 'payments']
   return {
     seed,
@@ -80,6 +94,11 @@ export function historyOf(seed: number): HistoryOptions {
     connectionsPerBroker: 1 + random.below(2),
     isCapturingSettings: random.chance(0.5),
     isReadingGroups: random.chance(0.5),
+    continuousMs: own.pick([1_500, 5_000, 12_000]),
+    refreshIntervalMs: own.pick([500, 1_500, 4_000]),
+    continuous: own.pick(isMaintained ? [0, 0.5, 1] : [0, 0, 0, 1]),
+    maintenance: isMaintained ? own.pick([0.5, 1]) : 0,
+    graceMs: own.pick([0, 2_000, 15_000]),
   }
 }
 

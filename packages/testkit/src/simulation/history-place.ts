@@ -3,6 +3,7 @@ import type { FaultPlan } from './faults.ts'
 import type { FindingClass } from './finding.ts'
 import type { HistoryOptions } from './history-options.ts'
 import type { Occurrence } from './occurrences.ts'
+import type { PrunePromise } from './prune-promise.ts'
 import type { SimulatedBucket } from './simulated-bucket.ts'
 import type { CrashPoint, SimulatedProcess } from './simulated-process.ts'
 import type { SimulatedTopics } from './simulated-topics.ts'
@@ -15,6 +16,8 @@ export interface HistoryPlace {
   readonly bucket: SimulatedBucket
   readonly topics: SimulatedTopics
   readonly faults: FaultPlan
+  /** By the name of the process, which is the program of its commits. */
+  readonly prunes: Map<string, PrunePromise>
   readonly newProcess: (name: string, random: SeededRandom, crashPoint: CrashPoint | null) => SimulatedProcess
   /** By the clock of the store, in milliseconds since 1970. */
   readonly nowMs: () => number

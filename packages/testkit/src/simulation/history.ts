@@ -1,17 +1,20 @@
 import './deterministic-builtins.ts'
-import { isKafkaBackupError } from '@kafka-backup/core/internal'
 import { type SeededRandom, seededRandom } from '../seeded-random.ts'
 import { checkArchive } from './archive-checker.ts'
-import { foldCommits } from './archive-history.ts'
-import { type CommitDocument, sha256 } from './archive-reading.ts'
+import { sha256 } from './archive-reading.ts'
+import { type BackupTask, beginBackup, isComplete, judgeBackup } from './backup-task.ts'
+import { BucketWatch } from './bucket-watch.ts'
 import { FaultPlan } from './faults.ts'
 import type { Finding, FindingClass } from './finding.ts'
 import type { HistoryOptions } from './history-options.ts'
+import type { HistoryPlace } from './history-place.ts'
+import { Maintenance } from './maintenance.ts'
+import { noOccurrences, type OccurrenceCounts } from './occurrences.ts'
 import { SimulatedBucket } from './simulated-bucket.ts'
-import { type CrashMoment, type CrashPoint, SimulatedProcess } from './simulated-process.ts'
-import { BACKUP_ID, type EndedRun, runSimulatedBackup, validateSimulated } from './simulated-run.ts'
-import { openSimulatedStore } from './simulated-store.ts'
+import { type CrashPoint, drawCrashPoint, SimulatedProcess } from './simulated-process.ts'
+import { BACKUP_ID, validateSimulated } from './simulated-run.ts'
 import { SimulatedTopics } from './simulated-topics.ts'
+import { errorText, isOver } from './task.ts'
 import { type Troubles, Workload } from './workload.ts'
 import { SimulatedWorld, StuckError } from './world.ts'
 
@@ -24,6 +27,7 @@ export interface HistoryResult {
   /** Requests of all processes together. */
   readonly edges: number
   readonly commits: number
+  readonly occurrences: OccurrenceCounts
   /** The same for the same seed. */
   readonly digest: string
   /** What happened, for people; only when it was asked for. */
@@ -36,27 +40,6 @@ const PAUSE_MAX_MS = 40_000
 const VALIDATED_EVERY = 16
 const FIRST_WITH_TOPIC_IDS = 13
 const FIRST_WITH_LAST_EPOCH = 12
-const MOMENTS: readonly CrashMoment[] = ['before', 'after', 'late']
-
-/** What a run that meets faults may end with; everything else is a defect. */
-const EXPECTED_FAILURES = [
-  'KB_STORAGE_UNAVAILABLE',
-  'KB_CLUSTER_UNREACHABLE',
-  'KB_BROKER_TRANSIENT',
-  'KB_COMMIT_CONFLICT',
-  'KB_TOPIC_NOT_FOUND',
-  // Half an answer has no meaning.
-  'KB_BATCH_CORRUPT',
-  'KB_BROKER_ERROR',
-  'KB_INTERRUPTED',
-]
-
-interface Run {
-  readonly process: SimulatedProcess
-  readonly isClean: boolean
-  readonly stop: AbortController
-  end: EndedRun | { readonly error: unknown } | null
-}
 
 /** A history of runs, from its options alone. */
 export async function runHistory(options: HistoryOptions, wantsTrace = false): Promise<HistoryResult> {
@@ -72,7 +55,13 @@ class History {
   readonly #faults: FaultPlan
   readonly #workload: Workload
   readonly #findings: Finding[] = []
-  readonly #runs: Run[] = []
+  readonly #occurrences = noOccurrences()
+  readonly #place: HistoryPlace
+  /** Draws what was added later than the rest, so that it moves nothing where it is not there. */
+  readonly #added: SeededRandom
+  readonly #watch: BucketWatch
+  readonly #maintenance: Maintenance
+  readonly #runs: BackupTask[] = []
   readonly #trace: string[] = []
   readonly #wantsTrace: boolean
   #hasSplitRuns = false
@@ -81,11 +70,26 @@ class History {
     this.#options = options
     this.#wantsTrace = wantsTrace
     this.#random = seededRandom(options.seed ^ 0x5eed)
+    this.#added = seededRandom(options.seed ^ 0xadded)
     const elapsedMs = () => this.#world.elapsedMs
-    this.#bucket = new SimulatedBucket(elapsedMs)
-    this.#bucket.watch((key, bytes) => this.#seeObject(key, bytes))
+    const nowMs = () => this.#world.nowMs
+    this.#bucket = new SimulatedBucket(nowMs)
     this.#topics = new SimulatedTopics(options.brokers, elapsedMs)
     this.#faults = new FaultPlan(this.#fork(), options.faults, elapsedMs)
+    this.#place = {
+      ...{ options, world: this.#world, nowMs, bucket: this.#bucket, topics: this.#topics },
+      faults: this.#faults,
+      prunes: new Map(),
+      newProcess: (name, random, crashPoint) => this.#newProcess(name, random, crashPoint),
+      note: (what) => this.#note(what),
+      find: (kind, where, detail) => this.#find(kind, where, detail),
+      count: (kind) => {
+        this.#occurrences[kind]++
+      },
+    }
+    this.#watch = new BucketWatch(this.#place, BACKUP_ID)
+    this.#bucket.watch(this.#watch)
+    this.#maintenance = new Maintenance(this.#place, seededRandom(options.seed ^ 0xca4e))
     this.#workload = new Workload(this.#world, this.#topics, this.#fork(), {
       troubles: options.troubles,
       may: (trouble) => this.#may(trouble),
@@ -109,13 +113,14 @@ class History {
 
   async #troubledRun(): Promise<void> {
     const { secondWriter, interrupt, pause } = this.#options
+    this.#maintenance.planBeside()
     const runs = [this.#start(this.#random.chance(this.#options.crash))]
     let isComing = this.#random.chance(secondWriter)
     if (isComing) {
       const isSplit = this.#random.chance(0.3)
       this.#world.after(this.#random.fraction() * 3_000, () => {
         isComing = false
-        runs.push(this.#start(this.#random.chance(this.#options.crash), isSplit))
+        runs.push(this.#start(this.#random.chance(this.#options.crash), { isSplit }))
       })
     }
     const [first] = runs
@@ -128,7 +133,8 @@ class History {
       )
     if (this.#random.chance(interrupt)) this.#plan(3_000, () => first!.stop.abort(new Error('interrupted')))
     await this.#world.run(() => !isComing && runs.every(isOver), EVENTS_MAX)
-    for (const run of runs) this.#judge(run)
+    for (const run of runs) judgeBackup(this.#place, run)
+    await this.#maintenance.between()
     const untilMs = this.#world.elapsedMs + this.#random.fraction() * 10_000
     await this.#world.run(() => this.#world.elapsedMs >= untilMs, EVENTS_MAX)
   }
@@ -150,53 +156,43 @@ class History {
   async #cleanRuns(): Promise<void> {
     this.#workload.end()
     this.#faults.calm()
-    let isComplete = false
-    for (let number = 1; number <= CLEAN_RUNS_MAX && !isComplete; number++) {
-      const run = this.#start(false, false, true)
+    let isWhole = false
+    for (let number = 1; number <= CLEAN_RUNS_MAX && !isWhole; number++) {
+      const run = this.#start(false, { isClean: true })
       await this.#world.run(() => isOver(run), EVENTS_MAX)
-      this.#judge(run)
-      isComplete = run.end !== null && 'report' in run.end && run.end.report.outcome === 'complete'
+      judgeBackup(this.#place, run)
+      isWhole = isComplete(run)
     }
-    if (!isComplete)
+    if (!isWhole)
       this.#find('broken', 'the end', `no run was complete, although nothing disturbed ${CLEAN_RUNS_MAX}`)
+    await this.#maintenance.end(this.#watch)
     const { objects } = this.#bucket
     const archive = { objects, backupId: BACKUP_ID, topics: this.#topics }
-    this.#findings.push(...checkArchive({ ...archive, isComplete, hasSplitRuns: this.#hasSplitRuns }))
+    this.#findings.push(
+      ...checkArchive({ ...archive, isComplete: isWhole, hasSplitRuns: this.#hasSplitRuns }),
+    )
     if (this.#options.seed % VALIDATED_EVERY === 0) await this.#validate()
   }
 
-  #start(mayCrash: boolean, isSplit = false, isClean = false): Run {
+  #start(mayCrash: boolean, { isSplit = false, isClean = false } = {}): BackupTask {
     this.#hasSplitRuns ||= isSplit
-    const drawn: CrashPoint | null = mayCrash
-      ? { edge: 1 + this.#random.below(this.#random.pick([20, 80, 300])), moment: this.#random.pick(MOMENTS) }
-      : null
+    const drawn = mayCrash ? drawCrashPoint(this.#random) : null
     const crashPoint = (this.#runs.length === 0 ? this.#options.firstCrash : undefined) ?? drawn
-    const name = `run ${this.#runs.length + 1}`
-    const onEdge = (what: string) => this.#note(`${name}: ${what}`)
-    const process = new SimulatedProcess(this.#world, { name, random: this.#fork(), crashPoint, onEdge })
-    const run: Run = { process, isClean, stop: new AbortController(), end: null }
+    const { continuous, continuousMs } = this.#options
+    const isContinuous = !isClean && this.#added.chance(continuous)
+    const process = this.#newProcess(`run ${this.#runs.length + 1}`, this.#random, crashPoint)
+    const random = this.#fork()
+    const run = beginBackup(this.#place, { isSplit, isClean, isContinuous }, { process, random })
     this.#runs.push(run)
-    const { partBytes } = this.#options
-    const store = { bucket: this.#bucket, process, faults: this.#faults, partBytes }
-    const isChosen = (_: string, partition: number) => !isSplit || partition % 2 === 1
-    runSimulatedBackup({
-      options: this.#options,
-      process,
-      topics: this.#topics,
-      openBackend: (hooks) => openSimulatedStore({ ...store, hooks }),
-      faults: this.#faults,
-      random: this.#fork(),
-      stop: run.stop.signal,
-      isChosen,
-    }).then(
-      (end) => {
-        run.end = end
-      },
-      (error: unknown) => {
-        run.end = { error }
-      },
-    )
+    const stop = () => run.stop.abort(new Error('stopped'))
+    if (isContinuous) this.#world.after((0.3 + 0.7 * this.#added.fraction()) * continuousMs, stop)
     return run
+  }
+
+  #newProcess(name: string, random: SeededRandom, crashPoint: CrashPoint | null): SimulatedProcess {
+    const onEdge = (what: string) => this.#note(`${name}: ${what}`)
+    const seeded = seededRandom(random.uint32())
+    return new SimulatedProcess(this.#world, { name, random: seeded, crashPoint, onEdge })
   }
 
   #plan(withinMs: number, action: () => void, thenWithinMs = 0, after?: () => void): void {
@@ -204,53 +200,6 @@ class History {
       action()
       if (after) this.#world.after(this.#random.fraction() * thenWithinMs, after)
     })
-  }
-
-  #judge({ process, end, stop, isClean }: Run): void {
-    if (end === null) {
-      this.#note(`${process.name} crashed ${process.crashedAt}`)
-      return
-    }
-    if ('error' in end) {
-      const { error } = end
-      this.#note(`${process.name} failed: ${error instanceof Error ? error.message : error}`)
-      const isStopped = stop.signal.aborted && error === stop.signal.reason
-      const isExpected =
-        isStopped || EXPECTED_FAILURES.some((code) => isKafkaBackupError(error, code as never))
-      if (!isExpected || isClean) this.#find('broken', process.name, errorText(error))
-      return
-    }
-    this.#note(`${process.name} ended ${end.report.outcome}`)
-    if (end.report.outcome === 'complete') this.#checkTargets(process.name, end)
-  }
-
-  /** A run that was complete has what its plan wanted. */
-  #checkTargets(name: string, { plan }: EndedRun): void {
-    const { histories } = foldCommits(this.#bucket.objects, BACKUP_ID)
-    for (const { topic, partition, targetOffset, lineage, isCompacted } of plan.partitions) {
-      if (isCompacted) continue
-      const history = histories.find(
-        (entry) => entry.topic === topic && entry.partition === partition && entry.lineage === lineage,
-      )
-      if (history && history.nextOffset >= targetOffset) continue
-      this.#find(
-        'lost',
-        name,
-        `complete, but ${topic}/${partition} ends at ${history?.nextOffset}, before ${targetOffset}`,
-      )
-    }
-  }
-
-  /** What a commit names is there when the commit comes into being. */
-  #seeObject(key: string, bytes: Buffer): void {
-    this.#note(`the bucket has ${key} (${bytes.length})`)
-    if (!key.startsWith(`${BACKUP_ID}/commits/`)) return
-    if (this.#bucket.objects.has(key)) this.#find('lost', key, 'a commit was written over')
-    const { segments } = JSON.parse(bytes.toString()) as CommitDocument
-    for (const segment of segments) {
-      if (this.#bucket.objects.get(segment.key)?.bytes.length === segment.bytes) continue
-      this.#find('lost', key, `it names ${segment.key}, which is not there`)
-    }
   }
 
   async #validate(): Promise<void> {
@@ -283,6 +232,7 @@ class History {
       faults: this.#faults.injected,
       edges: this.#runs.reduce((sum, { process }) => sum + process.edges, 0),
       commits,
+      occurrences: this.#occurrences,
       digest: sha256(Buffer.from(`${this.#world.elapsedMs}\n${state}`)),
       trace: this.#trace,
     }
@@ -299,12 +249,4 @@ class History {
   #fork(): SeededRandom {
     return seededRandom(this.#random.uint32())
   }
-}
-
-function isOver({ process, end }: Run): boolean {
-  return process.isDead || end !== null
-}
-
-function errorText(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }

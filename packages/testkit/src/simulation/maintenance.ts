@@ -83,6 +83,8 @@ export class Maintenance {
   #begin(step: MaintenanceStep, crashPoint: CrashPoint | null, isClean = false): void {
     const name = `${step.verb} ${++this.#begun}`
     this.#place.note(`${name} begins: ${JSON.stringify(step)}`)
+    const askedAtMs = this.#place.nowMs()
+    if (step.verb === 'prune') this.#place.prunes.set(name, { step, askedAtMs })
     const process = this.#place.newProcess(name, this.#random, crashPoint)
     this.#tasks.push(beginMaintenance(this.#place, step, { process, isClean }))
   }

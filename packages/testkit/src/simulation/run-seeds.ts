@@ -2,6 +2,7 @@ import './deterministic-builtins.ts'
 import type { Finding } from './finding.ts'
 import { type HistoryResult, runHistory } from './history.ts'
 import { type HistoryOptions, historyOf } from './history-options.ts'
+import { addOccurrences, noOccurrences, OCCURRENCES, type OccurrenceCounts } from './occurrences.ts'
 
 /** Which seeds: `seeds` of them, from `from` on. */
 export interface SeedRange {
@@ -23,6 +24,7 @@ export interface SeedTotals {
   edges: number
   crashes: number
   faults: number
+  readonly occurrences: OccurrenceCounts
   readonly failed: FailedSeed[]
 }
 
@@ -32,7 +34,8 @@ export async function runSeeds(
   isEnough: (totals: SeedTotals) => boolean = () => false,
   under: Partial<HistoryOptions> = {},
 ): Promise<SeedTotals> {
-  const totals: SeedTotals = { seeds: 0, runs: 0, commits: 0, edges: 0, crashes: 0, faults: 0, failed: [] }
+  const counts = { seeds: 0, runs: 0, commits: 0, edges: 0, crashes: 0, faults: 0 }
+  const totals: SeedTotals = { ...counts, occurrences: noOccurrences(), failed: [] }
   for (let seed = from; seed < from + seeds && !isEnough(totals); seed++) {
     const result = await runSeed(seed, false, under)
     totals.seeds++
@@ -41,6 +44,7 @@ export async function runSeeds(
     totals.edges += result.edges
     totals.crashes += result.crashes.length
     totals.faults += result.faults
+    addOccurrences(totals.occurrences, result.occurrences)
     if (result.findings.length > 0) totals.failed.push({ seed, findings: result.findings })
   }
   return totals
@@ -76,6 +80,11 @@ export function describeTotals({ seeds, runs, commits, edges, crashes, faults, f
     `${faults} faults`,
   ]
   return `${seeds} seeds: ${counts.join(', ')}; ${failed.length} seeds with findings`
+}
+
+/** How often each kind happened, for people. */
+export function describeOccurrences({ occurrences }: SeedTotals): string {
+  return OCCURRENCES.map((kind) => `${kind}: ${occurrences[kind]}`).join(', ')
 }
 
 /** What was found, and the command that shows it again. */

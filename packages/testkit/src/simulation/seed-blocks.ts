@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
+import { addOccurrences, noOccurrences } from './occurrences.ts'
 import type { SeedRange, SeedTotals } from './run-seeds.ts'
 
 /** A thread holds some 300 KiB for each seed that it has run. */
@@ -41,6 +42,8 @@ async function runBlock(workerData: SeedRange): Promise<SeedTotals> {
 
 function addTotals(all: readonly SeedTotals[]): SeedTotals {
   const sum = (of: (totals: SeedTotals) => number) => all.reduce((total, totals) => total + of(totals), 0)
+  const occurrences = noOccurrences()
+  for (const totals of all) addOccurrences(occurrences, totals.occurrences)
   return {
     seeds: sum(({ seeds }) => seeds),
     runs: sum(({ runs }) => runs),
@@ -48,6 +51,7 @@ function addTotals(all: readonly SeedTotals[]): SeedTotals {
     edges: sum(({ edges }) => edges),
     crashes: sum(({ crashes }) => crashes),
     faults: sum(({ faults }) => faults),
+    occurrences,
     failed: all.flatMap(({ failed }) => failed).sort((a, b) => a.seed - b.seed),
   }
 }

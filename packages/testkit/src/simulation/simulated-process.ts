@@ -11,6 +11,13 @@ export interface CrashPoint {
   readonly moment: CrashMoment
 }
 
+const MOMENTS: readonly CrashMoment[] = ['before', 'after', 'late']
+
+/** Among the first requests more often than among those that only long tasks have. */
+export function drawCrashPoint(random: SeededRandom): CrashPoint {
+  return { edge: 1 + random.below(random.pick([20, 80, 300])), moment: random.pick(MOMENTS) }
+}
+
 /** How a single request fares. Times in milliseconds. */
 export interface RequestFate {
   /** The answer is this error; the effect has been, has not been, or is still to come. */

@@ -1,4 +1,5 @@
 import './deterministic-builtins.ts'
+import type { Observer } from '@kafka-backup/core/events'
 import {
   type Cluster,
   inlineMinima,
@@ -34,6 +35,9 @@ export interface RunSurroundings {
   readonly random: SeededRandom
   readonly stop: AbortSignal
   readonly isChosen: (topic: string, partition: number) => boolean
+  /** It goes on until it is stopped. */
+  readonly isContinuous: boolean
+  readonly observe: Observer
 }
 
 export type BackupPlan = Awaited<ReturnType<typeof prepareBackup>>
@@ -49,7 +53,8 @@ export interface EndedRun {
 const PACKED_PARTS_MIN = 3
 const TRANSACTION_WAIT_MS = 20_000
 const GROUP_INTERVAL_MS = 1_000
-const LEVEL = 1
+/** Of Zstandard. */
+export const LEVEL = 1
 const COMPRESSION_MAX_MS = 20
 
 /** One run of the engine, as the command makes it, with every edge in the simulation. */
@@ -65,7 +70,8 @@ export async function runSimulatedBackup(around: RunSurroundings): Promise<Ended
   const { isReadingGroups } = options
   const reading = isReadingGroups ? await readGroups({ cluster, clock, signal }, storage, state) : null
   const plan = await prepareBackup(cluster, state, choice, clock, signal, random)
-  const { fetchVersion } = options
+  const { fetchVersion, refreshIntervalMs } = options
+  const chooseTopics = (all: readonly string[]) => all
   const report = await runBackup({
     plan,
     state,
@@ -93,11 +99,12 @@ export async function runSimulatedBackup(around: RunSurroundings): Promise<Ended
       frameMinBytes: options.frameMinBytes,
       packedPartsMin: PACKED_PARTS_MIN,
     },
+    ...(around.isContinuous ? { continuous: { chooseTopics, isChosen, refreshIntervalMs } } : {}),
     topicSettings: options.isCapturingSettings ? 'captured' : undefined,
     clock,
     random,
     ...(reading ? { groups: { reading, intervalMs: GROUP_INTERVAL_MS } } : {}),
-    observe: () => undefined,
+    observe: around.observe,
     signal,
   })
   await storage.close()

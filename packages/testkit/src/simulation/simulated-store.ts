@@ -147,7 +147,7 @@ class SimulatedRequests implements ObjectRequests {
   }
 
   delete(key: ObjectKey, signal?: AbortSignal): Promise<void> {
-    return this.#ask(`deleting ${key}`, () => void this.#bucket.objects.delete(key), signal)
+    return this.#ask(`deleting ${key}`, () => this.#bucket.delete(key), signal)
   }
 
   async inspectPlace() {
