@@ -83,16 +83,19 @@ export function byCommit(objects: readonly WaitingObject[]) {
   }))
 }
 
-/** The state before the oldest of the runs that are kept; one that holds nothing when there are not more of them. */
+/**
+ * The state before anything that the runs that are kept added; one that holds nothing when there are not more of them. A run beside which
+ * others made commits has several entries, of which only the last says how it ended.
+ */
 async function floorOf(
   { storage, backupId, signal }: RemovalContext,
   state: BackupState,
   keepRuns: number | null,
 ): Promise<BackupState | null> {
   if (keepRuns === null) return null
-  const complete = [...state.runs.entries()].filter(([, run]) => run.outcome === 'complete')
-  const oldest = complete.at(-keepRuns)?.[0] ?? 0
-  const before = state.runs[oldest - 1]
+  const complete = state.runs.filter(({ outcome }) => outcome === 'complete')
+  const kept = new Set(complete.slice(-keepRuns).map(({ id }) => id))
+  const before = state.runs[state.runs.findIndex(({ id }) => kept.has(id)) - 1]
   if (complete.length < keepRuns || !before) return new BackupState(backupId)
   return openBackup(storage, backupId, { signal, asOfCommit: before.lastCommit })
 }

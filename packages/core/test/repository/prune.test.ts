@@ -324,3 +324,16 @@ test('runs that were not complete are not counted among those that are kept', ()
       [10n, 110n],
     )
   }))
+
+test('what a run added before another one that ran beside it is kept with the rest of it', () =>
+  withStore('memory', async ({ backend }) => {
+    const state = await writeRuns(backend, 2)
+    await addRun(backend, state, 2, { id: 'long', outcome: 'running' })
+    await appendCommit(backend, state, draft('beside', 'interrupted'))
+    await addRun(backend, state, 3, { id: 'long', outcome: 'complete' })
+    const { plan } = await preparePrune(contextOf(backend), { ...NOTHING_ASKED, keepRuns: 1 })
+    assert.deepEqual(
+      plan.entries.map(({ range }) => range.endOffset),
+      [20n, 120n],
+    )
+  }))

@@ -1,4 +1,5 @@
 import { BackupState } from '../../src/format/backup-state.ts'
+import type { RunOutcome } from '../../src/format/commit.ts'
 import { renderManifest } from '../../src/format/manifest.ts'
 import type { RemovalContext } from '../../src/repository/append-removal.ts'
 import { appendCommit } from '../../src/repository/commit-log.ts'
@@ -31,8 +32,13 @@ export async function writeRuns(storage: StorageBackend, runs: number): Promise<
   return state
 }
 
-/** The run with this number, which must be the next. */
-export async function addRun(storage: StorageBackend, state: BackupState, run: number): Promise<void> {
+/** The run with this number, which must be the next; or, as `part`, a commit of another one. */
+export async function addRun(
+  storage: StorageBackend,
+  state: BackupState,
+  run: number,
+  part: { readonly id: string; readonly outcome: RunOutcome } = { id: `run-${run}`, outcome: 'complete' },
+): Promise<void> {
   const segments = []
   for (const [partition, stream] of [ORDERS_0, ORDERS_1].entries()) {
     const beginOffset = BigInt(partition * 100 + run * RECORDS)
@@ -51,7 +57,7 @@ export async function addRun(storage: StorageBackend, state: BackupState, run: n
     { topic: 'orders', partition: 1, offset: 100n },
   ]
   const first = run === 0 ? { topics: [ORDERS_TOPIC], begins } : {}
-  await appendCommit(storage, state, draft(`run-${run}`, 'complete', { ...first, segments }))
+  await appendCommit(storage, state, draft(part.id, part.outcome, { ...first, segments }))
 }
 
 export const NOTHING_ASKED: PruneRequest = {
