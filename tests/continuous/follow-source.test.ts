@@ -70,6 +70,14 @@ async function followAndStop(): Promise<void> {
   const archive = archiveOf('followed')
   const running = start(archive)
   await untilCommitted(running, archive, 'live-busy', 0, 100n)
+  if (process.platform === 'linux') {
+    const environment = await readFile(`/proc/${running.child.pid}/environ`, 'utf8')
+    assert.match(
+      environment,
+      /\0MALLOC_ARENA_MAX=2\0/,
+      'the allocator of a run without an end gives memory back',
+    )
+  }
   await driver.growTopic('live-calm', 3)
   await driver.createTopic('live-late', { replicas: 1 })
   await driver.createTopic('other', { replicas: 1 })

@@ -1,7 +1,13 @@
 import type { LoadedConfig, Observer, Registry } from '@kafka-backup/core'
 import { loadConfig } from '@kafka-backup/core/config'
 import { isKafkaBackupError, KafkaBackupError } from '@kafka-backup/core/errors'
-import { boundGarbage, isOfStop, systemClock, systemRandom } from '@kafka-backup/core/runtime'
+import {
+  boundGarbage,
+  isOfStop,
+  restartWithSteadyAllocator,
+  systemClock,
+  systemRandom,
+} from '@kafka-backup/core/runtime'
 import { saying } from './before-writing.ts'
 import type { CommandContext, CommandResult, OutputFormat } from './command.ts'
 import { withPastableHint } from './pastable-hint.ts'
@@ -38,6 +44,7 @@ export async function runCommand(
     loaded = await loadSettings(parsed).catch((error: unknown) => {
       throw saying(error, NOTHING_STARTED)
     })
+    if (isWithoutEnd(parsed, loaded)) restartWithSteadyAllocator()
     const say = (text: string) => {
       if (!parsed.isQuiet) process.stderr.write(`${text}\n`)
     }
@@ -63,6 +70,10 @@ export async function runCommand(
   } finally {
     stop.dispose()
   }
+}
+
+function isWithoutEnd({ line, options }: ParsedCommand, { config }: LoadedConfig): boolean {
+  return line.verb === 'backup' && config.backup.isContinuous && options.dryRun !== true
 }
 
 /** What fails because it was told to stop has been interrupted, whatever it says; anything else is told with its own code. */

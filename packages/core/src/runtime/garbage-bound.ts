@@ -14,7 +14,7 @@ export interface Collector {
 }
 
 /**
- * Has garbage collected whenever there is more than `LIMITS.garbageMaxBytes` of it, until the end of what it returns. V8 waits until its heap
+ * Has garbage collected whenever there is more than `LIMITS.garbageMaxBytes` of it, and every `LIMITS.garbageMaxAgeMs`, until the end of what it returns. V8 waits until its heap
  * has grown by half or more, or buffers by 64 MiB, and knows little of what OpenSSL and zstd keep for objects that nobody needs any more. A
  * run that allocates slowly would take an hour to come to that, and hold what it needed to start all the while; one that allocates fast is
  * collected more often than this looks.
@@ -32,13 +32,16 @@ async function watch(clock: Clock, collector: Collector, signal: AbortSignal): P
   // What was needed to start is garbage now, and the young generation is as large as it had to be for it.
   collector.shrink()
   let leastBytes = collector.heldBytes()
+  let collectedMs = clock.monotonicMs()
   for (;;) {
     await clock.sleep(LIMITS.garbageLookMs, signal)
     // Buffers are freed on another thread, so that right after a collection some of them still count.
     const heldBytes = collector.heldBytes()
     leastBytes = Math.min(leastBytes, heldBytes)
-    if (heldBytes - leastBytes <= LIMITS.garbageMaxBytes) continue
+    const isOld = clock.monotonicMs() - collectedMs >= LIMITS.garbageMaxAgeMs
+    if (!isOld && heldBytes - leastBytes <= LIMITS.garbageMaxBytes) continue
     collector.collect()
+    collectedMs = clock.monotonicMs()
     leastBytes = collector.heldBytes()
   }
 }

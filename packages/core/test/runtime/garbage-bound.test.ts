@@ -33,6 +33,20 @@ test('the heap is made small once after the start, and collected whenever there 
   assert.equal(clock.monotonicMs(), atMs, 'nobody looks any more')
 })
 
+test('less garbage than that is collected too, after two minutes', async () => {
+  let collected = 0
+  let looks = 0
+  const clock = new SleepyClock()
+  const collector: Collector = {
+    heldBytes: () => ++looks * 1_000,
+    collect: () => void collected++,
+    shrink: () => undefined,
+  }
+  using _bound = boundGarbage(clock, collector)
+  while (clock.monotonicMs() < 10 * LIMITS.garbageMaxAgeMs) await turn()
+  assert.ok(collected >= 8 && collected <= 10, `${collected}`)
+})
+
 /** What is held while there are so many buffers, which a collection has made old: they do not go with the next young ones. */
 function heldWithBuffers(collector: Collector, count: number): number {
   const buffers = Array.from({ length: count }, () => Buffer.alloc(MIB, 1))
