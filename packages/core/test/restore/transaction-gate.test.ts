@@ -103,6 +103,28 @@ describe('TransactionGate', () => {
     assert.equal(lane.commits, 2)
   })
 
+  it('lets the first batch into the next transaction alone again, also where a lane was in the one before', async () => {
+    const { gate, end } = openGate(2)
+    const [one, two] = [new Lane(1), new Lane(2)]
+    const order: string[] = []
+    const admit = (lane: Lane, name: string) => gate.admit(lane, 1).then(() => order.push(name))
+    const first = [admit(one, 'one'), admit(two, 'two')]
+    await first[0]
+    gate.settled(one)
+    await first[1]
+    gate.settled(two)
+    const second = [admit(one, 'one'), admit(two, 'two')]
+    await second[0]
+    await nextTurn()
+    assert.deepEqual(order, ['one', 'two', 'one'], 'its coordinator is asked about one partition at a time')
+    gate.settled(one)
+    await second[1]
+    gate.settled(two)
+    await gate.finish()
+    end()
+    assert.deepEqual([one.commits, two.commits], [2, 2])
+  })
+
   it('commits when the time has come, although nothing more is sent', async () => {
     const { gate, steps, end } = openGate(1_000, 5)
     const lane = new Lane(1)
