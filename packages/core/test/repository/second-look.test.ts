@@ -7,6 +7,7 @@ import { assertCreatesOnce } from '../../src/repository/exclusive-creation.ts'
 import { commitKey } from '../../src/repository/key-layout.ts'
 import { SegmentReader } from '../../src/repository/segment-reader.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
+import { LIMITS } from '../../src/runtime/limits.ts'
 import { MemoryBackend } from '../../src/storage/memory/backend.ts'
 import type { StorageBackend } from '../../src/storage/storage-backend.ts'
 import { SleepyClock } from '../storage/sleepy-clock.ts'
@@ -122,4 +123,29 @@ test('a store that ignores the condition is refused, and a lost answer is no rea
   const unsure = altered(store, { put: async () => undefined })
   await assertCreatesOnce(unsure, state, clock)
   assert.ok((await store.stat(commitKey(BACKUP, 1n))) !== undefined)
+})
+
+test('what was damaged on the way is not written over a commit, whatever the store ignores', async () => {
+  const { store, state } = await oneCommit()
+  const key = commitKey(BACKUP, 1n)
+  const whole = await store.read(key, LIMITS.commitMaxBytes)
+  const ignoring = altered(store, {
+    put: (name, bytes) => store.replace(name, bytes),
+    read: async () => Buffer.from(whole).fill(0x20, 0, 1),
+  })
+  await assertCreatesOnce(ignoring, state, new SleepyClock())
+  assert.deepEqual(await store.read(key, LIMITS.commitMaxBytes), whole)
+})
+
+test('a second put that is refused says enough, also where something else gives the object another time', async () => {
+  const { store, state } = await oneCommit()
+  let puts = 0
+  let modifiedMs = 1
+  const touched = altered(store, {
+    // The answer to the first one was lost, and its repetition found the bytes.
+    put: async (key, bytes) => (++puts === 1 ? undefined : store.put(key, bytes)),
+    stat: async (key) => ({ key, bytes: 1, modifiedMs: modifiedMs++ }),
+  })
+  await assertCreatesOnce(touched, state, new SleepyClock())
+  assert.equal(puts, 2)
 })
