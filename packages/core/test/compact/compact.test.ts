@@ -7,6 +7,7 @@ import { appendCommit } from '../../src/repository/commit-log.ts'
 import { commitKey } from '../../src/repository/key-layout.ts'
 import { openBackup } from '../../src/repository/open-backup.ts'
 import { preparePrune, runPrune } from '../../src/repository/prune-run.ts'
+import { systemClock } from '../../src/runtime/clock.ts'
 import type { StorageBackend } from '../../src/storage/storage-backend.ts'
 import {
   NOTHING_ASKED,
@@ -68,6 +69,19 @@ for (const kind of Object.keys(STORES) as (keyof typeof STORES)[]) {
       assert.deepEqual((await validate(backend)).findings, [])
     }))
 }
+
+test('the grace is that of the store, however wrong the clock of this machine is', async () => {
+  for (const wrongMs of [24 * HOUR_MS, -24 * HOUR_MS]) {
+    const clock = { ...systemClock, nowMs: () => Date.now() + wrongMs }
+    await withStore('memory', async ({ backend }) => {
+      await writeRounds(backend, 6)
+      const first = await compact(backend, { graceMs: HOUR_MS }, { clock })
+      assert.deepEqual([first.deleted.length, first.waiting.length], [0, 8], `${wrongMs} ms`)
+      const second = await compact(backend, { graceMs: 0 }, { clock })
+      assert.deepEqual([second.deleted.length, second.waiting.length], [8, 0], `${wrongMs} ms`)
+    })
+  }
+})
 
 test('a run that goes on and a compaction do not disturb each other', () =>
   withStore('memory', async ({ backend }) => {

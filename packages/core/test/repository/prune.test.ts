@@ -281,6 +281,19 @@ test('a clock that is ahead of the store prunes nothing that is reckoned from it
     assert.deepEqual([report.commit, report.deleted.length], [5n, 0])
   }))
 
+test('the grace is that of the store, however wrong the clock of this machine is', async () => {
+  for (const wrongMs of [24 * HOUR_MS, -24 * HOUR_MS]) {
+    const clock = { ...systemClock, nowMs: () => Date.now() + wrongMs }
+    await withStore('memory', async ({ backend }) => {
+      await writeRuns(backend, 4)
+      const first = await prune(backend, { beforeMs: FIRST_MS * 2n, graceMs: HOUR_MS }, { clock })
+      assert.deepEqual([first.deleted.length, first.waiting.length], [0, 6], `${wrongMs} ms`)
+      const second = await prune(backend, { beforeMs: FIRST_MS * 2n, graceMs: 0 }, { clock })
+      assert.deepEqual([second.deleted.length, second.waiting.length], [6, 0], `${wrongMs} ms`)
+    })
+  }
+})
+
 test('the objects of one commit are found behind later prunes, and behind a snapshot', () =>
   withStore('memory', async ({ backend }) => {
     const state = await writeRuns(backend, 3)

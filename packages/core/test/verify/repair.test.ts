@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isKafkaBackupError, KafkaBackupError } from '../../src/errors/kafka-backup-error.ts'
 import { renderManifest } from '../../src/format/manifest.ts'
+import type { RemovalContext } from '../../src/repository/append-removal.ts'
 import { appendCommit } from '../../src/repository/commit-log.ts'
 import { commitKey, manifestKey, snapshotKey } from '../../src/repository/key-layout.ts'
 import { openBackup } from '../../src/repository/open-backup.ts'
 import { encodeSnapshotObject } from '../../src/repository/snapshot-object.ts'
+import { systemClock } from '../../src/runtime/clock.ts'
 import type { StorageBackend } from '../../src/storage/storage-backend.ts'
 import { prepareRepair } from '../../src/verify/repair-plan.ts'
 import { type RepairOptions, runRepair } from '../../src/verify/repair-run.ts'
@@ -17,8 +19,12 @@ import { STORES, type TamperableStore, withStore } from './tamperable-store.ts'
 const HOUR_MS = 3_600_000
 const MANIFEST = manifestKey(BACKUP)
 
-async function repair(storage: StorageBackend, options: Partial<RepairOptions> = {}) {
-  const context = contextOf(storage)
+async function repair(
+  storage: StorageBackend,
+  options: Partial<RepairOptions> = {},
+  changes: Partial<RemovalContext> = {},
+) {
+  const context = contextOf(storage, changes)
   const prepared = await prepareRepair(context)
   return runRepair(context, prepared, { isRemovingOrphans: false, graceMs: HOUR_MS, ...options })
 }
@@ -165,6 +171,20 @@ test('an orphan goes when it is old, by a commit, and its writer notices if it w
     const again = await repair(store.backend, { isRemovingOrphans: true, graceMs: 0 })
     assert.deepEqual([again.commit, again.plan.orphans], [null, []])
   }))
+
+test('the age of an orphan is that of the store, however wrong the clock of this machine is', async () => {
+  for (const wrongMs of [24 * HOUR_MS, -24 * HOUR_MS]) {
+    const clock = { ...systemClock, nowMs: () => Date.now() + wrongMs }
+    await withStore('memory', async ({ backend }) => {
+      await writeRuns(backend, 2)
+      await writeOrphan(backend, 20n)
+      const young = await repair(backend, { isRemovingOrphans: true }, { clock })
+      assert.deepEqual([young.commit, young.young.length], [null, 1], `${wrongMs} ms`)
+      const old = await repair(backend, { isRemovingOrphans: true, graceMs: 0 }, { clock })
+      assert.deepEqual([old.removed.length, old.young.length], [1, 0], `${wrongMs} ms`)
+    })
+  }
+})
 
 test('an orphan that its run names meanwhile is not removed', () =>
   withStore('memory', async (store) => {
