@@ -2,12 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BackupState } from '../../src/format/backup-state.ts'
 import type { Commit } from '../../src/format/commit.ts'
+import type { FrameTransform } from '../../src/format/frame-transform.ts'
 import type { AbortedEntry } from '../../src/format/segment-index.ts'
+import { sealBatch } from '../../src/protocol/batch-patch.ts'
 import { appendCommit } from '../../src/repository/commit-log.ts'
 import { openBackup } from '../../src/repository/open-backup.ts'
 import { SegmentReader } from '../../src/repository/segment-reader.ts'
 import type { StorageBackend } from '../../src/storage/storage-backend.ts'
-import { marker } from '../protocol/samples.ts'
+import { cursorOn, marker } from '../protocol/samples.ts'
 import { altered } from '../verify/altered-backend.ts'
 import {
   AUDIT_0,
@@ -216,3 +218,45 @@ test('of quiet partitions larger bundles are made, with transactions and holes a
     const { findings, records, verdict } = await validate(backend)
     assert.deepEqual([findings, records, verdict], [[], 225, 'complete'])
   }))
+
+/** Writes another value into the first batch of frames that have several: checksums, numbers and lengths are all right. */
+function forging(transform: FrameTransform): FrameTransform {
+  return {
+    ...transform,
+    encode: (chunks, mode) => {
+      const batches = Buffer.concat(chunks)
+      const cursor = cursorOn(batches)
+      const at = batches.indexOf('value 0')
+      if (at > 0 && at < cursor.endPosition && cursor.next()) {
+        batches.write('VALUE 0', at)
+        sealBatch(batches, 0)
+      }
+      return transform.encode([batches], mode)
+    },
+  }
+}
+
+for (const [what, rounds] of [
+  ['segments', 6],
+  ['larger bundles', 2],
+] as const) {
+  test(`${what} that are sound and hold something else than what was read are found before a commit names them`, () =>
+    withStore('memory', async ({ backend }) => {
+      const { segments } = await writeRounds(backend, rounds)
+      const before = await contentOf(backend)
+      const transforms = new Map([...TRANSFORMS].map(([id, transform]) => [id, forging(transform)]))
+      const { commits, damaged, objectsOut } = await compact(backend, { graceMs: 0 }, { transforms })
+      assert.deepEqual([commits, objectsOut], [[], 0])
+      assert.match(
+        damaged[0]?.error.message ?? '',
+        /what was written is not what was read: .*\/(topics|bundles)\//,
+      )
+      assert.deepEqual(
+        [damaged.length, damaged[0]?.error.code, damaged[0]?.objects],
+        [1, 'KB_SEGMENT_CORRUPT', segments.length],
+      )
+      assert.deepEqual(await contentOf(backend), before)
+      assert.equal((await compact(backend)).commits.length, 1, 'the next one writes what was read')
+      assert.deepEqual(await contentOf(backend), before)
+    }))
+}
