@@ -1,24 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
-import type { PartitionPlan } from '../../src/backup/backup-plan.ts'
 import { BundleWriter, groupsOf } from '../../src/backup/bundle-writer.ts'
-import { inlineMinima } from '../../src/backup/minimum-finder.ts'
 import { PartitionWriter, type WriterContext } from '../../src/backup/partition-writer.ts'
 import { SmallPart } from '../../src/backup/small-part.ts'
 import { BackupState } from '../../src/format/backup-state.ts'
-import { inlineDigester } from '../../src/format/frame-digest.ts'
 import type { SegmentRecord } from '../../src/format/segment-record.ts'
-import { zstdTransform } from '../../src/format/zstd-transform.ts'
-import { buildBatch } from '../../src/protocol/record-batch-builder.ts'
-import { Budget } from '../../src/runtime/budget.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { LIMITS } from '../../src/runtime/limits.ts'
 import { MemoryBackend } from '../../src/storage/memory/backend.ts'
-import type { StorageBackend } from '../../src/storage/storage-backend.ts'
-import { record } from '../protocol/samples.ts'
 import { altered } from '../verify/altered-backend.ts'
-import { answerOf } from './new-intake.ts'
+import { contextOf, planOf, take } from './new-writer.ts'
 
 /** A part of which only the size counts. */
 function partOf(bytes: number): SmallPart {
@@ -119,32 +111,3 @@ test('a checkpoint whose bundle cannot be written fails, and nothing waits for i
   await Promise.all(writers.map((writer) => writer.abort()))
   await assert.rejects(writers[0]!.checkpoint(true), /the store is full/)
 })
-
-/** One batch of one record, as a leader sends it. */
-async function take(writer: PartitionWriter, baseOffset: bigint, valueBytes: number): Promise<void> {
-  const bytes = buildBatch({ baseOffset, records: [record({ value: Buffer.alloc(valueBytes) })] })
-  await writer.enqueue(writer.intake.accept(answerOf(bytes, 0, bytes.length, [])))
-}
-
-function contextOf(storage: StorageBackend): WriterContext {
-  return {
-    ...{ storage, backupId: 'b', writer: '00000001', clock: systemClock, transform: zstdTransform(1) },
-    ...{
-      isCompressing: false,
-      compressionSlots: new Budget(1),
-      digester: inlineDigester,
-      minima: inlineMinima,
-      minimumPatienceMs: 0,
-    },
-    ...{ frameMinBytes: 2_000, segmentMaxBytes: 2_000, segmentMaxIntervalMs: 0, isEndless: true },
-    ...{ onSegmentClosed: () => undefined, onFrameWritten: () => undefined },
-  }
-}
-
-function planOf(partition: number): PartitionPlan {
-  return {
-    ...{ topic: 't', topicId: null, partition, beginOffset: 0n, targetOffset: 0n, isNew: true },
-    ...{ isCompacted: false, nextSequence: 1, lineage: 1, divergence: null, marginOffsets: 0n },
-    ...{ anchor: null, epochs: { starts: [], nextOffset: 0n }, gap: null },
-  }
-}
