@@ -81,6 +81,8 @@ test('without a place for it the program starts all the same, and says nothing',
   assert.equal(await keptIn(join(folder, 'absent')), 0)
   assert.equal(existsSync(join(folder, 'absent')), false)
   assert.equal(await keptIn('/dev/null'), 0)
+  // Where folders cannot be made, and the file system says that what is above them is missing.
+  assert.equal(await keptIn('absent', { XDG_CACHE_HOME: '/proc' }), 0)
   // A relative path would be another place in every folder.
   assert.equal(await keptIn('absent', { XDG_CACHE_HOME: 'relative' }), 0)
   assert.equal(existsSync(join(folder, 'relative')), false)

@@ -18,14 +18,24 @@ export function keepCompiled() {
     const [root, below] = isAbsolute(given) ? [given, ''] : [home || homedir(), '.cache']
     // After sudo with the home of another, nothing of root's belongs there.
     if (!isAbsolute(root) || !isOwn(statSync(root))) return
-    const folder = join(root, below, 'kafka-backup', 'compiled')
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    const folder = ['kafka-backup', 'compiled'].reduce(madeIn, madeIn(root, below))
     // What is kept there is run: a folder that somebody else can write to is left alone.
     const place = statSync(folder)
     if (isOwn(place) && (place.mode & WRITABLE_BY_OTHERS) === 0) enableCompileCache(folder)
   } catch {
     // A home that is missing or read-only costs time, and nothing that anybody has to be told.
   }
+}
+
+/** One after the other: below /proc the recursion of Node never ends. */
+function madeIn(folder, name) {
+  const path = join(folder, name)
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error
+  }
+  return path
 }
 
 function isOwn({ uid }) {

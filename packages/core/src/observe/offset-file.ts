@@ -1,13 +1,15 @@
-import { mkdirSync, renameSync } from 'node:fs'
+import { renameSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { LIMITS } from '../runtime/limits.ts'
+import { makeFolders } from '../runtime/make-folders.ts'
 import { OFFSET_TABLES } from './offset-schema.ts'
 import { assertFile, fileAt } from './plain-file.ts'
 
 const SQLITE_CORRUPT = 11
 const SQLITE_NOTADB = 26
 const DAMAGED = '.damaged'
+const FOLDER_MODE = 0o700
 
 /**
  * The database file of a machine, opened when it is needed and made anew when it is gone or damaged. What is damaged is put
@@ -66,7 +68,7 @@ export class OffsetFile {
 
   #open(): DatabaseSync {
     assertFile(this.#path)
-    mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 })
+    makeFolders(dirname(this.#path), FOLDER_MODE)
     const database = new DatabaseSync(this.#path, { timeout: LIMITS.offsetStateBusyMs })
     try {
       // Readers and a second run do not wait for each other; file systems that cannot share memory keep their own way.

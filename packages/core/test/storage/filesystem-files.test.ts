@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import {
   mkdir,
   open,
@@ -105,6 +106,18 @@ describe('filesystem backend root', () => {
       const dangling = new FilesystemBackend(join(folder, 'dangling'))
       await expectCode(dangling.put('a', Buffer.from('x')), 'KB_STORAGE_UNAVAILABLE')
     }))
+
+  it('is refused below what takes no folders, as /proc, which says that something above is missing', async (t) => {
+    if (!existsSync('/proc/self')) return t.skip('there is no /proc here')
+    for (const root of ['/proc/kafka-backup', '/proc/kafka-backup/x/y']) {
+      const put = new FilesystemBackend(root).put('a', Buffer.from('x'))
+      await assert.rejects(put, (error) => {
+        assert.ok(isKafkaBackupError(error, 'KB_STORAGE_UNSUPPORTED'), String(error))
+        assert.equal(error.message, 'nobody can make the folder /proc/kafka-backup there (ENOENT)')
+        return true
+      })
+    }
+  })
 
   it('fails when another folder takes its place, as the empty mount point does after an unmount', () =>
     withSandbox(async ({ root, backend }) => {

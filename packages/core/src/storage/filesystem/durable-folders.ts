@@ -2,11 +2,14 @@ import { constants } from 'node:fs'
 import { lstat, mkdir, open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { ObjectKey } from '../storage-backend.ts'
-import { folderNotConfined, hasErrno } from './errors.ts'
+import { folderImpossible, folderNotConfined, hasErrno } from './errors.ts'
 import { isRealPath } from './path-confinement.ts'
 
 /** Of every folder that this program makes. */
 export const FOLDER_MODE = 0o700
+
+/** Somebody may remove what is above it, as empty, once and again. */
+const ROOT_ATTEMPTS = 5
 
 /**
  * Makes folders so that they survive a crash. A folder is durable once the folder *above* it is synced; that is
@@ -16,19 +19,25 @@ export const FOLDER_MODE = 0o700
 export class DurableFolders {
   readonly #known = new Set<string>()
 
-  /** Makes the root of the store, given as an absolute path, and what is missing above it. */
+  /**
+   * Makes the root of the store, given as an absolute path, and what is missing above it.
+   * @throws KB_STORAGE_UNSUPPORTED where nobody can make a folder, and what the file system says
+   */
   async ensureRoot(root: string): Promise<void> {
     const parent = dirname(root)
-    try {
-      await mkdir(root, { mode: FOLDER_MODE })
-    } catch (error) {
-      if (hasErrno(error, 'EEXIST')) return syncParentOfExisting(root)
-      // Not left to mkdir's own recursion: on a read-only file system that reports ENOENT instead of EROFS.
-      if (!hasErrno(error, 'ENOENT') || parent === root) throw error
-      await this.ensureRoot(parent)
-      return this.ensureRoot(root)
+    // Not left to mkdir's own recursion: on a read-only file system that reports ENOENT instead of EROFS, and below /proc it never ends.
+    for (let attempt = 1; attempt <= ROOT_ATTEMPTS; attempt++) {
+      try {
+        await mkdir(root, { mode: FOLDER_MODE })
+      } catch (error) {
+        if (hasErrno(error, 'EEXIST')) return syncParentOfExisting(root)
+        if (!hasErrno(error, 'ENOENT') || parent === root) throw error
+        await this.ensureRoot(parent)
+        continue
+      }
+      return syncFolder(parent)
     }
-    await syncFolder(parent)
+    throw folderImpossible(root)
   }
 
   /**

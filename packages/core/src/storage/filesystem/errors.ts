@@ -105,6 +105,14 @@ export function folderNotConfined(key: ObjectKey, folder: string): KafkaBackupEr
   })
 }
 
+/** KB_STORAGE_UNSUPPORTED: what is above the folder is there, and the file system says that it is not, as /proc does. */
+export function folderImpossible(path: string): KafkaBackupError {
+  return new KafkaBackupError('KB_STORAGE_UNSUPPORTED', `nobody can make the folder ${path} there (ENOENT)`, {
+    context: { path },
+    hint: 'Choose a location on a file system that keeps files.',
+  })
+}
+
 /** KB_STORAGE_UNAVAILABLE: the root cannot be reached although it is there: a link to a folder that is not mounted. */
 export function rootUnreachable(root: string): KafkaBackupError {
   return new KafkaBackupError('KB_STORAGE_UNAVAILABLE', `the folder ${root} is a link to nothing`, {
