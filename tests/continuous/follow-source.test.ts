@@ -4,7 +4,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type KafkaCluster, SourceDriver, startKafkaCluster } from '@kafka-backup/testkit'
+import { type KafkaCluster, openKafkaProxy, SourceDriver, startKafkaCluster } from '@kafka-backup/testkit'
 import {
   type Archive,
   archivePath,
@@ -31,6 +31,9 @@ const FAST = [
 // Much longer than any test waits: whoever ends in less did not wait for it.
 const SHUTDOWN_TIMEOUT_SECS = '60'
 const AT_ONCE_MS = 2_000
+/** Brokers that say nothing are given up after 15 seconds. */
+const SILENCE_MAX_MS = 8_000
+const METADATA = 3
 const QUIET_MS = 5_000
 const WIDE = 30
 const ROUNDS = Number(process.env.ROUNDS ?? 6)
@@ -63,6 +66,7 @@ describe('a continuous backup', () => {
   )
   test('a quiet source costs no commits and no lag, and the recovery point stays young', staysQuiet)
   test('killed in the middle, and stopped by a second signal, it loses and doubles nothing', survivesKills)
+  test('brokers that are silent keep nobody who wants to stop', stopsAmongSilentBrokers)
   test('without a checkpoint on shutdown the next run reads again what was not committed', leavesToTheNext)
 })
 
@@ -207,6 +211,44 @@ async function survivesKills(): Promise<void> {
   await expectSameAsSource(archive, 'killed', STEADY)
 }
 
+async function stopsAmongSilentBrokers(): Promise<void> {
+  await using proxy = await openKafkaProxy(cluster)
+  const stopped = async (running: RunningProgram, maxMs: number) => {
+    const sentMs = performance.now()
+    running.child.kill('SIGTERM')
+    const ended = await running.ended
+    assertExit(ended, 130)
+    assert.ok(performance.now() - sentMs < maxMs, `${performance.now() - sentMs} ms`)
+    return ended
+  }
+  const archive = archiveOf('silent')
+  let asked = 0
+  proxy.setFate(
+    () => 'hold',
+    () => void asked++,
+  )
+  const early = start(archive, STEADY, [], proxy.bootstrap)
+  await until('the first broker is asked', () => failed(early) || asked > 0)
+  await stopped(early, SILENCE_MAX_MS)
+  proxy.release()
+  proxy.setFate(() => 'pass')
+  const running = start(archive, STEADY, [], proxy.bootstrap)
+  await until('it commits', async () => (await lag(archive)).records > 0 || failed(running))
+  asked = 0
+  proxy.setFate(
+    ({ apiKey }) => (apiKey === METADATA ? 'hold' : 'pass'),
+    () => void asked++,
+  )
+  await until('it looks for new partitions', () => failed(running) || asked > 0)
+  await driver.write({ topic: 'live-busy', label: 'silent', records: 10 })
+  await until('it has read on', async () => (await lag(archive)).offsets === 0)
+  assert.equal(backupDocumentOf(await stopped(running, SILENCE_MAX_MS)).outcome, 'interrupted')
+  assert.equal((await readHistory(archive)).at(-1)?.run.outcome, 'interrupted')
+  proxy.release()
+  await expectExit(0, backupArgs(cluster, archive, STEADY))
+  await expectComplete(archive)
+}
+
 async function leavesToTheNext(): Promise<void> {
   const archive = archiveOf('unflushed')
   const slow = ['--checkpoint-on-shutdown', 'false', '--segment-max-interval-ms', '3600000']
@@ -244,11 +286,12 @@ function start(
   archive: Archive,
   topics: readonly string[] = ['live-*'],
   more: readonly string[] = [],
+  bootstrap = cluster.bootstrap,
 ): RunningProgram {
   // Of a run before this one.
   rmSync(figuresOf(archive), { force: true })
   const figures = ['--metrics-file', figuresOf(archive), '--shutdown-timeout-secs', SHUTDOWN_TIMEOUT_SECS]
-  const running = startProgram([...backupArgs(cluster, archive, topics), ...FAST, ...figures, ...more])
+  const running = startProgram([...backupArgs({ bootstrap }, archive, topics), ...FAST, ...figures, ...more])
   runs.push(running)
   return running
 }

@@ -14,6 +14,7 @@ import type { Cluster } from '../../packages/core/src/kafka/cluster.ts'
 import { openBackup } from '../../packages/core/src/repository/open-backup.ts'
 import { MemoryBackend } from '../../packages/core/src/storage/memory/backend.ts'
 import { FaultPlan } from '../../packages/testkit/src/simulation/faults.ts'
+import type { PartitionLog } from '../../packages/testkit/src/simulation/partition-log.ts'
 import { simulatedCluster } from '../../packages/testkit/src/simulation/simulated-cluster.ts'
 import { openSimulatedLinks } from '../../packages/testkit/src/simulation/simulated-connection.ts'
 import { SimulatedProcess } from '../../packages/testkit/src/simulation/simulated-process.ts'
@@ -25,6 +26,7 @@ const BROKERS = 3
 const PARTITIONS = BROKERS + 1
 const MOVES = 100
 const MOVE_EVERY_MS = 5_000
+const REFRESH_MS = 60_000
 const TUNING = {
   segmentMaxBytes: 1024 * 1024,
   segmentMaxIntervalMs: 60_000,
@@ -39,11 +41,16 @@ const TUNING = {
   isCheckpointingOnStop: true,
 }
 
+type Silence = (...questions: ('survey' | 'listOffsets')[]) => void
+
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 
-/** A run without an end; its world, every connection that it ever opened, and what its cluster may be made to refuse. */
-async function startRun() {
+/**
+ * A run without an end; its world, every connection that it ever opened, and what its cluster may be made to refuse, or to be silent about.
+ * With `onPlanned` one to the end of three records in each partition, which does something before it reads.
+ */
+async function startRun(onPlanned?: (first: PartitionLog | undefined, silence: Silence) => void) {
   const world = new SimulatedWorld()
   const process = new SimulatedProcess(world, { name: 'run', random: seededRandom(1) })
   const topics = new SimulatedTopics(BROKERS, () => world.elapsedMs)
@@ -53,6 +60,10 @@ async function startRun() {
   const cluster = simulatedCluster(topics, process, faults) as Cluster
   const refuse = (error: Error) => {
     cluster.listOffsets = () => Promise.reject(error)
+  }
+  const silence: Silence = (...questions) => {
+    for (const question of questions)
+      Object.assign(cluster, { [question]: () => new Promise(() => undefined) })
   }
   const open = openSimulatedLinks({ topics, process, faults, random: seededRandom(3), fetchVersion: 13 })
   const opened: WeakRef<object>[] = []
@@ -65,18 +76,21 @@ async function startRun() {
   const stop = new AbortController()
   const { clock, random } = process
   const backUp = async () => {
+    for (const log of onPlanned ? topic.logs : []) log.append(Array(3).fill(record(world.nowMs)))
     const state = await openBackup(storage, 'moving')
     const isChosen = () => true
     const choice = { topics: ['moving'], isChosen, isolation: 'read_committed' } as const
     const plan = await prepareBackup(cluster, state, choice, clock, stop.signal, random)
-    const continuous = { chooseTopics: () => ['moving'], isChosen, refreshIntervalMs: 60_000 }
+    const continuous = { chooseTopics: () => ['moving'], isChosen, refreshIntervalMs: REFRESH_MS }
+    onPlanned?.(topic.logs[0], silence)
     return runBackup({
-      ...{ plan, state, storage, cluster, openLink, continuous, clock, random, tuning: TUNING },
+      ...{ plan, state, storage, cluster, openLink, clock, random, tuning: TUNING },
+      ...(onPlanned ? {} : { continuous }),
       ...{ minima: noMinima, clientId: 'test', bootstrapServers: ['simulated:9001'], program: 'test' },
       ...{ transform: zstdTransform(1), observe: () => undefined, signal: stop.signal },
     })
   }
-  return { world, topic, opened, refuse, stop, run: backUp() }
+  return { world, topic, opened, refuse, silence, stop, run: backUp() }
 }
 
 function record(nowMs: number) {
@@ -139,4 +153,57 @@ test('a failure to go on with one partition ends the run while another of the sa
   await world.run(() => isOver || world.elapsedMs > 60_000, Number.POSITIVE_INFINITY)
   assert.equal(isOver, true, 'the run has ended')
   assert.ok(isKafkaBackupError(await ended, 'KB_CLUSTER_PERMISSION'))
+})
+
+for (const [what, silentAtMs, change] of [
+  [
+    'a partition is looked for',
+    10_000,
+    (log: PartitionLog, leaders: number[]) => {
+      leaders[0] = ((leaders[0] ?? 0) % BROKERS) + 1
+      log.elect()
+    },
+  ],
+  ['they are asked what was deleted', 10_000, (log: PartitionLog) => log.deleteBefore(2n)],
+  ['new partitions are looked for', REFRESH_MS - 5_000, () => undefined],
+] as const) {
+  test(`a stop does not wait for brokers that say nothing while ${what}`, async () => {
+    const { world, topic, silence, stop, run } = await startRun()
+    const [log, ...others] = topic.logs
+    let isOver = false
+    void run.finally(() => {
+      isOver = true
+    })
+    world.after(silentAtMs, () => {
+      silence('survey', 'listOffsets')
+      for (const each of [log, ...others]) each?.append([record(world.nowMs), record(world.nowMs)])
+      if (log) change(log, topic.leaders)
+    })
+    const stopAtMs = silentAtMs + 10_000
+    world.after(stopAtMs, () => stop.abort(new KafkaBackupError('KB_INTERRUPTED', 'enough')))
+    await world.run(() => isOver || world.elapsedMs > 2 * stopAtMs, Number.POSITIVE_INFINITY)
+    assert.equal(isOver, true, 'the run has ended')
+    assert.ok(world.elapsedMs < stopAtMs + 5_000, `${world.elapsedMs} ms`)
+    const { outcome, records, unread } = await run
+    assert.deepEqual([outcome, unread], ['interrupted', []])
+    assert.ok(records >= 2 * others.length, 'what was read until then is in the last commit')
+  })
+}
+
+test('a run to an end that is stopped among silent brokers commits what it has read', async () => {
+  const { world, stop, run } = await startRun((first, silence) => {
+    first?.deleteBefore(2n)
+    silence('listOffsets')
+  })
+  let isOver = false
+  void run
+    .catch(() => undefined)
+    .finally(() => {
+      isOver = true
+    })
+  world.after(15_000, () => stop.abort(new KafkaBackupError('KB_INTERRUPTED', 'enough')))
+  await world.run(() => isOver || world.elapsedMs > 60_000, Number.POSITIVE_INFINITY)
+  assert.equal(isOver, true, 'the run has ended')
+  const { outcome, records, gaps } = await run
+  assert.deepEqual([outcome, records, gaps], ['interrupted', 3 * (PARTITIONS - 1), []])
 })

@@ -20,6 +20,7 @@ import { combineObservers } from '@kafka-backup/core/events'
 import { openCluster } from '@kafka-backup/core/kafka'
 import { RunMetrics } from '@kafka-backup/core/observe'
 import { openBackup } from '@kafka-backup/core/repository'
+import { askUntilStopped } from '../ask-until-stopped.ts'
 import { beforeWriting } from '../before-writing.ts'
 import { chosenTopics } from '../chosen-topics.ts'
 import type { Command, CommandContext, CommandResult } from '../command.ts'
@@ -67,7 +68,7 @@ async function backUp(context: CommandContext, metrics: MetricsFile | undefined)
   const { bootstrapServers } = source
   const cluster = openCluster({ bootstrapServers, clientId: CLIENT_ID, ...security })
   try {
-    const again = () => prepare(context, opened, cluster)
+    const again = () => askUntilStopped(context.signal, cluster, () => prepare(context, opened, cluster))
     const prepared = await beforeWriting(again)
     if (context.options.dryRun === true) {
       return {

@@ -13,6 +13,7 @@ import { invariant } from '../runtime/invariant.ts'
 import { LIMITS } from '../runtime/limits.ts'
 import { settleAll } from '../runtime/settle-all.ts'
 import { SpareCores } from '../runtime/spare-cores.ts'
+import { askedUntilAborted } from './asked-until-aborted.ts'
 import { beginningOf } from './backup-plan.ts'
 import { type BackupReport, BackupTally } from './backup-report.ts'
 import type { BackupRunOptions } from './backup-run-options.ts'
@@ -208,9 +209,9 @@ class BackupRun {
       ...options,
       writers: () => this.#writers,
       refreshIntervalMs: continuous.refreshIntervalMs,
-      refresh: async () => {
+      refresh: async (signal) => {
         const beganAtMs = options.clock.nowMs()
-        const hasJoined = await this.#refresh(continuous, lookedAtMs)
+        const hasJoined = await this.#refresh(continuous, lookedAtMs, signal)
         lookedAtMs = beganAtMs
         return hasJoined
       },
@@ -218,10 +219,11 @@ class BackupRun {
     return readContinuously(reading)
   }
 
-  #refresh(selection: TopicSelection, lookedAtMs: number): Promise<boolean> {
+  #refresh(selection: TopicSelection, lookedAtMs: number, signal: AbortSignal): Promise<boolean> {
     this.#assertAllowed()
     return joinPartitions({
       ...this.#options,
+      cluster: askedUntilAborted(this.#options.cluster, signal),
       isolation: this.#options.plan.isolation,
       selection,
       writers: this.#writers,

@@ -10,8 +10,8 @@ import { type ReadingOptions, TROUBLE } from './shared-reading.ts'
 export interface ContinuousReadingOptions extends ReadingOptions {
   /** Those that are to be read now; asked again at the begin of each round. */
   readonly writers: () => readonly PartitionWriter[]
-  /** Looks for partitions that nobody reads; true when `writers` has others now. */
-  readonly refresh: () => Promise<boolean>
+  /** Looks for partitions that nobody reads, unless the signal is aborted; true when `writers` has others now. */
+  readonly refresh: (signal: AbortSignal) => Promise<boolean>
   readonly refreshIntervalMs: number
 }
 
@@ -49,7 +49,7 @@ async function readRound(options: ContinuousReadingOptions, onProgress: () => vo
   const refreshing = (async () => {
     while (!roundSignal.aborted) {
       await clock.sleep(refreshIntervalMs, roundSignal).catch(() => undefined)
-      if (roundSignal.aborted || (await options.refresh())) break
+      if (roundSignal.aborted || (await options.refresh(roundSignal))) break
     }
   })().finally(() => round.abort())
   const reading = readPartitions(

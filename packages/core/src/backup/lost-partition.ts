@@ -77,9 +77,12 @@ async function settleTrouble(
     return stillWaiting(shared, sinceMs) ? writer : giveUpLeaderless(shared, writer, symptom)
   }
   const change = await examineSource(shared.cluster, writer, symptom).catch((error) => {
+    // A run that was told to stop has not found out, and judges nothing by it.
+    if (shared.signal.aborted) return null
     if (!error?.retryable) throw error
     return { kind: 'none' } as const
   })
+  if (change === null) return writer
   return applyChange(shared, { writer, symptom, sinceMs }, change)
 }
 

@@ -1,5 +1,6 @@
 import { ResponseBuffers } from '../kafka/response-buffers.ts'
 import { OpenTasks } from '../runtime/open-tasks.ts'
+import { askedUntilAborted } from './asked-until-aborted.ts'
 import { BrokerFollower } from './broker-follower.ts'
 import { ClusterWaits } from './cluster-waits.ts'
 import type { PartitionWriter } from './partition-writer.ts'
@@ -28,9 +29,11 @@ export async function readPartitions(
   const laneOf = new Map(
     writers.map((writer, at) => [`${writer.plan.topic}/${writer.plan.partition}`, at % lanes]),
   )
+  const signal = AbortSignal.any([options.signal, failure.signal])
   const shared: SharedReading = {
     ...options,
-    signal: AbortSignal.any([options.signal, failure.signal]),
+    cluster: askedUntilAborted(options.cluster, signal),
+    signal,
     waits: options.waits ?? new ClusterWaits(options.observe),
     buffers: new ResponseBuffers(
       options.fetchMaxBytes + RESPONSE_OVERHEAD_BYTES,
