@@ -4,7 +4,8 @@ import { describe, test } from 'node:test'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import type { Catch } from './children/hunt.ts'
-import { PLANTED_DEFECTS, type PlantedDefect } from './planted-defects.ts'
+import type { PlantedDefect } from './planted-defect.ts'
+import { PLANTED_DEFECTS } from './planted-defects.ts'
 
 const SEEDS_MAX = 600
 const OUTPUT_MAX_BYTES = 4 * 1024 * 1024

@@ -1,21 +1,6 @@
-import type { FindingClass } from '../../packages/testkit/src/simulation/finding.ts'
-import type { HistoryOptions } from '../../packages/testkit/src/simulation/history-options.ts'
-
-/** A defect that products have shipped: one place of the source, and what it becomes. */
-export interface PlantedDefect {
-  readonly name: string
-  /** Below packages/core/src. */
-  readonly file: string
-  /** Stands once in the file. */
-  readonly from: string
-  readonly to: string
-  /** What the checker has to call it; each of them will do. */
-  readonly caughtAs: readonly FindingClass[]
-  /** Where it can be met at all; absent: anywhere. */
-  readonly under?: Partial<HistoryOptions>
-  /** How many seeds may be needed, where the race is rare. */
-  readonly seeds?: number
-}
+import type { PlantedDefect } from './planted-defect.ts'
+import { OF_CONTINUOUS_RUNS } from './planted-in-continuous-runs.ts'
+import { OF_MAINTENANCE } from './planted-in-maintenance.ts'
 
 const ELECTIONS = {
   retention: 0,
@@ -27,11 +12,15 @@ const ELECTIONS = {
   growth: 0,
 }
 
+/** Runs that end, and nobody beside them: races are met sooner where nothing else is done. */
+const ALONE = { continuous: 0, maintenance: 0 }
+
 /** Races of histories that end: often enough, and without what else is read, which moves the moments at which they are lost. */
 const ENDING_HISTORIES = {
   troubles: { ...ELECTIONS, election: 0, uncleanElection: 4, recreation: 8 },
   isCapturingSettings: false,
   isReadingGroups: false,
+  ...ALONE,
 }
 
 const RUN = 'backup/backup-run.ts'
@@ -76,6 +65,7 @@ const OF_WRITING: readonly PlantedDefect[] = [
     from: 'this.#partFailure ??= { error }',
     to: 'void error',
     caughtAs: ['lost'],
+    under: ALONE,
   },
   {
     name: 'durable segments are handed out for two commits',
@@ -121,6 +111,7 @@ const OF_WRITING: readonly PlantedDefect[] = [
     from: 'appendCommit(storage, state, draft, signal, writtenBy(writers))',
     to: 'appendCommit(storage, state, draft, signal)',
     caughtAs: ['broken'],
+    under: ALONE,
   },
 ]
 
@@ -213,4 +204,9 @@ const OF_READING: readonly PlantedDefect[] = [
   },
 ]
 
-export const PLANTED_DEFECTS: readonly PlantedDefect[] = [...OF_WRITING, ...OF_READING]
+export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
+  ...OF_WRITING,
+  ...OF_READING,
+  ...OF_CONTINUOUS_RUNS,
+  ...OF_MAINTENANCE,
+]

@@ -13,6 +13,8 @@ import { runSeedBlocks } from '../../packages/testkit/src/simulation/seed-blocks
 const SEEDS = Number(process.env.SEEDS ?? 1_000)
 const FROM = Number(process.env.SEED ?? 1)
 const TWICE = 10
+/** Among so many every kind of event occurs, the rare ones too. */
+const SEEDS_FOR_EVERYTHING = 1_000
 /** What found something once. */
 const ONCE_BROKEN: readonly { readonly seed: number; readonly under?: Partial<HistoryOptions> }[] = [
   // A second writer extended a partition that was about to begin another history.
@@ -35,6 +37,7 @@ test(`${SEEDS} simulated histories lose, double and alter nothing`, async (t) =>
   assert.equal(totals.failed.map(describeFailure).join('\n'), '')
   assert.ok(totals.crashes > SEEDS / 4, 'too few runs crash')
   assert.ok(totals.faults > SEEDS, 'too little goes wrong')
+  if (SEEDS < SEEDS_FOR_EVERYTHING) return
   for (const kind of OCCURRENCES) assert.ok(totals.occurrences[kind] > 0, `no history had a ${kind}`)
 })
 

@@ -66,6 +66,7 @@ export function historyOf(seed: number): HistoryOptions {
   // Apart from the others: what is drawn here does not move what is drawn there.
   const own = seededRandom(seed ^ 0xc047)
   const isMaintained = own.chance(0.5)
+  const isQuiet = isMaintained && own.chance(0.3)
   const names = random.chance(0.5) ? ['orders'] : ['orders', 'payments']
   return {
     seed,
@@ -99,6 +100,20 @@ export function historyOf(seed: number): HistoryOptions {
     continuous: own.pick(isMaintained ? [0, 0.5, 1] : [0, 0, 0, 1]),
     maintenance: isMaintained ? own.pick([0.5, 1]) : 0,
     graceMs: own.pick([0, 2_000, 15_000]),
+    ...(isQuiet ? manyQuietPartitions(names, isCompacted) : {}),
+  }
+}
+
+/** What bundles are for: partitions that have little to say at each checkpoint. */
+function manyQuietPartitions(names: readonly string[], isCompacted: boolean) {
+  return {
+    topics: names.map((name) => ({ name, partitions: 5, isCompacted })),
+    beforeFirstRun: 10,
+    continuous: 1,
+    continuousMs: 8_000,
+    checkpointIntervalMs: 2_000,
+    segmentMaxIntervalMs: 0,
+    frameMinBytes: 1_000_000,
   }
 }
 

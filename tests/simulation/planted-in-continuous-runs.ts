@@ -1,0 +1,57 @@
+import type { PlantedDefect } from './planted-defect.ts'
+
+/** Every run goes on until it is stopped. */
+const CONTINUED = { continuous: 1, continuousMs: 5_000 }
+
+/** What they read at a checkpoint is too little for an object of its own. */
+const OFTEN_BUNDLED = { frameMinBytes: 1_000_000, segmentMaxIntervalMs: 0, checkpointIntervalMs: 200 }
+
+/** Partitions that are lost, and come back. */
+const REJOINING = {
+  ...{ retention: 0, election: 2, uncleanElection: 2, compaction: 0 },
+  ...{ brokerDown: 6, recreation: 4, growth: 2 },
+}
+
+/** Those of runs that go on until they are stopped. */
+export const OF_CONTINUOUS_RUNS: readonly PlantedDefect[] = [
+  {
+    name: 'a small part is sealed with what was reached when it became durable',
+    file: 'backup/partition-writer.ts',
+    from: 'const onDurable = () => this.standing.seal(reachedAtMs)',
+    to: 'const onDurable = () => this.standing.seal(this.standing.reachedAtMs)',
+    caughtAs: ['lost'],
+    under: { ...CONTINUED, ...OFTEN_BUNDLED },
+  },
+  {
+    name: 'a partition knows its recovery point before the commit',
+    file: 'backup/standing.ts',
+    from: 'return this.#takenAtMs ?? this.#recoveryPointMs',
+    to: 'return this.#reachedAtMs ?? this.#recoveryPointMs',
+    caughtAs: ['lost'],
+    under: CONTINUED,
+  },
+  {
+    name: 'partitions join before the commit that they go on from',
+    file: 'backup/join-partitions.ts',
+    from: "await commits.commit('running')",
+    to: "void commits.commit('running').catch(() => undefined)",
+    caughtAs: ['broken', 'doubled', 'lost'],
+    under: { ...CONTINUED, refreshIntervalMs: 500, troubles: REJOINING },
+  },
+  {
+    name: 'a bundle is named by two commits',
+    file: 'backup/run-commits.ts',
+    from: '...this.#bundles.splice(0)',
+    to: '...this.#bundles',
+    caughtAs: ['broken', 'doubled'],
+    under: CONTINUED,
+  },
+  {
+    name: 'aborted transactions of a bundle are those of its first part',
+    file: 'backup/bundle-writer.ts',
+    from: 'content.aborted.map((entry) => ({ ...entry, stream }))',
+    to: 'content.aborted.map((entry) => ({ ...entry, stream: stream * 0 }))',
+    caughtAs: ['phantom', 'broken'],
+    under: CONTINUED,
+  },
+]
