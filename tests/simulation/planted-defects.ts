@@ -20,7 +20,6 @@ const ENDING_HISTORIES = {
   troubles: { ...ELECTIONS, election: 0, uncleanElection: 4, recreation: 8 },
   isCapturingSettings: false,
   isReadingGroups: false,
-  ...ALONE,
 }
 
 const RUN = 'backup/backup-run.ts'
@@ -65,7 +64,6 @@ const OF_WRITING: readonly PlantedDefect[] = [
     from: 'this.#partFailure ??= { error }',
     to: 'void error',
     caughtAs: ['lost'],
-    under: ALONE,
   },
   {
     name: 'durable segments are handed out for two commits',
@@ -111,7 +109,6 @@ const OF_WRITING: readonly PlantedDefect[] = [
     from: 'appendCommit(storage, state, draft, signal, writtenBy(writers))',
     to: 'appendCommit(storage, state, draft, signal)',
     caughtAs: ['broken'],
-    under: ALONE,
   },
 ]
 
@@ -204,9 +201,12 @@ const OF_READING: readonly PlantedDefect[] = [
   },
 ]
 
+const OF_RUNS_THAT_END = [...OF_WRITING, ...OF_READING].map((defect) => {
+  return { ...defect, under: { ...ALONE, ...defect.under } }
+})
+
 export const PLANTED_DEFECTS: readonly PlantedDefect[] = [
-  ...OF_WRITING,
-  ...OF_READING,
+  ...OF_RUNS_THAT_END,
   ...OF_CONTINUOUS_RUNS,
   ...OF_MAINTENANCE,
 ]
