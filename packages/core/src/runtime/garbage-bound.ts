@@ -14,10 +14,11 @@ export interface Collector {
 }
 
 /**
- * Has garbage collected whenever there is more than `LIMITS.garbageMaxBytes` of it, and every `LIMITS.garbageMaxAgeMs`, until the end of what it returns. V8 waits until its heap
+ * Has garbage collected whenever there is more than `LIMITS.garbageMaxBytes` of it, and the heap made small every `LIMITS.heapMaxAgeMs`, until the end of what it returns. V8 waits until its heap
  * has grown by half or more, or buffers by 64 MiB, and knows little of what OpenSSL and zstd keep for objects that nobody needs any more. A
  * run that allocates slowly would take an hour to come to that, and hold what it needed to start all the while; one that allocates fast is
- * collected more often than this looks.
+ * collected more often than this looks. A collection leaves holes in the pages of the heap: without making it small a run of half an hour
+ * came from 44 to 56 MiB of heaps, of which 36 were alive at any time.
  */
 export function boundGarbage(clock: Clock, collector: Collector = collectorOfV8()): Disposable {
   const over = new AbortController()
@@ -32,16 +33,20 @@ async function watch(clock: Clock, collector: Collector, signal: AbortSignal): P
   // What was needed to start is garbage now, and the young generation is as large as it had to be for it.
   collector.shrink()
   let leastBytes = collector.heldBytes()
-  let collectedMs = clock.monotonicMs()
+  let shrunkMs = clock.monotonicMs()
   for (;;) {
     await clock.sleep(LIMITS.garbageLookMs, signal)
     // Buffers are freed on another thread, so that right after a collection some of them still count.
     const heldBytes = collector.heldBytes()
     leastBytes = Math.min(leastBytes, heldBytes)
-    const isOld = clock.monotonicMs() - collectedMs >= LIMITS.garbageMaxAgeMs
-    if (!isOld && heldBytes - leastBytes <= LIMITS.garbageMaxBytes) continue
-    collector.collect()
-    collectedMs = clock.monotonicMs()
+    if (clock.monotonicMs() - shrunkMs >= LIMITS.heapMaxAgeMs) {
+      collector.shrink()
+      shrunkMs = clock.monotonicMs()
+    } else if (heldBytes - leastBytes > LIMITS.garbageMaxBytes) {
+      collector.collect()
+    } else {
+      continue
+    }
     leastBytes = collector.heldBytes()
   }
 }

@@ -123,8 +123,8 @@ export const LIMITS = {
   statusPatienceMs: 10_000,
   /** Garbage that is left to the collector before it is called: what V8 by itself would let grow to four times as much. */
   garbageMaxBytes: 16 * 1024 * 1024,
-  /** Longest time between two collections: less garbage than that is held no longer, so that memory does not creep up to it for an hour. */
-  garbageMaxAgeMs: 120_000,
+  /** How often the heap is made small, which takes some hundreds of milliseconds: less than a thousandth of the time. */
+  heapMaxAgeMs: 300_000,
   /** How often the memory of the program is looked at, and so collected at most: 50 ms in so many are less than half a percent. */
   garbageLookMs: 15_000,
   /** Groups that one request to a coordinator asks about: with 50 partitions each, some 300 KB of answer. */
