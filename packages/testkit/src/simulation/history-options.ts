@@ -44,7 +44,7 @@ export interface HistoryOptions {
   /** Probability that somebody repairs, compacts or prunes the backup beside or after a run, and the grace that is asked for. */
   readonly maintenance: number
   readonly graceMs: number
-  /** What is done after the first run, in place of what is drawn, and where the first of these steps dies. */
+  /** What is done after each run beside what is drawn, and where the first of these steps dies. */
   readonly steps?: readonly MaintenanceStep[]
   readonly stepCrash?: CrashPoint
 }

@@ -16,7 +16,7 @@ import { BACKUP_ID, validateSimulated } from './simulated-run.ts'
 import { SimulatedTopics } from './simulated-topics.ts'
 import { errorText, isOver } from './task.ts'
 import { type Troubles, Workload } from './workload.ts'
-import { SimulatedWorld, StuckError } from './world.ts'
+import { SimulatedWorld, StuckError, WORLD_EVENTS_MAX } from './world.ts'
 
 /** What became of a history. */
 export interface HistoryResult {
@@ -34,7 +34,6 @@ export interface HistoryResult {
   readonly trace: readonly string[]
 }
 
-const EVENTS_MAX = 60_000
 const CLEAN_RUNS_MAX = 4
 const PAUSE_MAX_MS = 40_000
 const VALIDATED_EVERY = 16
@@ -132,11 +131,11 @@ class History {
         () => first!.process.resume(),
       )
     if (this.#random.chance(interrupt)) this.#plan(3_000, () => first!.stop.abort(new Error('interrupted')))
-    await this.#world.run(() => !isComing && runs.every(isOver), EVENTS_MAX)
+    await this.#world.run(() => !isComing && runs.every(isOver), WORLD_EVENTS_MAX)
     for (const run of runs) judgeBackup(this.#place, run)
     await this.#maintenance.between()
     const untilMs = this.#world.elapsedMs + this.#random.fraction() * 10_000
-    await this.#world.run(() => this.#world.elapsedMs >= untilMs, EVENTS_MAX)
+    await this.#world.run(() => this.#world.elapsedMs >= untilMs, WORLD_EVENTS_MAX)
   }
 
   /**
@@ -159,7 +158,7 @@ class History {
     let isWhole = false
     for (let number = 1; number <= CLEAN_RUNS_MAX && !isWhole; number++) {
       const run = this.#start(false, { isClean: true })
-      await this.#world.run(() => isOver(run), EVENTS_MAX)
+      await this.#world.run(() => isOver(run), WORLD_EVENTS_MAX)
       judgeBackup(this.#place, run)
       isWhole = isComplete(run)
     }
@@ -214,7 +213,7 @@ class History {
         failure = error
       },
     )
-    await this.#world.run(() => report !== null || failure !== null, EVENTS_MAX)
+    await this.#world.run(() => report !== null || failure !== null, WORLD_EVENTS_MAX)
     if (failure !== null) return this.#find('broken', 'validation', errorText(failure))
     const { verdict, findings } = report as unknown as Awaited<ReturnType<typeof validateSimulated>>
     if (verdict !== 'damaged') return

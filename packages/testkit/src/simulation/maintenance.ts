@@ -5,12 +5,12 @@ import { drawStep, type MaintenanceStep, SWEEP } from './maintenance-step.ts'
 import { beginMaintenance, judgeMaintenance, type MaintenanceTask } from './maintenance-task.ts'
 import { type CrashPoint, drawCrashPoint } from './simulated-process.ts'
 import { isOver } from './task.ts'
+import { WORLD_EVENTS_MAX } from './world.ts'
 
 const BESIDE_WITHIN_MS = 4_000
 const CRASH = 0.4
 /** Longer than anything that a process asked for is under way. */
 const EVERYTHING_ARRIVES_MS = 20_001
-const EVENTS_MAX = 60_000
 
 /** Repairs, compactions and prunes of a history: beside its runs, between them, and at its end. */
 export class Maintenance {
@@ -26,7 +26,7 @@ export class Maintenance {
   }
 
   /** True when nothing is under way or about to be. */
-  get isIdle(): boolean {
+  get #isIdle(): boolean {
     return this.#coming === 0 && this.#tasks.every(isOver)
   }
 
@@ -90,22 +90,22 @@ export class Maintenance {
   }
 
   async #settle(): Promise<void> {
-    await this.#place.world.run(() => this.isIdle, EVENTS_MAX)
-    this.judge()
+    await this.#place.world.run(() => this.#isIdle, WORLD_EVENTS_MAX)
+    this.#judge()
   }
 
   /** Of what is over. */
-  judge(): void {
+  #judge(): void {
     const over = this.#tasks.filter(isOver)
     this.#tasks.splice(0, this.#tasks.length, ...this.#tasks.filter((task) => !over.includes(task)))
     for (const task of over) judgeMaintenance(this.#place, task)
   }
 
   async #wait(durationMs: number): Promise<void> {
-    let isOverNow = false
+    let hasPassed = false
     this.#place.world.after(durationMs, () => {
-      isOverNow = true
+      hasPassed = true
     })
-    await this.#place.world.run(() => isOverNow, EVENTS_MAX)
+    await this.#place.world.run(() => hasPassed, WORLD_EVENTS_MAX)
   }
 }

@@ -13,6 +13,8 @@ interface QueuedEvent extends PlannedEvent {
 
 /** When every world begins, in milliseconds since 1970. */
 export const WORLD_BEGIN_MS = 1_700_000_000_000
+/** More than anything in a history needs that comes to an end. */
+export const WORLD_EVENTS_MAX = 60_000
 
 /**
  * Virtual time: events happen one after the other, and between two of them everything that waits for no event comes to rest.
