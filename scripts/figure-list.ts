@@ -19,13 +19,13 @@ export const FIGURES: readonly Figure[] = [
   {
     id: 'F1',
     promise:
-      'Simulated histories of backups, with crashes, faults and second writers: no finding in any archive',
+      'Simulated histories of backups, continuous ones too, repairs, compactions and prunes, with crashes, faults and second writers: no finding in any archive',
     runs: [{ files: ['tests/simulation/seeds'], long: { SEEDS: '100000' } }],
   },
   {
     id: 'F2',
     promise:
-      'A backup that dies at each of its requests and calls, before, after or during it: the next one makes it whole',
+      'A backup, a repair, a compaction or a prune that dies at each of its requests and calls, before, after or during it: the next one makes it whole',
     runs: [
       { files: ['tests/simulation/crash-points'], long: {} },
       { files: ['tests/crash/crash-points'], long: {} },
