@@ -11,9 +11,9 @@ import {
   startKafkaCluster,
 } from '@kafka-backup/testkit'
 import { type Archive, backupArgs, expectExit, restoreArgs } from '../harness/archive.ts'
+import { kafkaHome, runScript } from '../harness/tool-scripts.ts'
 import { until } from '../harness/until.ts'
 import { type ConsumedRecord, consumeAs } from './consume-as.ts'
-import { kafkaHome, runScript } from './reset-script-run.ts'
 
 interface Report {
   readonly repeats: string

@@ -5,6 +5,7 @@ export {
   createAuthority,
   type IssuedCertificate,
 } from './certificates.ts'
+export { archivePath } from './class-archive.ts'
 export { CONNECT_TOPICS, ConnectWorker, type WorkerPlace } from './connect-worker.ts'
 export { type DescribedPartition, type DescribedTopic, parseDescribedTopic } from './described-topic.ts'
 export { type DumpedBatch, type DumpedRecord, parseDumpedBatches } from './dumped-log.ts'

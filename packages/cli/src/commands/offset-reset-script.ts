@@ -1,7 +1,6 @@
-import { writeFile } from 'node:fs/promises'
 import { requireCluster } from '@kafka-backup/core/config'
-import { KafkaBackupError } from '@kafka-backup/core/errors'
 import type { Command, CommandContext } from '../command.ts'
+import { writeNewScript } from '../new-script.ts'
 import { openStorage } from '../open-storage.ts'
 import { PROGRAM } from '../program-name.ts'
 import { isPlanIncomplete, type KnownPlan, readResetPlan } from '../read-reset-plan.ts'
@@ -11,7 +10,6 @@ import { renderResetScript } from '../render/reset-script.ts'
 import { plural } from '../render/units.ts'
 
 const INCOMPLETE = 3
-const EXECUTABLE = 0o755
 
 /** What `kafka-backup offset-reset script` does. */
 export const offsetResetScriptCommand: Command = {
@@ -23,7 +21,7 @@ export const offsetResetScriptCommand: Command = {
       const known = await readResetPlan(context, storage)
       const script = renderResetScript(known.plan, { bootstrapServers, isExecuting, origin: originOf(known) })
       const file = context.options.output as string | undefined
-      if (file !== undefined) await writeNew(file, script)
+      if (file !== undefined) await writeNewScript(file, script)
       const exitCode = isPlanIncomplete(known) ? INCOMPLETE : 0
       const document = {
         ...planDocument(known),
@@ -51,20 +49,6 @@ function originOf({ known, shown, plan }: KnownPlan): string[] {
     ...restore,
     strategyText(plan.strategy),
   ]
-}
-
-/** @throws KB_USAGE when there is such a file, or it cannot be created */
-async function writeNew(file: string, script: string): Promise<void> {
-  try {
-    await writeFile(file, script, { flag: 'wx', mode: EXECUTABLE })
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    const why = code === 'EEXIST' ? 'it exists' : code
-    throw new KafkaBackupError('KB_USAGE', `the script cannot be written to ${file}: ${why}`, {
-      hint: 'Name a new file in a folder that is there, or leave --output out for stdout.',
-      cause,
-    })
-  }
 }
 
 function writtenText(file: string, { plan }: KnownPlan, isExecuting: boolean): string {

@@ -1,32 +1,5 @@
-/** What every script has. `servers`, `mode` and `names_are_ascii` are set above it. */
-export const RESET_SCRIPT_BODY = String.raw`fail() {
-  printf '%s\n' "$1" >&2
-  exit 1
-}
-
-find_tool() {
-  for name in kafka-consumer-groups kafka-consumer-groups.sh; do
-    if command -v "$name" >/dev/null 2>&1; then
-      command -v "$name"
-      return
-    fi
-  done
-  for name in kafka-consumer-groups kafka-consumer-groups.sh; do
-    if [ -n "${'$'}{KAFKA_HOME:-}" ] && [ -x "$KAFKA_HOME/bin/$name" ]; then
-      printf '%s\n' "$KAFKA_HOME/bin/$name"
-      return
-    fi
-  done
-  return 1
-}
-
-tool=$(find_tool) || fail 'Nothing was done: neither kafka-consumer-groups nor kafka-consumer-groups.sh is on the PATH or in the folder bin of KAFKA_HOME.'
-if [ "$names_are_ascii" = no ] && [ "$(locale charmap 2>/dev/null)" != UTF-8 ]; then
-  # In another locale Java would read other names than those below.
-  LC_ALL=C.UTF-8
-  export LC_ALL
-  [ "$(locale charmap 2>/dev/null)" = UTF-8 ] || fail 'Nothing was done: names of groups need a UTF-8 locale, and there is none.'
-fi
+/** What every script that sets groups has, behind what it has in common with others. `servers` and `mode` are set above it. */
+export const RESET_SCRIPT_BODY = String.raw`tool=$(find_tool kafka-consumer-groups) || exit 1
 rows=$(mktemp) || fail 'Nothing was done: no temporary file can be created.'
 trap 'rm -f "$rows"' EXIT
 trap 'exit 130' INT TERM
@@ -34,11 +7,7 @@ done_groups=0
 failed_groups=0
 
 groups_tool() {
-  if [ -n "${'$'}{KAFKA_COMMAND_CONFIG:-}" ]; then
-    "$tool" --bootstrap-server "$servers" --command-config "$KAFKA_COMMAND_CONFIG" "$@" </dev/null 2>&1
-  else
-    "$tool" --bootstrap-server "$servers" "$@" </dev/null 2>&1
-  fi
+  call_tool "$tool" "$@"
 }
 
 # Says why a group cannot be set, and fails then. The tool refuses a group with members too, but ends as if all were well.

@@ -1,6 +1,7 @@
 import type { GroupReset, ResetPlan, ResetStrategy } from '@kafka-backup/core'
 import { shellWord } from '@kafka-backup/core/runtime'
 import { RESET_SCRIPT_BODY } from './reset-script-body.ts'
+import { commentText, isAscii, SCRIPT_TOOLS, scriptHead } from './script-tools.ts'
 import { quotedText } from './shown-name.ts'
 
 /** What a script is written for. */
@@ -25,10 +26,7 @@ export function renderResetScript(plan: ResetPlan, options: ScriptOptions): stri
     ? 'SETS OFFSETS of consumer groups'
     : 'Tries to set offsets of consumer groups, and changes nothing'
   const lines = [
-    '#!/bin/sh',
-    `# ${what}, with Kafka's own tool kafka-consumer-groups.`,
-    '# The tool is looked for on the PATH, then in $KAFKA_HOME/bin.',
-    "# KAFKA_COMMAND_CONFIG names a file with the client's settings, for clusters that ask who it is.",
+    ...scriptHead(what, ['kafka-consumer-groups']),
     ...origin.map((line) => `# ${commentText(line)}`),
     ...plan.left.map(({ group, place, reason }) => {
       const where = place ? ` ${place.topic}/${place.partition}` : ''
@@ -41,6 +39,7 @@ export function renderResetScript(plan: ResetPlan, options: ScriptOptions): stri
     `mode=${isExecuting ? '--execute' : '--dry-run'}`,
     `names_are_ascii=${plan.groups.every(({ group }) => isAscii(group)) ? 'yes' : 'no'}`,
     '',
+    SCRIPT_TOOLS,
     RESET_SCRIPT_BODY,
     ...plan.groups.map((reset) => callOf(reset, plan.strategy)),
     'finish',
@@ -68,13 +67,4 @@ function wordsOf(strategy: ResetStrategy): string[] {
     default:
       return ['--to-earliest']
   }
-}
-
-/** Nothing may end the comment that it stands in. */
-function commentText(text: string): string {
-  return quotedText(text).slice(1, -1)
-}
-
-function isAscii(text: string): boolean {
-  return /^[\0-\x7f]*$/.test(text)
 }
