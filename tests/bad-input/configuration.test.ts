@@ -138,7 +138,7 @@ const badCommands: readonly (readonly [
   ['a misspelt option', ['--topcs', 'orders'], 'KB_USAGE', ["'--topcs'", 'Did you mean --topics?']],
   ['an option without its value', ['--topics'], 'KB_USAGE', ['--topics <a,b>', 'missing']],
   ['a word that is no option', ['orders'], 'KB_USAGE', ['options only, not: orders']],
-  ['an unknown format', ['--output-format', 'xml'], 'KB_USAGE', ['table or json, not "xml"']],
+  ['an unknown format', ['--output-format', 'xml'], 'KB_USAGE', ['table, json or yaml, not "xml"']],
   ['a server without a port', ['--bootstrap-servers', 'broker'], INVALID, ['host:port', 'not broker']],
   ['a path for a URL', ['--repo', '/var/backups'], 'KB_LOCATION_INVALID', ['file:///var/backups']],
   ['a scheme of no store', ['--repo', 'ftp://x/y'], 'KB_LOCATION_INVALID', ['unknown scheme ftp', 'file://']],
@@ -167,7 +167,7 @@ for (const [name, args, code, says] of badCommands) {
     const run = [...command.slice(0, 1), ...topics, ...command.slice(1)]
     if (name === 'an unknown format') {
       const end = await expectExit(2, run)
-      assert.match(end.stderr, /^Refused: .*table or json, not "xml"\. Nothing was started$/m)
+      assert.match(end.stderr, /^Refused: .*table, json or yaml, not "xml"\. Nothing was started$/m)
       assert.equal(end.stdout, '')
       return
     }

@@ -17,7 +17,7 @@ export interface CommandContext {
 }
 
 /** How results are printed. */
-export type OutputFormat = 'table' | 'json'
+export type OutputFormat = 'table' | 'json' | 'yaml'
 
 /** Result of a command: what a program reads, what a person reads, and the exit code. */
 export interface CommandResult {

@@ -126,6 +126,7 @@ function addCommand(
 }
 
 const FAMILIES: Readonly<Record<string, string>> = {
+  cluster: 'Write down how to set up a cluster as a backup knows its source',
   offsets: 'Say where consumer groups go on after a restore',
   'offset-reset': 'Plan what consumer groups are to be set to, and write a script that sets it',
 }
@@ -145,7 +146,7 @@ function familyOf(program: CommanderCommand, name: string): CommanderCommand {
 function generalOptions(): Option[] {
   return [
     new Option('-c, --config <file>', 'YAML file with settings; a flag wins over it').helpGroup(GENERAL),
-    new Option('--output-format <table|json>', 'how the result on stdout looks')
+    new Option('--output-format <table|json|yaml>', 'how the result on stdout looks')
       .default('table')
       .helpGroup(GENERAL),
     new Option('-q, --quiet', 'no progress and no warnings: only the result and errors').helpGroup(GENERAL),

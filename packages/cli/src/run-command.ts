@@ -13,7 +13,7 @@ import type { CommandContext, CommandResult, OutputFormat } from './command.ts'
 import { withPastableHint } from './pastable-hint.ts'
 import { printError } from './print-error.ts'
 import type { ParsedCommand } from './program.ts'
-import { renderJson } from './render/json-document.ts'
+import { renderDocument } from './render/render-document.ts'
 import { RunObserver } from './render/run-observer.ts'
 import { watchStopSignals } from './stop-signal.ts'
 import { NOTHING_STARTED } from './usage-error.ts'
@@ -92,14 +92,15 @@ function loadSettings(parsed: ParsedCommand): Promise<LoadedConfig> {
 }
 
 function outputFormat(text: string): OutputFormat {
-  if (text === 'table' || text === 'json') return text
+  if (text === 'table' || text === 'json' || text === 'yaml') return text
   throw new KafkaBackupError(
     'KB_USAGE',
-    `--output-format must be table or json, not "${text}". ${NOTHING_STARTED}`,
+    `--output-format must be table, json or yaml, not "${text}". ${NOTHING_STARTED}`,
   )
 }
 
 function printResult(result: CommandResult, format: OutputFormat): number {
-  process.stdout.write(`${format === 'json' ? renderJson(result.document) : result.text}\n`)
+  const text = format === 'table' ? result.text : renderDocument(result.document, format)
+  process.stdout.write(`${text}\n`)
   return result.exitCode
 }

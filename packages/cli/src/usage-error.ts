@@ -38,5 +38,7 @@ function verbOf(args: readonly string[], verbs: readonly string[]): string | und
 /** The format that was asked for, read from a command line that could not be parsed. */
 export function wantedFormat(args: readonly string[]): OutputFormat {
   const at = args.lastIndexOf('--output-format')
-  return args.includes('--output-format=json') || (at >= 0 && args[at + 1] === 'json') ? 'json' : 'table'
+  const isWanted = (format: OutputFormat) =>
+    args.includes(`--output-format=${format}`) || (at >= 0 && args[at + 1] === format)
+  return (['json', 'yaml'] as const).find(isWanted) ?? 'table'
 }

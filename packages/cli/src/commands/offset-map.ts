@@ -107,7 +107,7 @@ function answered(
 ): CommandResult {
   const note = unfinishedNote(ledger)
   const isCsv = options.csv === true
-  if (note !== null && isCsv && outputFormat !== 'json') say(`Warning: ${note}`)
+  if (note !== null && isCsv && outputFormat === 'table') say(`Warning: ${note}`)
   return { document, text: isCsv ? csv : text, exitCode: note === null ? 0 : INCOMPLETE }
 }
 
