@@ -40,8 +40,11 @@ export interface CommandLine {
   readonly isHidden?: boolean
   readonly summary: string
   readonly description: string
-  /** Which settings it takes: those of a backup, of a restore, of a source cluster alone, where the repository is, or also what `status` looks at. */
-  readonly verb: 'backup' | 'restore' | 'groups' | 'read' | 'status'
+  /**
+   * Which settings it takes: those of a backup, of a restore, of a source cluster alone, where the repository is, also what `status` looks
+   * at, or also a target that is compared.
+   */
+  readonly verb: 'backup' | 'restore' | 'groups' | 'read' | 'status' | 'compare'
   /** Which of the verb's settings it has flags for, by their paths; absent: all. */
   readonly takes?: (path: string) => boolean
   readonly options: readonly CommandOption[]

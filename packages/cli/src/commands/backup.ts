@@ -97,6 +97,7 @@ async function backUp(context: CommandContext, metrics: MetricsFile | undefined)
           transform: context.registry.transform(containerOf(config), config.backup.compressionLevel),
           tuning: tuningOf(config),
           topicSettings: config.backup.topicSettings,
+          isDescribingCluster: config.backup.isDescribingCluster,
           ...(config.backup.isContinuous ? { continuous: continuousOf(config) } : {}),
           ...groupsOf(config, groups),
           clock: context.clock,

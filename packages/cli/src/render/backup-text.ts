@@ -1,4 +1,5 @@
 import type { BackupPlan, BackupReport, LatencySummary } from '@kafka-backup/core'
+import { clusterReportDocument, clusterReportText } from './cluster-report-text.ts'
 import { groupsLine, groupsReportDocument, unreadGroupsTexts } from './groups-text.ts'
 import {
   divergenceDocument,
@@ -81,6 +82,7 @@ function backupWarnings(report: BackupReport): string[] {
   lines.push(...report.unread.map(unreadText))
   if (report.topicSettings) lines.push(...settingsReportText(report.topicSettings))
   if (report.consumerGroups) lines.push(...unreadGroupsTexts(report.consumerGroups))
+  if (report.clusterDescription) lines.push(...clusterReportText(report.clusterDescription))
   if (report.isSingleWriterVouched) {
     lines.push('single_writer: nothing kept a second run from writing at the same time; see that none did')
   }
@@ -126,6 +128,7 @@ export function backupDocument(report: BackupReport) {
     divergences: report.divergences.map(divergenceDocument),
     unread: report.unread.map(unreadDocument),
     topic_settings: report.topicSettings && settingsReportDocument(report.topicSettings),
+    cluster_description: report.clusterDescription && clusterReportDocument(report.clusterDescription),
     consumer_groups: report.consumerGroups && groupsReportDocument(report.consumerGroups),
     partitions: report.partitions.map((entry) => ({
       topic: entry.topic,

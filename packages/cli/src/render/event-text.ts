@@ -1,5 +1,6 @@
 import type { RunEvent } from '@kafka-backup/core'
 import type { CommandLine } from '../command.ts'
+import { clusterReportText } from './cluster-report-text.ts'
 import { unreadGroupsTexts } from './groups-text.ts'
 import { divergenceText, gapReasonText, unreadText } from './history-text.ts'
 import { settingsReportText } from './topic-settings-text.ts'
@@ -11,6 +12,7 @@ const STOPPING: Readonly<Record<CommandLine['verb'], string>> = {
   groups: '.',
   read: '.',
   status: '.',
+  compare: '.',
 }
 
 type EventOf<Type extends RunEvent['type']> = Extract<RunEvent, { readonly type: Type }>
@@ -46,6 +48,8 @@ export function eventText(event: RunEvent, verb: CommandLine['verb']): string | 
       return heldText(event)
     case 'groups_unread':
       return unreadGroupsTexts(event).join('\n')
+    case 'cluster_unread':
+      return clusterReportText(event).join('\n')
     case 'log_put_back':
       return putBackText(event)
     case 'offset_state_trouble':

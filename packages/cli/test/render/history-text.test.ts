@@ -55,6 +55,7 @@ const REPORT: BackupReport = {
   unread: [UNREAD],
   topicSettings: null,
   consumerGroups: null,
+  clusterDescription: null,
   partitions: [],
 }
 

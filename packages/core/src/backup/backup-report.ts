@@ -10,6 +10,7 @@ import type {
 import type { Clock } from '../runtime/clock.ts'
 import { LatencyHistogram, type LatencySummary } from '../runtime/latency-histogram.ts'
 import type { BackupPlan } from './backup-plan.ts'
+import type { ClusterReport } from './cluster-capture.ts'
 import type { GroupsReport } from './groups-report.ts'
 import type { PartitionWriter } from './partition-writer.ts'
 import type { TopicSettingsReport } from './topic-settings.ts'
@@ -62,6 +63,8 @@ export interface BackupReport {
   readonly topicSettings: TopicSettingsReport | null
   /** null: groups were not wanted. */
   readonly consumerGroups: GroupsReport | null
+  /** null: the cluster was not to be described. */
+  readonly clusterDescription: ClusterReport | null
   readonly partitions: readonly PartitionResult[]
 }
 
@@ -135,6 +138,7 @@ export class BackupTally {
     readonly lag: RunLag | null
     readonly topicSettings: TopicSettingsReport | null
     readonly consumerGroups: GroupsReport | null
+    readonly clusterDescription: ClusterReport | null
   }): BackupReport {
     return {
       backupId: this.#plan.backupId,
@@ -162,6 +166,7 @@ export class BackupTally {
       unread: end.writers.flatMap(({ unread }) => unread ?? []),
       topicSettings: end.topicSettings,
       consumerGroups: end.consumerGroups,
+      clusterDescription: end.clusterDescription,
       partitions: end.writers.map(({ plan, intake, targetOffset }) => ({
         topic: plan.topic,
         partition: plan.partition,

@@ -36,6 +36,8 @@ export interface BackupRunOptions {
   readonly tuning: BackupTuning
   /** Settings of topics: without `required`, a run is complete although some of them could not be read. Absent: they are let alone. */
   readonly topicSettings?: 'captured' | 'required' | undefined
+  /** Whether brokers, features, ACLs, quotas and SCRAM users are stored with the run; absent: they are let alone. */
+  readonly isDescribingCluster?: boolean
   /** Present: the run goes on until it is stopped; absent: to the targets of the plan. */
   readonly continuous?: ContinuousOptions
   /** Absent: the backup is without groups. */

@@ -19,6 +19,7 @@ import { type BackupReport, BackupTally } from './backup-report.ts'
 import type { BackupRunOptions } from './backup-run-options.ts'
 import { FRAME_MIN_BYTES } from './batch-intake.ts'
 import { BundleWriter } from './bundle-writer.ts'
+import { ClusterCapture } from './cluster-capture.ts'
 import { type ContinuousReadingOptions, readContinuously } from './continuous-reading.ts'
 import { DigestThread } from './digest-thread.ts'
 import type { TopicSelection } from './discover-partitions.ts'
@@ -72,6 +73,7 @@ class BackupRun {
   readonly #digester = new DigestThread()
   readonly #minima: MinimumFinder
   readonly #topicSettings: TopicSettingsCapture | null
+  readonly #clusterCapture: ClusterCapture | null
   #manifestAtMs: number
 
   constructor(options: BackupRunOptions) {
@@ -103,11 +105,13 @@ class BackupRun {
     const { groups } = options
     const place = { ...options, writerId: this.#writerId, commits: this.#commits }
     this.#groups = groups ? new GroupSnapshots(place, groups) : null
+    this.#clusterCapture = options.isDescribingCluster ? new ClusterCapture(place) : null
   }
 
   async execute(): Promise<BackupReport> {
     try {
       this.#topicSettings?.begin([...new Set(this.#options.plan.partitions.map(({ topic }) => topic))])
+      this.#clusterCapture?.beginIfDue()
       await this.#readWithCheckpoints()
       this.#assertExplained()
       this.#assertAllowed()
@@ -117,7 +121,7 @@ class BackupRun {
       }
       const decidedAtMs = this.#options.clock.monotonicMs()
       await this.#flush(true)
-      await this.#topicSettings?.settle()
+      await Promise.all([this.#topicSettings?.settle(), this.#clusterCapture?.settle()])
       const outcome = this.#outcome()
       await this.#groups?.writeAtEnd(outcome)
       await this.#commits.commit(outcome, { decidedAtMs })
@@ -221,6 +225,7 @@ class BackupRun {
 
   #refresh(selection: TopicSelection, lookedAtMs: number, signal: AbortSignal): Promise<boolean> {
     this.#assertAllowed()
+    this.#clusterCapture?.beginIfDue()
     return joinPartitions({
       ...this.#options,
       cluster: askedUntilAborted(this.#options.cluster, signal),
@@ -335,6 +340,7 @@ class BackupRun {
       lag: this.#isContinuous ? this.#lag() : null,
       topicSettings: this.#topicSettings?.report ?? null,
       consumerGroups: this.#groups?.report ?? null,
+      clusterDescription: this.#clusterCapture?.report ?? null,
       isSingleWriterVouched: !this.#options.storage.capabilities.putIfAbsent,
     })
   }

@@ -43,7 +43,8 @@ export async function securityOfVerb(
 ): Promise<SecurityOfClusters> {
   const isSource = ['backup', 'groups', 'status'].includes(context.verb)
   if (isSource) return { source: await clusterSecurity(values, 'source', context) }
-  if (context.verb === 'restore') return { target: await clusterSecurity(values, 'target', context) }
+  if (context.verb === 'restore' || context.verb === 'compare')
+    return { target: await clusterSecurity(values, 'target', context) }
   return {}
 }
 

@@ -66,6 +66,7 @@ export interface BackupSettings {
   readonly hasLease: boolean
   /** What becomes of a run that cannot read the settings of its topics; undefined: it does not try. */
   readonly topicSettings: 'captured' | 'required' | undefined
+  readonly isDescribingCluster: boolean
   readonly hasConsumerGroups: boolean
   /** How often a continuous run reads them again. */
   readonly consumerGroupIntervalMs: number
@@ -144,6 +145,7 @@ export function buildConfig(
       isolationLevel: values.get('backup.isolation_level') as BackupSettings['isolationLevel'],
       transactionWaitMs: (values.get('backup.transaction_wait_secs') as number) * 1000,
       hasLease: values.get('backup.lease') as boolean,
+      isDescribingCluster: values.get('backup.capture_cluster_description') as boolean,
       hasConsumerGroups: values.get('backup.consumer_group_snapshot') as boolean,
       consumerGroupIntervalMs: (values.get('backup.consumer_group_snapshot_interval_secs') as number) * 1000,
       deletionWarningMs: (values.get('backup.deletion_warning_secs') as number) * 1000,

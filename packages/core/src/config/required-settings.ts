@@ -27,6 +27,8 @@ export function checkRequired(values: CheckedValues, verb: Verb, problems: Probl
   if (!hasPlace && !isWrongPlace) require('repo', REPOSITORY)
   if (verb === 'read' || verb === 'status') return
   require('backup_id', BACKUP_ID)
+  // Two states of a backup are compared without a cluster.
+  if (verb === 'compare') return
   const role = verb === 'restore' ? 'target' : 'source'
   require(`${role}.bootstrap_servers`, CLUSTER[role])
   // A restore without a choice restores the whole backup; a backup of a whole cluster is asked for with a glob.

@@ -39,5 +39,5 @@ export const SETTING_ALIASES: readonly SettingAlias[] = [
 ]
 
 export function meaningOf(alias: SettingAlias, verb: Verb): string {
-  return (verb === 'restore' && alias.meaningInRestore) || alias.meaning
+  return ((verb === 'restore' || verb === 'compare') && alias.meaningInRestore) || alias.meaning
 }

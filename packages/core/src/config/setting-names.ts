@@ -4,7 +4,7 @@ const VERBS_OF_SECTION: ReadonlyMap<string, readonly Verb[]> = new Map<string, r
   ['source', ['backup', 'groups', 'status']],
   ['backup', ['backup']],
   ['offset_storage', ['backup', 'status']],
-  ['target', ['restore']],
+  ['target', ['restore', 'compare']],
   ['restore', ['restore']],
   ['metrics', ['backup', 'restore']],
 ])

@@ -5,7 +5,7 @@ import type { SectionMaps } from './section-maps.ts'
  * What a run does with a cluster; `groups` asks a source for its consumer groups and reads no topic, `read` needs the repository only (list,
  * validate, …), and so does `status`, which uses the local state and the source cluster where they are given.
  */
-export type Verb = 'backup' | 'restore' | 'groups' | 'read' | 'status'
+export type Verb = 'backup' | 'restore' | 'groups' | 'read' | 'status' | 'compare'
 
 /** How the value of a setting is written. */
 export type SettingType =

@@ -212,6 +212,12 @@ function captureSettings(): readonly Setting[] {
       { default: 900, unit: 'seconds' },
     ),
     effective(
+      'backup.capture_cluster_description',
+      BOOLEAN,
+      'Whether brokers, features, ACLs, client quotas and names of SCRAM users are stored with each run, for `describe --cluster`, `diff` and `cluster plan`: five small requests.',
+      { default: true },
+    ),
+    effective(
       'backup.capture_topic_configs',
       BOOLEAN,
       'Whether settings, partition counts and replication factors of topics are stored with each run, for `describe` and for a restore that creates topics.',

@@ -4,4 +4,5 @@ export {
   type RunEvent,
   type RunLag,
   type RunProgress,
+  type UnreadSection,
 } from '../events/run-event.ts'

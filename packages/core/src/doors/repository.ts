@@ -1,4 +1,15 @@
 export type { BackupState, RunSummary } from '../format/backup-state.ts'
+export {
+  aclFields,
+  type ClusterDocument,
+  type ClusterSections,
+  type ClusterView,
+  isSectionUnread,
+  NO_AUTHORIZER,
+  NO_ENTRIES,
+  quotaFields,
+  type Section,
+} from '../format/cluster-document.ts'
 export type { DivergenceRecord } from '../format/divergence.ts'
 export type { GroupRecord, GroupsDocument } from '../format/groups-document.ts'
 export { hasEverything, type UnreadRecord } from '../format/run-record.ts'
@@ -14,6 +25,7 @@ export {
 export { latestGroups } from '../repository/group-artifacts.ts'
 export { acquireLease, type Lease, NO_LEASE } from '../repository/lease.ts'
 export { listBackups } from '../repository/list-backups.ts'
+export { newestCluster } from '../repository/newest-cluster.ts'
 export { newestTopics } from '../repository/newest-topics.ts'
 export {
   findSource,

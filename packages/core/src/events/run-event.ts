@@ -157,7 +157,20 @@ export type RunEvent =
       /** null: those that could be read are stored. */
       readonly failure: string | null
     }
+  | {
+      /** What a cluster is beside topics and groups could not be read in part, or not be stored (`failure`). Records are not concerned. */
+      readonly type: 'cluster_unread'
+      readonly unread: readonly UnreadSection[]
+      /** null: what could be read is stored. */
+      readonly failure: string | null
+    }
   | { readonly type: 'stop_requested' }
+
+/** A part of a cluster's description that could not be read; `reason` is Kafka's name of the error. */
+export interface UnreadSection {
+  readonly section: 'features' | 'acls' | 'quotas' | 'scramUsers'
+  readonly reason: string
+}
 
 /** A consumer group whose offsets could not be read; `reason` is Kafka's name of the error. */
 export interface UnreadGroup {

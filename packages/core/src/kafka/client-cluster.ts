@@ -1,6 +1,7 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { cappingBrokers } from './capped-in-sync.ts'
 import type { Cluster, ClusterAddress, ClusterDescription, ClusterSurvey } from './cluster.ts'
+import { clusterFacts } from './cluster-administration.ts'
 import { changeTopicSettings, deleteRecords, topicOperations } from './cluster-changes.ts'
 import { ClusterConnections } from './cluster-connections.ts'
 import { consumerGroups } from './cluster-groups.ts'
@@ -25,6 +26,7 @@ export function openCluster(address: ClusterAddress): Cluster {
     epochEnds: (questions) => epochEnds(connections, questions),
     openTransactions: (partitions) => openTransactions(connections, partitions),
     consumerGroups: (known, signal) => consumerGroups(connections, known, signal),
+    clusterFacts: () => clusterFacts(connections),
     topicConfigs: (topics, names) => topicConfigs(connections, topics, names),
     topicOverrides: (topics, names) => topicConfigs(connections, topics, names, true),
     topicSettings: (topics, names) => topicSettings(connections, topics, names),

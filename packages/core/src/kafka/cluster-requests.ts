@@ -19,7 +19,12 @@ export interface MetadataTopic {
 
 /** An answer to Metadata. */
 export interface MetadataAnswer {
-  readonly brokers: readonly { readonly nodeId: number; readonly host: string; readonly port: number }[]
+  readonly brokers: readonly {
+    readonly nodeId: number
+    readonly host: string
+    readonly port: number
+    readonly rack?: string | null | undefined
+  }[]
   readonly clusterId: string | null | undefined
   readonly controllerId: number
   readonly topics: readonly MetadataTopic[]

@@ -1,4 +1,5 @@
 import type { KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import type { ClusterFacts } from './cluster-facts.ts'
 import type { ConsumerGroups } from './consumer-group.ts'
 import type { ClusterSecurity } from './security.ts'
 
@@ -171,6 +172,8 @@ export interface Cluster {
    * concerns single groups or brokers is an error. Takes `LIMITS.groupPatienceMs` at most.
    */
   consumerGroups(known: readonly string[], signal?: AbortSignal): Promise<ConsumerGroups>
+  /** Brokers, features, ACLs, quotas and SCRAM users; what may not be read of it is no error. */
+  clusterFacts(): Promise<ClusterFacts>
   /** Values of the named settings of each topic. */
   topicConfigs(
     topics: readonly string[],

@@ -27,6 +27,8 @@ export interface WireRequest {
   readonly apiKey: number
   readonly version: number
   readonly isFlexible: boolean
+  /** Its answer has the plain header although the request is flexible: that of ApiVersions (KIP-511). */
+  readonly hasPlainAnswer?: boolean
   readonly body: readonly Uint8Array[]
 }
 
@@ -147,7 +149,8 @@ export class WireConnection implements BrokerChannel {
         () => this.#fail(unreachable(this.broker, `no answer within ${this.#requestTimeoutMs} ms`)),
         this.#requestTimeoutMs,
       )
-      this.#pending.set(correlationId, { isFlexible: request.isFlexible, resolve, reject, timer })
+      const isFlexible = request.isFlexible && request.hasPlainAnswer !== true
+      this.#pending.set(correlationId, { isFlexible, resolve, reject, timer })
       const socket = this.#socket
       if (!socket) return
       socket.cork()

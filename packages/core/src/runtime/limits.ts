@@ -78,6 +78,10 @@ export const LIMITS = {
   describedTopicsMax: 250,
   /** How long the end of a run waits for the settings of its topics; later they are told as not read. */
   topicSettingsGraceMs: 10_000,
+  /** How often a continuous run looks at brokers, features, ACLs, quotas and SCRAM users: five small requests. */
+  clusterLookMs: 3_600_000,
+  /** How long one of these requests is waited for: less than the end of a run waits for all of them. */
+  clusterFactsPatienceMs: 8_000,
   /** Length of the name of a rack; the protocol could send 32,767. */
   rackIdMaxLength: 255,
   /** Length of a backup id; it becomes a path element. */

@@ -129,6 +129,7 @@ describe('the example of the product requirements', () => {
         deletionWarningMs: 300_000,
         hasLease: true,
         topicSettings: 'captured',
+        isDescribingCluster: true,
         hasConsumerGroups: true,
         consumerGroupIntervalMs: 900_000,
       },

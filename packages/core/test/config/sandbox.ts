@@ -60,4 +60,5 @@ export const ENOUGH: Readonly<Record<Verb, ConfigSources['flags']>> = {
   groups: { backup_id: 'daily', repo: 'file:///backups', 'source.bootstrap_servers': 'b:9092' },
   read: { repo: 'file:///var/backups' },
   status: { repo: 'file:///var/backups' },
+  compare: { backup_id: 'daily', repo: 'file:///var/backups' },
 }

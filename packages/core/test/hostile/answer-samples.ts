@@ -64,6 +64,20 @@ export function versionsAnswer(): Buffer {
   return writer.array([0, 1, 18, 36], (_, key) => void writer.int16(key).int16(0).int16(9)).finish()
 }
 
+/** An ApiVersions answer of version 3 or 4 with features that are supported, and one that is finalized. */
+export function featuresAnswer(): Buffer {
+  const range = (writer: ByteWriter, name: string) =>
+    void writer.compactString(name).int16(21).int16(1).taggedFields()
+  const features = new ByteWriter(64).compactArray(['metadata.version'], range).finish()
+  const writer = new ByteWriter(64).int16(0)
+  writer.compactArray([0, 1, 18], (_, key) => void writer.int16(key).int16(0).int16(9).taggedFields())
+  const epoch = new ByteWriter(8).int64(7n).finish()
+  return writer
+    .int32(0)
+    .taggedFields([0, 1, 2].map((tag) => ({ tag, value: tag === 1 ? epoch : features })))
+    .finish()
+}
+
 /** An InitProducerId answer of version 0 or 1. */
 export function producerIdAnswer(): Buffer {
   return new ByteWriter(32).int32(0).int16(0).int64(4711n).int16(3).finish()

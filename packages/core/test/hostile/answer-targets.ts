@@ -2,6 +2,13 @@ import assert from 'node:assert/strict'
 import { fetchApiVersions } from '../../src/kafka/api-versions.ts'
 import type { BrokerLink } from '../../src/kafka/broker-connections.ts'
 import * as requests from '../../src/kafka/cluster-requests.ts'
+import {
+  DESCRIBE_ACLS,
+  DESCRIBE_CLIENT_QUOTAS,
+  DESCRIBE_SCRAM_USERS,
+  EVERY_ACL,
+} from '../../src/kafka/facts-requests.ts'
+import { fetchFeatures } from '../../src/kafka/features-api.ts'
 import { type FetchRequest, fetchBatches } from '../../src/kafka/fetch-api.ts'
 import * as groupRequests from '../../src/kafka/group-requests.ts'
 import { askBroker, type LibraryApi } from '../../src/kafka/library-request.ts'
@@ -185,10 +192,16 @@ const QUESTIONS: Readonly<Record<string, unknown[]>> = {
   OffsetFetch: [[], false],
   DescribeGroups: [[], false],
   ConsumerGroupDescribe: [[], false],
+  DescribeAcls: [EVERY_ACL],
+  DescribeClientQuotas: [[], false],
+  DescribeUserScramCredentials: [[]],
 }
 
 function libraryTargets(): FuzzTarget[] {
-  const apis = Object.values({ ...requests, ...groupRequests, FIND_COORDINATOR }) as unknown as AnyApi[]
+  const apis = Object.values({
+    ...{ ...requests, ...groupRequests, FIND_COORDINATOR },
+    ...{ DESCRIBE_ACLS, DESCRIBE_CLIENT_QUOTAS, DESCRIBE_SCRAM_USERS },
+  }) as unknown as AnyApi[]
   return apis.map(
     (api): FuzzTarget => ({
       name: `${api.name} answers`,
@@ -212,6 +225,8 @@ function wireOrZeros(random: Prng): Buffer {
   return damage(random, Buffer.alloc(random.below(80)), soup)
 }
 
+const FEATURES = new Map([[18, { min: 3, max: 4 }]])
+
 export function answerTargets(): FuzzTarget[] {
   const common = { categories: BROKER, acceptedMin: 0.02, weight: 1 }
   return [
@@ -228,6 +243,13 @@ export function answerTargets(): FuzzTarget[] {
       ...common,
       name: 'ApiVersions answers',
       make: damaged(samples.versionsAnswer, (bytes) => fetchApiVersions(answering(bytes))),
+    },
+    {
+      ...common,
+      name: 'ApiVersions answers with features',
+      make: damaged(samples.featuresAnswer, (bytes) =>
+        fetchFeatures({ connection: answering(bytes), versions: FEATURES }),
+      ),
     },
     {
       ...common,

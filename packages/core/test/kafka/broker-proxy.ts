@@ -34,7 +34,8 @@ export async function openBrokerProxy(brokerPort: number, options: ProxyOptions)
       })
     }
     splitFrames(client, (frame) => {
-      if (frame.readInt16BE(0) === API_KEY.apiVersions) versionRequests.add(frame.readInt32BE(4))
+      const isVersions = frame.readInt16BE(0) === API_KEY.apiVersions && frame.readInt16BE(2) === 0
+      if (isVersions) versionRequests.add(frame.readInt32BE(4))
       broker.write(withLength(frame))
     })
     let sending = Promise.resolve()
