@@ -24,9 +24,10 @@ const VERBS = [
   'compact',
   'repair',
   'probe',
+  'diff',
 ]
 /** Verbs of two words, which the help of their first word lists. */
-const FAMILY_VERBS = ['offsets report', 'offset-reset plan', 'offset-reset script']
+const FAMILY_VERBS = ['cluster plan', 'offsets report', 'offset-reset plan', 'offset-reset script']
 const NOBODY = '127.0.0.1:1'
 
 let folder: string

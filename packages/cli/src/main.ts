@@ -1,8 +1,10 @@
 import type { Registry } from '@kafka-backup/core'
 import { tolerateClosedOutput } from './closed-output.ts'
 import { backupLine } from './command-lines/backup.ts'
+import { clusterPlanLine } from './command-lines/cluster-plan.ts'
 import { compactLine } from './command-lines/compact.ts'
 import { describeLine } from './command-lines/describe.ts'
+import { diffLine } from './command-lines/diff.ts'
 import { listLine } from './command-lines/list.ts'
 import { offsetMapLine } from './command-lines/offset-map.ts'
 import { offsetResetPlanLine } from './command-lines/offset-reset-plan.ts'
@@ -35,6 +37,8 @@ export async function main(): Promise<void> {
     offsetResetPlanLine,
     offsetResetScriptLine,
     verifyLine,
+    diffLine,
+    clusterPlanLine,
     pruneLine,
     compactLine,
     repairLine,

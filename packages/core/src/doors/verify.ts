@@ -1,3 +1,10 @@
+export {
+  type ClusterComparison,
+  type ClusterDifference,
+  type ClusterRemark,
+  compareClusters,
+  type NotCompared,
+} from '../verify/compare-clusters.ts'
 export type { AffectedPartition, Finding, FindingSeverity } from '../verify/finding.ts'
 export type { CapabilityId } from '../verify/probe-meanings.ts'
 export { type ProbedCapability, type ProbeReport, probeStore } from '../verify/probe-store.ts'
