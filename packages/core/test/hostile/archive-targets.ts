@@ -4,6 +4,7 @@ import { zstdCompress } from 'node:zlib'
 import { KafkaBackupError } from '../../src/errors/kafka-backup-error.ts'
 import { BackupState } from '../../src/format/backup-state.ts'
 import { canonicalJson, type JsonValue, parseCanonical, sha256Hex } from '../../src/format/canonical-json.ts'
+import { clusterDigest, decodeCluster, encodeCluster } from '../../src/format/cluster-document.ts'
 import { type Commit, decodeCommit, encodeCommit } from '../../src/format/commit.ts'
 import { decodeGroups, encodeGroups } from '../../src/format/groups-document.ts'
 import { renderManifest } from '../../src/format/manifest.ts'
@@ -20,6 +21,7 @@ import {
 import { encodeSnapshot } from '../../src/format/snapshot.ts'
 import { decodeTopics, encodeTopics, saysTheSame } from '../../src/format/topics-document.ts'
 import { decodeSnapshotObject, encodeSnapshotObject } from '../../src/repository/snapshot-object.ts'
+import { CLUSTER_SAMPLE } from '../format/cluster-sample.ts'
 import { BEGINS, begun, commit, divergence, gap, part, segment, TOPICS } from '../format/fold-samples.ts'
 import { randomCommit } from '../format/random-commit.ts'
 import { randomGroups } from '../format/random-groups.ts'
@@ -279,21 +281,26 @@ function readTopics(bytes: Buffer): void {
   assert.ok(saysTheSame(decodeTopics(encodeTopics(document)), document))
 }
 
-function topicsTarget(): FuzzTarget {
-  const sample = encodeTopics(TOPICS_SAMPLE)
+/** The same of clusters. */
+function readCluster(bytes: Buffer): void {
+  const document = decodeCluster(bytes)
+  assert.equal(clusterDigest(decodeCluster(encodeCluster(document))), clusterDigest(document))
+}
+
+function artifactTarget(name: string, sample: Buffer, read: (bytes: Buffer) => void): FuzzTarget {
   const document = JSON.parse(sample.toString()) as JsonValue
   return {
-    name: 'documents of topics',
+    name,
     weight: 1,
     categories: INTEGRITY,
     acceptedMin: 0.005,
     make: (random) => {
       if (random.chance(0.3)) {
         const bytes = damage(random, sample, sample)
-        return { bytes, run: () => readUnrepaired(bytes, [sample], () => decodeTopics(bytes)) }
+        return { bytes, run: () => readUnrepaired(bytes, [sample], () => read(bytes)) }
       }
       const bytes = sealed(damageDocument(random, document))
-      return { bytes, run: () => readTopics(bytes) }
+      return { bytes, run: () => read(bytes) }
     },
   }
 }
@@ -307,7 +314,8 @@ export async function archiveTargets(): Promise<FuzzTarget[]> {
     commitTarget(),
     groupsTarget(),
     await snapshotTarget(),
-    topicsTarget(),
+    artifactTarget('documents of topics', encodeTopics(TOPICS_SAMPLE), readTopics),
+    artifactTarget('documents of clusters', encodeCluster(CLUSTER_SAMPLE), readCluster),
     ...(await transformTargets()),
   ]
 }
