@@ -213,6 +213,7 @@ test('a run describes the cluster that it reads, and says nothing twice', async 
     ),
   )
   assert.match(table?.stdout ?? '', /^ALLOW +WRITE +TOPIC +\* +LITERAL +"User:it's/m)
+  assert.match(table?.stdout ?? '', /^orders +retention\.ms +77000$/m)
   assert.match(yaml?.stdout ?? '', /^kind: cluster_description$/m)
   // Nothing has changed: there is no second document.
   await expectExit(0, backupArgs(older.cluster, archive, [TOPIC, 'payments']))

@@ -2,7 +2,7 @@ import type { AclEntry, BackupState, ClusterDocument, QuotaEntry, Section } from
 import { aclFields, NO_AUTHORIZER, NO_ENTRIES, quotaFields } from '@kafka-backup/core/repository'
 import { shownName } from './shown-name.ts'
 import { type Column, renderTable } from './table.ts'
-import { capturedDocument, type ShownSettings } from './topic-settings-text.ts'
+import { capturedDocument, capturedText, type ShownSettings } from './topic-settings-text.ts'
 import { formatTime } from './units.ts'
 
 /** A cluster as of a commit: its artifact and that of its topics; null: no run has captured it. */
@@ -117,21 +117,15 @@ export function aclText(acl: AclEntry): string {
 function topicLines(topics: ShownSettings): string[] {
   if (!topics) return ['', 'Topics: not captured']
   if ('damage' in topics) return ['', `Topics: ${topics.damage}`]
-  const rows = topics.topics.map(({ name, partitions, replicationFactor, settings, unread }) => [
-    name,
-    String(partitions),
-    String(replicationFactor),
-    settings === null ? '–' : String(settings.filter(({ source }) => source === 'topic').length),
-    unread ?? '',
-  ])
+  const rows = topics.topics.map(({ name, partitions, replicationFactor }) => {
+    return [name, String(partitions), String(replicationFactor)]
+  })
   const columns = [
     { title: 'topic' },
     { title: 'partitions', isNumeric: true },
     { title: 'replicas', isNumeric: true },
-    { title: 'settings', isNumeric: true },
-    { title: 'unread' },
   ]
-  return ['', renderTable(columns, rows)]
+  return ['', renderTable(columns, rows), ...capturedText(topics)]
 }
 
 /** The same for programs. */
