@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type KafkaCluster, type KafkaVersion, startKafkaCluster } from '@kafka-backup/testkit'
-import { kafkaHome, runScript } from '../groups/reset-script-run.ts'
 import { type Archive, backupArgs, expectExit, restoreArgs } from '../harness/archive.ts'
+import { kafkaHome, runScript } from '../harness/tool-scripts.ts'
 
 /** A cluster with an application, and an empty one that takes its place. */
 export interface TwoClusters extends AsyncDisposable {
