@@ -15,7 +15,7 @@ function restartsOf(changes: Partial<RestartedProcess>): Restart[] {
     restarts.push({ file, args, env })
   }) as NonNullable<RestartedProcess['execve']>
   const { execPath } = process
-  const like = { platform: 'linux', env: { HOME: '/home/a' }, execPath, permission: undefined } as const
+  const like = { platform: 'linux', env: { HOME: '/srv/a' }, execPath, permission: undefined } as const
   const argv = ['node', '/opt/kafka-backup.js', 'backup', '--continuous']
   restartWithSteadyAllocator({
     ...like,
@@ -35,7 +35,7 @@ test('the same program is started with the same arguments, and with settings tha
     ...[process.execPath, '--no-warnings', '/opt/kafka-backup.js'],
     ...['backup', '--continuous'],
   ])
-  assert.equal(restart.env.HOME, '/home/a')
+  assert.equal(restart.env.HOME, '/srv/a')
   assert.deepEqual(restartsOf({ env: restart.env }), [], 'once')
 })
 
