@@ -40,20 +40,26 @@ export async function* readSourcePieces(
   skip: SkipCounter,
 ): AsyncGenerator<SourcePiece, void, undefined> {
   const frames = framesOf(options, parts, wish, skip)
-  let ahead: Promise<FrameContent> | undefined
-  for (;;) {
-    // As long as records are passed over, what one frame holds decides whether the next one is read.
-    if (ahead && skip.left > 0n) {
-      yield* piecesOf(await ahead, wish, skip)
-      ahead = undefined
-    }
+  const nextContent = async (): Promise<FrameContent | undefined> => {
     const { done, value: frame } = await frames.next()
-    const loading = done ? undefined : loadFrame(frame, options)
-    loading?.catch(() => undefined)
-    if (ahead) yield* piecesOf(await ahead, wish, skip)
-    if (!loading) return
-    ahead = loading
+    return done ? undefined : loadFrame(frame, options)
   }
+  let coming = nextContent()
+  for (;;) {
+    const content = await coming
+    if (!content) return
+    // As long as records are passed over, what one frame holds decides whether the next one is read.
+    const isReadAhead = skip.left === 0n
+    if (isReadAhead) coming = readAhead(nextContent())
+    yield* piecesOf(content, wish, skip)
+    if (!isReadAhead) coming = nextContent()
+  }
+}
+
+/** What fails is told when its turn comes: everything before it is given first. */
+function readAhead<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined)
+  return promise
 }
 
 interface LocatedFrame extends Omit<FrameContent, 'batches'> {
