@@ -12,7 +12,7 @@ const CORE_ROWS: readonly Readonly<Record<string, readonly string[]>>[] = [
   { format: [] },
   { repository: [] },
   { backup: [], restore: [], offsets: [], verify: [] },
-  { compact: [] },
+  { compact: [], read: [] },
   { config: [], observe: [], plugin: ['config', 'observe'] },
 ]
 

@@ -14,10 +14,12 @@ export interface CommandContext {
   readonly signal: AbortSignal
   /** Options of the command that are no settings, by name in camelCase. */
   readonly options: Readonly<Record<string, unknown>>
+  /** What stands there without an option, in order. */
+  readonly words: readonly string[]
 }
 
-/** How results are printed. */
-export type OutputFormat = 'table' | 'json' | 'yaml'
+/** How results are printed; those of most verbs as a table or as one document. */
+export type OutputFormat = 'table' | 'json' | 'yaml' | 'ndjson' | 'raw' | 'hex'
 
 /** Result of a command: what a program reads, what a person reads, and the exit code. */
 export interface CommandResult {
@@ -26,10 +28,15 @@ export interface CommandResult {
   readonly exitCode: number
 }
 
+/** Of a command that has printed its result on the way. */
+export type PrintedResult = Pick<CommandResult, 'exitCode'>
+
 /** An option that is no setting, in commander's notation. */
 export interface CommandOption {
   readonly flags: string
   readonly description: string
+  /** Given twice, it has both texts, as a list. */
+  readonly isRepeatable?: boolean
 }
 
 /** One verb as the command line knows it: all that its help and its flags need, without loading what it does. */
@@ -48,6 +55,10 @@ export interface CommandLine {
   /** Which of the verb's settings it has flags for, by their paths; absent: all. */
   readonly takes?: (path: string) => boolean
   readonly options: readonly CommandOption[]
+  /** What it takes without an option, in commander's notation, such as `[topics...]`; absent: nothing. */
+  readonly words?: readonly CommandOption[]
+  /** Formats of its result, the first one without being asked; absent: table and json. */
+  readonly formats?: readonly OutputFormat[]
   /** Lines that can be pasted. */
   readonly examples: readonly string[]
   /** What it does. It is loaded when it runs: the engine takes far longer to load than a help to print. */
@@ -56,5 +67,5 @@ export interface CommandLine {
 
 /** What a verb does. */
 export interface Command {
-  run(context: CommandContext): Promise<CommandResult>
+  run(context: CommandContext): Promise<CommandResult | PrintedResult>
 }

@@ -1,10 +1,13 @@
 import type { Registry } from '@kafka-backup/core'
 import { tolerateClosedOutput } from './closed-output.ts'
 import { backupLine } from './command-lines/backup.ts'
+import { catLine } from './command-lines/cat.ts'
 import { clusterPlanLine } from './command-lines/cluster-plan.ts'
 import { compactLine } from './command-lines/compact.ts'
+import { countLine } from './command-lines/count.ts'
 import { describeLine } from './command-lines/describe.ts'
 import { diffLine } from './command-lines/diff.ts'
+import { grepLine } from './command-lines/grep.ts'
 import { listLine } from './command-lines/list.ts'
 import { offsetMapLine } from './command-lines/offset-map.ts'
 import { offsetResetPlanLine } from './command-lines/offset-reset-plan.ts'
@@ -30,6 +33,9 @@ export async function main(): Promise<void> {
     describeLine,
     statusLine,
     validateLine,
+    catLine,
+    grepLine,
+    countLine,
     offsetMapLine,
     snapshotGroupsLine,
     offsetsReportLine,

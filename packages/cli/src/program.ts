@@ -1,6 +1,6 @@
 import type { Setting } from '@kafka-backup/core'
 import { Command as CommanderCommand, Option } from 'commander'
-import type { CommandLine } from './command.ts'
+import type { CommandLine, OutputFormat } from './command.ts'
 import { HELP_LAYOUT } from './help-layout.ts'
 import { VERSION } from './program-name.ts'
 
@@ -9,6 +9,8 @@ export interface ParsedCommand {
   readonly line: CommandLine
   readonly flags: ReadonlyMap<Setting, string | boolean | readonly string[]>
   readonly options: Readonly<Record<string, unknown>>
+  /** What stood there without an option, in order. */
+  readonly words: readonly string[]
   readonly configFile: string | undefined
   readonly outputFormat: string
   readonly isQuiet: boolean
@@ -102,12 +104,15 @@ function addCommand(
     attributes.set(option.attributeName(), setting)
     verb.addOption(option)
   }
-  for (const { flags: notation, description } of line.options) {
-    verb.addOption(new Option(notation, description).helpGroup(PLACES))
+  for (const { flags: notation, description, isRepeatable } of line.options) {
+    const option = new Option(notation, description).helpGroup(PLACES)
+    verb.addOption(isRepeatable === true ? option.argParser(appended) : option)
   }
-  for (const option of generalOptions()) verb.addOption(option)
+  for (const { flags: notation, description } of line.words ?? []) verb.argument(notation, description)
+  for (const option of generalOptions(formatsOf(line))) verb.addOption(option)
   verb.addHelpText('after', examplesHelp(line))
-  verb.action((options: Record<string, unknown>) => {
+  verb.action(() => {
+    const options: Record<string, unknown> = verb.opts()
     const given = [...attributes].flatMap(([name, setting]) => {
       const value = options[name]
       return typeof value === 'string' || typeof value === 'boolean' || Array.isArray(value)
@@ -118,6 +123,7 @@ function addCommand(
       line,
       flags: new Map(given),
       options,
+      words: verb.args,
       configFile: options.config as string | undefined,
       outputFormat: options.outputFormat as string,
       isQuiet: options.quiet === true,
@@ -143,11 +149,16 @@ function familyOf(program: CommanderCommand, name: string): CommanderCommand {
     .exitOverride()
 }
 
-function generalOptions(): Option[] {
+/** The formats that a verb prints, the first one by itself. */
+export function formatsOf({ formats }: CommandLine): readonly OutputFormat[] {
+  return formats ?? ['table', 'json', 'yaml']
+}
+
+function generalOptions(formats: readonly OutputFormat[]): Option[] {
   return [
     new Option('-c, --config <file>', 'YAML file with settings; a flag wins over it').helpGroup(GENERAL),
-    new Option('--output-format <table|json|yaml>', 'how the result on stdout looks')
-      .default('table')
+    new Option(`--output-format <${formats.join('|')}>`, 'how the result on stdout looks')
+      .default(formats[0])
       .helpGroup(GENERAL),
     new Option('-q, --quiet', 'no progress and no warnings: only the result and errors').helpGroup(GENERAL),
   ]
@@ -159,10 +170,13 @@ function settingOption(flag: string, setting: Setting): Option {
   const option = new Option(flag + value, helpText(setting))
   option.helpGroup(groupOf(option.name(), setting))
   // Given twice, a list has the items of both; nothing of what somebody asked for may be lost.
-  if (isRepeatable(setting))
-    option.argParser((value: string, earlier: readonly string[] = []) => [...earlier, value])
+  if (isRepeatable(setting)) option.argParser(appended)
   if (setting.status.kind !== 'effective') option.hideHelp()
   return option
+}
+
+function appended(value: string, earlier: readonly string[] = []): readonly string[] {
+  return [...earlier, value]
 }
 
 function isRepeatable({ type }: Setting): boolean {

@@ -9,10 +9,10 @@ import {
   systemRandom,
 } from '@kafka-backup/core/runtime'
 import { saying } from './before-writing.ts'
-import type { CommandContext, CommandResult, OutputFormat } from './command.ts'
+import type { CommandContext, CommandLine, CommandResult, OutputFormat, PrintedResult } from './command.ts'
 import { withPastableHint } from './pastable-hint.ts'
 import { printError } from './print-error.ts'
-import type { ParsedCommand } from './program.ts'
+import { formatsOf, type ParsedCommand } from './program.ts'
 import { renderDocument } from './render/render-document.ts'
 import { RunObserver } from './render/run-observer.ts'
 import { watchStopSignals } from './stop-signal.ts'
@@ -40,7 +40,7 @@ export async function runCommand(
   const stop = watchStopSignals(() => observe({ type: 'stop_requested' }))
   using _garbage = boundGarbage(systemClock)
   try {
-    format = outputFormat(parsed.outputFormat)
+    format = outputFormat(parsed.line, parsed.outputFormat)
     loaded = await loadSettings(parsed).catch((error: unknown) => {
       throw saying(error, NOTHING_STARTED)
     })
@@ -59,6 +59,7 @@ export async function runCommand(
       say,
       signal: stop.signal,
       options: parsed.options,
+      words: parsed.words,
     }
     const command = await parsed.line.load()
     const result = await command.run(context)
@@ -91,16 +92,20 @@ function loadSettings(parsed: ParsedCommand): Promise<LoadedConfig> {
   })
 }
 
-function outputFormat(text: string): OutputFormat {
-  if (text === 'table' || text === 'json' || text === 'yaml') return text
+function outputFormat(line: CommandLine, text: string): OutputFormat {
+  const formats = formatsOf(line)
+  const format = formats.find((known) => known === text)
+  if (format) return format
+  const names = `${formats.slice(0, -1).join(', ')} or ${formats.at(-1)}`
   throw new KafkaBackupError(
     'KB_USAGE',
-    `--output-format must be table, json or yaml, not "${text}". ${NOTHING_STARTED}`,
+    `--output-format must be ${names}, not "${text}". ${NOTHING_STARTED}`,
   )
 }
 
-function printResult(result: CommandResult, format: OutputFormat): number {
-  const text = format === 'table' ? result.text : renderDocument(result.document, format)
+function printResult(result: CommandResult | PrintedResult, format: OutputFormat): number {
+  if (!('text' in result)) return result.exitCode
+  const text = format === 'json' || format === 'yaml' ? renderDocument(result.document, format) : result.text
   process.stdout.write(`${text}\n`)
   return result.exitCode
 }

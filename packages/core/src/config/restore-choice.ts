@@ -67,7 +67,8 @@ export function restoreSelectionOf(
 }
 
 /** Those that have a history; what is above the count of a topic belongs to an earlier one. */
-function partitionsOf(state: BackupState, topics: readonly string[]): Map<string, number[]> {
+/** Of each topic, the partitions that a backup holds. */
+export function partitionsOf(state: BackupState, topics: readonly string[]): Map<string, number[]> {
   const known = state.partitions()
   return new Map(
     topics.map((name) => {

@@ -2,6 +2,8 @@ export type { BackupSettings, ClusterSettings, Config, RestoreSettings } from '.
 export { type LoadedConfig, loadConfig } from '../config/load-config.ts'
 export { type OffsetStorage, offsetStatePath, offsetStatePaths } from '../config/offset-storage.ts'
 export { isPartitionChosen } from '../config/partition-selection.ts'
+export { type ReadChoice, readChoiceOf, readSelectionOf, topicsOfOffsets } from '../config/read-choice.ts'
 export { requireBackupId, requireCluster, requireRepositoryUrl } from '../config/required-settings.ts'
 export { restoreRequestOf, restoreSelectionOf } from '../config/restore-choice.ts'
+export { splitTopicPatterns } from '../config/topic-pattern-list.ts'
 export { matchTopics, type TopicPatterns } from '../config/topic-selection.ts'

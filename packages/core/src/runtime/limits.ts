@@ -141,4 +141,10 @@ export const LIMITS = {
   groupNameMaxBytes: 32_767,
   /** Messages that either side sends in one authentication; the longest mechanism needs three. */
   saslMaxRounds: 8,
+  /** Length of a pattern that records are searched for. */
+  recordPatternMaxLength: 1_000,
+  /** Steps of a regular expression for records; each byte costs at most each of them. */
+  recordPatternMaxSteps: 10_000,
+  /** Largest content of a record that is printed as a line: written with six characters for a byte it fits into a text. */
+  printedRecordMaxBytes: 80 * 1024 * 1024,
 } as const
