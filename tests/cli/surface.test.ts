@@ -19,6 +19,9 @@ const VERBS = [
   'describe',
   'status',
   'validate',
+  'cat',
+  'grep',
+  'count',
   'snapshot-groups',
   'prune',
   'compact',
@@ -47,7 +50,8 @@ test('the help of verify has no flags of a restore that mean nothing to a compar
 
 test('the help lists every verb and the exit codes', async () => {
   const { stdout, stderr } = await expectExit(0, ['--help'])
-  for (const verb of VERBS) assert.match(stdout, new RegExp(`^  ${verb} \\[options\\]  +\\S`, 'm'))
+  for (const verb of VERBS)
+    assert.match(stdout, new RegExp(`^  ${verb} \\[options\\](?: [<[]\\S+)*\\s+\\S`, 'm'))
   expectGoodHelp(stdout)
   assert.equal(stderr, '')
   const bare = await expectExit(2, [])

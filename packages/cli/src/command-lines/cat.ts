@@ -23,7 +23,8 @@ export const catLine: CommandLine = {
     { flags: '--tail <n>', description: 'only the last n records of each partition' },
   ],
   examples: [
-    'kafka-backup cat --repo file:///var/backups --backup-id daily orders --limit 10',
+    'kafka-backup cat --repo file:///var/backups --backup-id daily \\',
+    '    orders --limit 10',
     'kafka-backup cat --repo file:///var/backups --backup-id daily \\',
     '    --offsets orders/3:1200-1300 --output-format ndjson',
     'kafka-backup cat --repo file:///var/backups --backup-id daily orders \\',

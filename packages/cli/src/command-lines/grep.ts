@@ -30,7 +30,8 @@ export const grepLine: CommandLine = {
     ...PRINT_OPTIONS,
   ],
   examples: [
-    'kafka-backup grep --repo file:///var/backups --backup-id daily customer-17 orders',
+    'kafka-backup grep --repo file:///var/backups --backup-id daily \\',
+    '    customer-17 orders',
     'kafka-backup grep --repo file:///var/backups --backup-id daily \\',
     '    \'~"total":[0-9]{6,}\' orders --in value --from -2h --limit 5',
   ],
