@@ -17,13 +17,14 @@ import { recordLoaded } from '../harness/loaded-files.ts'
 const PROGRAM = fileURLToPath(new URL('../../packages/cli/bin/kafka-backup.js', import.meta.url))
 
 let folder: string
-let sample: SampleArchive
+/** Of the object that is damaged. */
+let damagedKey: string
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'cat-'))
-  sample = await inRepository('sample', writeSampleArchive)
+  await inRepository('sample', writeSampleArchive)
   await inRepository('gap', writeWithGap)
-  await inRepository('damaged', writeSampleArchive)
+  damagedKey = await damage(await inRepository('damaged', writeSampleArchive))
   await inRepository('pruned', async (storage) => {
     await writeRuns(storage, 4)
     await prune(storage, { keepRuns: 2, graceMs: 0 })
@@ -39,6 +40,18 @@ async function inRepository<T>(name: string, write: (storage: FilesystemBackend)
   } finally {
     await storage.close()
   }
+}
+
+/** In the last frame of the first segment of orders/0. */
+async function damage({ state }: SampleArchive): Promise<string> {
+  const isFirst = ({ topic, firstOffset }: { topic: string; firstOffset: bigint }) =>
+    topic === 'orders' && firstOffset === 0n
+  const { key, index } = state.segments.find(({ parts }) => parts.some(isFirst))!
+  const path = join(folder, 'damaged', key)
+  const bytes = await readFile(path)
+  bytes[index.position - 20]! ^= 1
+  await writeFile(path, bytes)
+  return key
 }
 
 /** orders/0: 0-9, and 20-29 behind a gap. */
@@ -171,7 +184,7 @@ test('says which offsets are not there, where a reader comes by them', async () 
     'Gap: orders/0 offsets 10-19 were deleted on the source before they could be read\nIncomplete  20 records; what is not in the backup is named above\n',
   )
   assert.equal((await expectExit(0, args('cat', 'gap', 'orders', '--limit', '10'))).stderr, '')
-  assert.equal((await expectExit(3, args('cat', 'gap', 'orders', '--quiet'))).stderr, '')
+  assert.equal((await expectExit(3, args('cat', 'gap', '--offsets', 'orders/0:5-12', '--quiet'))).stderr, '')
   assert.match(
     (await expectExit(3, args('count', 'gap', 'orders'))).stdout,
     /^Gap: orders\/0 offsets 10-19 were/m,
@@ -181,24 +194,14 @@ test('says which offsets are not there, where a reader comes by them', async () 
   const asked = await expectExit(3, args('cat', 'pruned', '--offsets', 'orders/0:10-25'))
   assert.deepEqual(placesIn(asked.stdout), span('orders/0', 20, 6))
   assert.match(asked.stderr, /were pruned .*, and were asked for\nIncomplete {2}6 records;/)
-  assert.match(
-    (await expectExit(5, args('cat', 'pruned', 'orders', '--as-of-commit', '1'))).stderr,
-    /KB_PRUNED/,
-  )
+  const gone = await expectExit(5, args('cat', 'pruned', 'orders', '--as-of-commit', '1'))
+  assert.match(gone.stderr, /of orders\/0 the offsets from 20 on are left\n {2}KB_PRUNED/)
 })
 
 test('ends with 4 at damage, names the object, and has printed what lies before', async () => {
-  const segment = sample.state.segments.find(
-    ({ parts }) => parts[0]?.firstOffset === 0n && parts[0].topic === 'orders',
-  )!
-  const path = join(folder, 'damaged', segment.key)
-  const bytes = await readFile(path)
-  // In the last frame, which lies before the index.
-  bytes[segment.index.position - 20]! ^= 1
-  await writeFile(path, bytes)
   const end = await expectExit(4, args('cat', 'damaged', 'orders'))
   assert.deepEqual(placesIn(end.stdout), span('orders/0', 0, 9))
-  assert.ok(end.stderr.includes(segment.key) && /KB_SEGMENT_CORRUPT/.test(end.stderr), end.stderr)
+  assert.ok(end.stderr.includes(damagedKey) && /KB_SEGMENT_CORRUPT/.test(end.stderr), end.stderr)
   await expectExit(0, args('cat', 'damaged', 'orders', '--offsets', 'orders/0:20-'))
 })
 

@@ -9,6 +9,7 @@ import { isInWindow, type TimeWindow } from '../../src/restore/time-window.ts'
 import { MemoryBackend } from '../../src/storage/memory/backend.ts'
 import type { StorageBackend } from '../../src/storage/storage-backend.ts'
 import { prng } from '../protocol/prng.ts'
+import { marker } from '../protocol/samples.ts'
 import { writeRandomArchive } from '../restore/random-archive.ts'
 import { BACKUP, dataBatch, draft, TRANSFORMS, writeSegment } from '../verify/archive-writer.ts'
 import { openMemoryStore } from '../verify/tamperable-store.ts'
@@ -146,6 +147,25 @@ test('the first and the last records of a large partition cost a handful of requ
   const some = await measured(() => readAll(storage, cut!, { window: null }))
   assert.ok(some.requests <= 3, `${some.requests} requests`)
   assert.ok(some.bytes < frameBytes + 20_000, `${some.bytes} bytes`)
+})
+
+test('what holds no committed record is not read to be counted', async () => {
+  const storage = new CountingBackend('markers')
+  const streams = [{ topic: 'orders', topicId: null, partition: 0 }]
+  const batches = [dataBatch(0n, 2, { producerId: 7n }), marker('abort', 2n, 7n)]
+  const aborted = [{ stream: 0, producerId: 7n, firstOffset: 0n, endOffset: 3n }]
+  const extents = [{ beginOffset: 0n, holes: [] }]
+  const frames = [{ batches }]
+  const segments = [await writeSegment(storage, { streams, extents, frames, aborted, sequence: 1 })]
+  const state = new BackupState(BACKUP)
+  const topics = [{ name: 'orders', topicId: null, partitions: 1 }]
+  const begins = [{ topic: 'orders', partition: 0, offset: 0n }]
+  await appendCommit(storage, state, draft('run-1', 'complete', { topics, begins, segments }))
+  const [reading] = readingsOf(state)
+  storage.requests = 0
+  assert.equal(await countRecords(optionsOf(storage), reading!, null), 0)
+  assert.equal(storage.requests, 0)
+  assert.deepEqual((await readAll(storage, reading!, { window: null })).records, [])
 })
 
 test('a gap is told where a reader comes by it, and not where it does not', async () => {
