@@ -74,7 +74,11 @@ describe('a continuous backup', () => {
 async function expectSteadyAllocator({ child }: RunningProgram): Promise<void> {
   if (process.platform !== 'linux') return
   const environment = await readFile(`/proc/${child.pid}/environ`, 'utf8')
-  assert.match(environment, /\0MALLOC_ARENA_MAX=2\0/, 'the allocator of a run without an end gives memory back')
+  assert.match(
+    environment,
+    /\0MALLOC_ARENA_MAX=2\0/,
+    'the allocator of a run without an end gives memory back',
+  )
 }
 
 async function followAndStop(): Promise<void> {

@@ -13,7 +13,7 @@ import type { CommandContext, CommandLine, CommandResult, OutputFormat, PrintedR
 import { withPastableHint } from './pastable-hint.ts'
 import { printError } from './print-error.ts'
 import { formatsOf, type ParsedCommand } from './program.ts'
-import { renderDocument } from './render/render-document.ts'
+import { isDocumentFormat, renderDocument } from './render/render-document.ts'
 import { RunObserver } from './render/run-observer.ts'
 import { watchStopSignals } from './stop-signal.ts'
 import { NOTHING_STARTED } from './usage-error.ts'
@@ -105,7 +105,7 @@ function outputFormat(line: CommandLine, text: string): OutputFormat {
 
 function printResult(result: CommandResult | PrintedResult, format: OutputFormat): number {
   if (!('text' in result)) return result.exitCode
-  const text = format === 'json' || format === 'yaml' ? renderDocument(result.document, format) : result.text
+  const text = isDocumentFormat(format) ? renderDocument(result.document, format) : result.text
   process.stdout.write(`${text}\n`)
   return result.exitCode
 }
