@@ -1,5 +1,6 @@
 import { isKafkaBackupError, KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { hasUnknownMinimum } from '../format/frame-minimum.ts'
+import type { ClippedPart } from '../format/held-parts.ts'
 import type { AbortedEntry, FrameEntry } from '../format/segment-index.ts'
 import type { SegmentPart, SegmentRecord } from '../format/segment-record.ts'
 import { AbortedTransactionFilter } from '../protocol/aborted-transactions.ts'
@@ -9,7 +10,7 @@ import { SegmentReader, type TransformsById } from '../repository/segment-reader
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { type FrameContent, piecesOf, type SourcePiece, type SourceWish } from './frame-pieces.ts'
 import type { LearnedMinima } from './learned-minima.ts'
-import { type ClippedPart, isCounted } from './restore-sources.ts'
+import { isCounted } from './restore-sources.ts'
 import { coverageOf, type TimeWindow } from './time-window.ts'
 
 /** Where batches come from. */

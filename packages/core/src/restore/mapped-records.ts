@@ -1,7 +1,7 @@
 import type { OffsetRun, TargetPlace } from '../format/restore-ledger.ts'
+import { type CommittedBatch, readCommitted } from '../kafka/committed-log.ts'
 import type { PartitionReaderOptions } from '../kafka/partition-reader.ts'
 import type { KafkaRecord } from '../protocol/record.ts'
-import { type CommittedBatch, readCommitted } from './committed-log.ts'
 import type { ReadableLog } from './readable-logs.ts'
 
 /** A record that the offset map names, and what readers of committed records find there. */

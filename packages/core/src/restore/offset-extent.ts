@@ -1,6 +1,6 @@
 import { inheritedEndOffset, type PartitionState } from '../format/backup-state.ts'
+import type { ClippedPart } from '../format/held-parts.ts'
 import { heldBeginOffset } from '../format/pruned-history.ts'
-import type { ClippedPart } from './restore-sources.ts'
 import { coverageOf, type TimeWindow } from './time-window.ts'
 
 /** Offsets of the source that a restored partition covers, its holes included: from the first one to below `endOffset`. */

@@ -1,3 +1,9 @@
+import {
+  ORIGINAL_OFFSET,
+  ORIGINAL_TIMESTAMP,
+  SOURCE_CLUSTER,
+  SOURCE_PARTITION,
+} from '../format/origin-headers.ts'
 import type { KafkaRecord, RecordHeader } from '../protocol/record.ts'
 
 /** What is done with the headers that say where a record comes from; the bytes are in docs/restore.md. */
@@ -12,11 +18,6 @@ export interface HeaderPlan {
 
 /** A length is a varint. */
 const LENGTH_MAX_BYTES = 5
-
-const ORIGINAL_OFFSET = 'x-original-offset'
-const ORIGINAL_TIMESTAMP = 'x-original-timestamp'
-const SOURCE_PARTITION = 'x-source-partition'
-const SOURCE_CLUSTER = 'x-source-cluster'
 
 const NAMES: ReadonlySet<string> = new Set([
   ORIGINAL_OFFSET,

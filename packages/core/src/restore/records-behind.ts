@@ -1,6 +1,6 @@
 import type { TargetPlace } from '../format/restore-ledger.ts'
+import { readCommitted } from '../kafka/committed-log.ts'
 import type { PartitionReaderOptions } from '../kafka/partition-reader.ts'
-import { readCommitted } from './committed-log.ts'
 import type { ReadableLog } from './readable-logs.ts'
 
 /** Records behind the last one of a restore: whoever writes there now. */

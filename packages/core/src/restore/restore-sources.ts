@@ -1,21 +1,17 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
-import {
-  type BackupState,
-  inheritedEndOffset,
-  type PartitionState,
-  type PlacedPart,
-} from '../format/backup-state.ts'
+import type { BackupState, PartitionState } from '../format/backup-state.ts'
 import type { GapRecord, TopicRecord } from '../format/commit.ts'
+import {
+  type ClippedPart,
+  clippedTo,
+  type HeldExtent,
+  heldExtent,
+  type OffsetSpan,
+} from '../format/held-parts.ts'
 import { extentOf, firstOffsetOf, leastRecords, type OffsetExtent } from './offset-extent.ts'
 import { type PrunedExtent, prunedExtents } from './pruned-extent.ts'
 import { type RecordTimes, timesOf } from './record-times.ts'
 import { coverageOf, type TimeWindow } from './time-window.ts'
-
-/** A part of which only what lies from `beginOffset` and below `endOffset` is restored; null: no bound inside the part. */
-export interface ClippedPart extends PlacedPart {
-  readonly beginOffset: bigint | null
-  readonly endOffset: bigint | null
-}
 
 /** Offsets of a partition, both inclusive; null: from its first, to its last. */
 export interface OffsetRange {
@@ -81,7 +77,7 @@ export function planSources(
     const intervals = mergedIntervals(own)
     const { source, gaps } = sourceOf(
       history,
-      clipped(below(histories, history, null), intervals),
+      clipped(heldExtent(histories, history), intervals),
       selection.window,
     )
     const bounds = { first: intervals[0]?.first ?? null, end: intervals.at(-1)?.end ?? null }
@@ -145,55 +141,15 @@ function currentHistories(state: BackupState, topic: TopicRecord): PartitionStat
     .filter((entry) => state.partition(entry.topic, entry.partition) === entry)
 }
 
-/** Parts and gaps of one partition, in order of offset. */
-interface Extent {
-  readonly parts: readonly ClippedPart[]
-  readonly gaps: readonly GapRecord[]
-}
-
-/** A history up to `endOffset` (null: to its end), with what it inherits from those before it. */
-function below(
-  histories: readonly PartitionState[],
-  history: PartitionState,
-  endOffset: bigint | null,
-): Extent {
-  const previous = histories.find((entry) => entry.lineage === history.lineage - 1)
-  const inheritedEnd = inheritedEndOffset(history)
-  const inherited =
-    previous && inheritedEnd !== null
-      ? below(histories, previous, endOffset === null ? inheritedEnd : lower(inheritedEnd, endOffset))
-      : { parts: [], gaps: [] }
-  const whole = history.parts.map((placed) => ({ ...placed, beginOffset: null, endOffset: null }))
-  const own = clippedTo({ parts: whole, gaps: history.gaps }, { first: 0n, end: endOffset })
-  return { parts: [...inherited.parts, ...own.parts], gaps: [...inherited.gaps, ...own.gaps] }
-}
-
-/** What a history and those before it hold of the offsets from `first` below `end`, in order. */
-export function partsWithin(
-  state: BackupState,
-  history: PartitionState,
-  first: bigint,
-  end: bigint,
-): readonly ClippedPart[] {
-  const all = below(state.histories(history.topic, history.partition), history, null)
-  return clippedTo(all, { first, end }).parts
-}
-
-/** Offsets from `first` below `end`; null: without end. */
-interface Interval {
-  readonly first: bigint
-  readonly end: bigint | null
-}
-
 /** Ascending and apart; ranges that touch are one. */
-function mergedIntervals(ranges: readonly OffsetRange[]): readonly Interval[] {
+function mergedIntervals(ranges: readonly OffsetRange[]): readonly OffsetSpan[] {
   const intervals = ranges
     .map(({ firstOffset, lastOffset }) => ({
       first: firstOffset ?? 0n,
       end: lastOffset === null ? null : lastOffset + 1n,
     }))
     .sort((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : 0))
-  const merged: Interval[] = []
+  const merged: OffsetSpan[] = []
   for (const interval of intervals) {
     const last = merged.at(-1)
     if (!last || (last.end !== null && last.end < interval.first)) merged.push(interval)
@@ -205,43 +161,15 @@ function mergedIntervals(ranges: readonly OffsetRange[]): readonly Interval[] {
 }
 
 /** Without intervals there is no choice. A part that several of them touch is there once for each. */
-function clipped(extent: Extent, intervals: readonly Interval[]): Extent {
+function clipped(extent: HeldExtent, intervals: readonly OffsetSpan[]): HeldExtent {
   if (intervals.length === 0) return extent
   const pieces = intervals.map((interval) => clippedTo(extent, interval))
   return { parts: pieces.flatMap(({ parts }) => parts), gaps: pieces.flatMap(({ gaps }) => gaps) }
 }
 
-function clippedTo(extent: Extent, { first, end }: Interval): Extent {
-  const parts = extent.parts.flatMap((clip): ClippedPart[] => {
-    const { part } = clip
-    const endOffset = lowerEnd(clip.endOffset, end !== null && end < part.nextOffset ? end : null)
-    const beginOffset = first > part.firstOffset ? first : null
-    const isEmpty =
-      (endOffset !== null && (endOffset <= part.firstOffset || endOffset <= first)) || first > part.lastOffset
-    return isEmpty ? [] : [{ ...clip, beginOffset: beginOffset ?? clip.beginOffset, endOffset }]
-  })
-  const gaps = extent.gaps
-    .filter((gap) => gap.endOffset > first && (end === null || gap.firstOffset < end))
-    .map((gap) => ({
-      ...gap,
-      firstOffset: gap.firstOffset < first ? first : gap.firstOffset,
-      endOffset: lowerEnd(gap.endOffset, end) ?? gap.endOffset,
-    }))
-  return { parts, gaps }
-}
-
-function lowerEnd(a: bigint | null, b: bigint | null): bigint | null {
-  if (a === null) return b
-  return b === null ? a : lower(a, b)
-}
-
-function lower(a: bigint, b: bigint): bigint {
-  return a < b ? a : b
-}
-
 function sourceOf(
   history: PartitionState,
-  extent: Extent,
+  extent: HeldExtent,
   window: TimeWindow | null,
 ): { readonly source: Omit<RestoreSource, 'offsets'>; readonly gaps: readonly GapRecord[] } {
   const parts = extent.parts.filter(({ part }) => coverageOf(window, part) !== 'outside')

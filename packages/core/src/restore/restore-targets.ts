@@ -1,8 +1,9 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { inheritedEndOffset } from '../format/backup-state.ts'
 import type { TopicRecord } from '../format/commit.ts'
+import type { ClippedPart } from '../format/held-parts.ts'
 import type { PartitionRestorePlan, RestoreSelection, RestoreWork, TopicRestorePlan } from './restore-plan.ts'
-import type { ClippedPart, RestoreSource } from './restore-sources.ts'
+import type { RestoreSource } from './restore-sources.ts'
 import { isInWindow, type TimeWindow } from './time-window.ts'
 
 /** How the records of a topic are spread: by key over so many partitions. */

@@ -1,15 +1,15 @@
 import { isKafkaBackupError } from '../errors/kafka-backup-error.ts'
-import { partitionName } from '../kafka/cluster.ts'
+import { AbortedTransactionTracker } from '../protocol/aborted-transaction-tracker.ts'
+import { AbortedTransactionFilter } from '../protocol/aborted-transactions.ts'
+import { type KafkaRecord, readRecords } from '../protocol/record.ts'
+import { BatchCursor, verifyCrc } from '../protocol/record-batch.ts'
+import { partitionName } from './cluster.ts'
 import {
   type PartitionRange,
   type PartitionReaderOptions,
   type ReadChunk,
   readPartition,
-} from '../kafka/partition-reader.ts'
-import { AbortedTransactionTracker } from '../protocol/aborted-transaction-tracker.ts'
-import { AbortedTransactionFilter } from '../protocol/aborted-transactions.ts'
-import { type KafkaRecord, readRecords } from '../protocol/record.ts'
-import { BatchCursor, verifyCrc } from '../protocol/record-batch.ts'
+} from './partition-reader.ts'
 
 /** Data of one batch of a cluster, as a reader of committed records sees it. */
 export interface CommittedBatch {
