@@ -52,6 +52,8 @@ export interface CommandLine {
    * at, or also a target that is compared.
    */
   readonly verb: 'backup' | 'restore' | 'groups' | 'read' | 'status' | 'compare'
+  /** What it is loaded as when it runs with these options, so that settings which it leaves alone keep it from nothing; absent: `verb`. */
+  readonly verbWith?: (options: Readonly<Record<string, unknown>>) => CommandLine['verb']
   /** Which of the verb's settings it has flags for, by their paths; absent: all. */
   readonly takes?: (path: string) => boolean
   readonly options: readonly CommandOption[]

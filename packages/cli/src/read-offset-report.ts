@@ -2,6 +2,7 @@ import type {
   BackupState,
   GroupRecord,
   GroupsDocument,
+  IsRestoredHistory,
   LedgerState,
   OffsetReport,
   ReportedRestore,
@@ -34,12 +35,19 @@ export interface KnownGroups {
   /** null: the backup knew no groups then. */
   readonly document: GroupsDocument | null
   readonly groups: readonly GroupRecord[]
-  /** undefined: none was named, and none has finished. */
+  /** The newest state of the backup. */
+  readonly newest: BackupState
+  /** All restores of the backup, oldest first. */
+  readonly ledgers: readonly LedgerState[]
+  /** undefined: none was named, and none has finished. @throws KB_RESTORE_NOT_FOUND for a name that is none */
   readonly shown: ShownRestore | undefined
+  /** By its offset map. */
   report(shown: ShownRestore): Promise<OffsetReport>
+  restoreOf(shown: ShownRestore): Promise<ReportedRestore>
+  isRestoredHistory(): Promise<IsRestoredHistory>
 }
 
-/** Reads what a question about offsets of groups is about. @throws KB_USAGE, KB_BACKUP_NOT_FOUND, KB_RESTORE_NOT_FOUND */
+/** Reads what a question about offsets of groups is about. @throws KB_USAGE, KB_BACKUP_NOT_FOUND */
 export async function readKnownGroups(
   context: CommandContext,
   storage: StorageBackend,
@@ -49,23 +57,25 @@ export async function readKnownGroups(
   const { newest, asked } = await openAsOf(context, storage, backupId)
   const document = await latestGroups(storage, asked, signal)
   const groups = chosenGroups(document?.groups ?? [], options.groups)
-  const byAge = await readLedgers(storage, backupId, signal)
+  const ledgers = await readLedgers(storage, backupId, signal)
+  const restoreOf = ({ ledger }: ShownRestore) => reportedRestore(storage, ledger, signal)
+  const isRestoredHistory = async (): Promise<IsRestoredHistory> => {
+    const commits = await commitsOfCarried(storage, newest, groups, signal)
+    return (position, source, { readAtMs, unread }) => {
+      const known = unread === undefined ? asked.tip?.number : commits.get(readAtMs)
+      const committed = historyAt(newest, position, known ?? 0n)
+      const restored = source.lineage
+      return committed === undefined || isSameHistory(newest, position, { committed, restored })
+    }
+  }
   return {
-    backupId,
-    commit: asked.tip?.number ?? 0n,
-    document,
-    groups,
-    shown: chosenRestore(byAge, options.restore, backupId),
-    report: async ({ ledger }) => {
-      const commits = await commitsOfCarried(storage, newest, groups, signal)
-      const restore = await reportedRestore(storage, ledger, signal)
-      return reportOffsets(groups, restore, (position, source, { readAtMs, unread }) => {
-        const known = unread === undefined ? asked.tip?.number : commits.get(readAtMs)
-        const committed = historyAt(newest, position, known ?? 0n)
-        const restored = source.lineage
-        return committed === undefined || isSameHistory(newest, position, { committed, restored })
-      })
+    ...{ backupId, commit: asked.tip?.number ?? 0n, document, groups, newest, ledgers },
+    get shown() {
+      return chosenRestore(ledgers, options.restore, backupId)
     },
+    restoreOf,
+    isRestoredHistory,
+    report: async (shown) => reportOffsets(groups, await restoreOf(shown), await isRestoredHistory()),
   }
 }
 

@@ -1,32 +1,39 @@
-import type { OffsetReport, ResetPlan, StorageBackend } from '@kafka-backup/core'
+import type { ResetPlan, StorageBackend } from '@kafka-backup/core'
+import { KafkaBackupError } from '@kafka-backup/core/errors'
 import { planReset } from '@kafka-backup/core/offsets'
-import { requiredRestore } from './chosen-restore.ts'
 import type { CommandContext } from './command.ts'
 import { type KnownGroups, readKnownGroups } from './read-offset-report.ts'
+import { readToldReport, type ToldReport } from './read-told-report.ts'
 import { unfinishedNote } from './render/offset-map-text.ts'
 import { strategyOf } from './reset-strategy.ts'
 import type { ShownRestore } from './restored-places.ts'
+import { toldByOf } from './told-by.ts'
 
 /** A plan, and what it was made from. */
 export interface KnownPlan {
   readonly known: KnownGroups
   /** null: topics have their own names. */
   readonly shown: ShownRestore | null
-  readonly report: OffsetReport | null
+  /** null: topics have their own names. */
+  readonly told: ToldReport | null
   readonly plan: ResetPlan
 }
 
-/** @throws KB_USAGE, KB_BACKUP_NOT_FOUND, KB_RESTORE_NOT_FOUND */
+/** @throws KB_USAGE, KB_BACKUP_NOT_FOUND, KB_RESTORE_NOT_FOUND, KB_TOPIC_NOT_FOUND, KB_CLUSTER_* */
 export async function readResetPlan(context: CommandContext, storage: StorageBackend): Promise<KnownPlan> {
   const strategy = strategyOf(context)
-  const known = await readKnownGroups(context, storage)
-  const shown =
-    strategy.kind === 'from_mapping' ? requiredRestore(known.shown, known.backupId) : (known.shown ?? null)
-  if (strategy.kind === 'as_of' || !shown) {
-    return { known, shown: null, report: null, plan: planReset(known.groups, null, strategy) }
+  const toldBy = toldByOf(context)
+  if (toldBy !== 'map' && strategy.kind !== 'from_mapping') {
+    throw new KafkaBackupError(
+      'KB_USAGE',
+      '--by-header and --by-timestamp say where from-mapping finds records; the other strategies do not look for any',
+    )
   }
-  const report = await known.report(shown)
-  return { known, shown, report, plan: planReset(known.groups, report, strategy) }
+  const known = await readKnownGroups(context, storage)
+  const isByMap = strategy.kind === 'from_mapping' || (strategy.kind !== 'as_of' && known.shown)
+  if (!isByMap) return { known, shown: null, told: null, plan: planReset(known.groups, null, strategy) }
+  const told = await readToldReport(context, storage, known)
+  return { known, shown: told.shown, told, plan: planReset(known.groups, told.report, strategy) }
 }
 
 /** There is nothing that could be set. */

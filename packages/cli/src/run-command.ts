@@ -84,7 +84,7 @@ function failureOf(error: unknown, signal: AbortSignal): unknown {
 
 function loadSettings(parsed: ParsedCommand): Promise<LoadedConfig> {
   return loadConfig({
-    verb: parsed.line.verb,
+    verb: parsed.line.verbWith?.(parsed.options) ?? parsed.line.verb,
     ...(parsed.configFile === undefined ? {} : { file: parsed.configFile }),
     flags: Object.fromEntries([...parsed.flags].map(([setting, value]) => [setting.path, value])),
     env: process.env,

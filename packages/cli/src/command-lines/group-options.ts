@@ -23,6 +23,37 @@ export const RESTORE_OPTION: CommandOption = {
     'the restore that is meant, as offset-map --list shows it; without it, the newest finished one',
 }
 
+/** Who tells where records are, if not the offset map. */
+export const COPY_OPTIONS: readonly CommandOption[] = [
+  {
+    flags: '--by-header',
+    description:
+      'look in the cluster: by the headers x-original-offset and x-source-partition of its records, instead of the offset map',
+  },
+  {
+    flags: '--by-timestamp',
+    description:
+      'look in the cluster: by the times of its records, for a copy without map and headers; skips nothing that is archived, and may read records again',
+  },
+  {
+    flags: '--topic-mapping <rules...>',
+    description:
+      'with --by-header or --by-timestamp, for a copy whose restore is not known here: names of its topics, such as orders=orders-dr; without it and without such a restore, the same names',
+  },
+]
+
+/** True when a cluster is asked. */
+export function asksCluster({ byHeader, byTimestamp }: Readonly<Record<string, unknown>>): boolean {
+  return byHeader === true || byTimestamp === true
+}
+
+/** Of the settings of a cluster only how it is reached, and nothing of a restore. */
+export function takesConnection(path: string): boolean {
+  return (
+    /^target\.(?:bootstrap_servers$|security\.)/.test(path) || !/^(?:restore|target|metrics)\./.test(path)
+  )
+}
+
 /** Names of strategies as they are written. */
 export const STRATEGIES = [
   'from-mapping',

@@ -39,14 +39,17 @@ export const offsetResetScriptCommand: Command = {
   },
 }
 
-function originOf({ known, shown, plan }: KnownPlan): string[] {
+function originOf({ known, shown, told, plan }: KnownPlan): string[] {
   const restore = shown
     ? [`Restore ${shown.ledger.restoreId} into cluster ${shown.ledger.opened.clusterId}`]
     : []
+  const by =
+    told && told.toldBy !== 'map' ? [`By ${told.toldBy} of records in cluster ${told.clusterId}`] : []
   return [
     `Written by ${PROGRAM} from backup ${known.backupId}`,
     groupsAsOf(known),
     ...restore,
+    ...by,
     strategyText(plan.strategy),
   ]
 }

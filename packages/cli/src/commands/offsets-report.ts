@@ -1,25 +1,27 @@
 import { isReportIncomplete } from '@kafka-backup/core/offsets'
-import { requiredRestore } from '../chosen-restore.ts'
 import type { Command } from '../command.ts'
 import { openStorage } from '../open-storage.ts'
 import { readKnownGroups } from '../read-offset-report.ts'
+import { readToldReport } from '../read-told-report.ts'
 import { unfinishedNote } from '../render/offset-map-text.ts'
 import { reportCsv, reportDocument, reportText } from '../render/offset-report-text.ts'
+import { assertClusterAsked, toldByOf } from '../told-by.ts'
 
 const INCOMPLETE = 3
 
 /** What `kafka-backup offsets report` does. */
 export const offsetsReportCommand: Command = {
   async run(context) {
+    assertClusterAsked(context, toldByOf(context))
     const storage = openStorage(context)
     try {
       const known = await readKnownGroups(context, storage)
-      const shown = requiredRestore(known.shown, known.backupId)
-      const report = await known.report(shown)
+      const told = await readToldReport(context, storage, known)
+      const isFinal = !told.shown || unfinishedNote(told.shown.ledger) === null
       return {
-        document: reportDocument(known, shown, report),
-        text: context.options.csv === true ? reportCsv(report) : reportText(known, shown, report),
-        exitCode: isReportIncomplete(report) || unfinishedNote(shown.ledger) !== null ? INCOMPLETE : 0,
+        document: reportDocument(known, told),
+        text: context.options.csv === true ? reportCsv(told.report) : reportText(known, told),
+        exitCode: isReportIncomplete(told.report) || !isFinal ? INCOMPLETE : 0,
       }
     } finally {
       await storage.close()

@@ -1,6 +1,6 @@
 import type { OffsetReport, ReportRow } from '@kafka-backup/core'
 import type { KnownGroups } from '../read-offset-report.ts'
-import type { ShownRestore } from '../restored-places.ts'
+import type { ToldReport } from '../read-told-report.ts'
 import { renderCsv } from './csv.ts'
 import { shownRestoreText, standingDocument } from './offset-map-text.ts'
 import { shownName } from './shown-name.ts'
@@ -12,12 +12,20 @@ const REASONS = {
   other_history: 'of another history of the partition',
   nothing_written: 'nothing was written for it',
   unfinished: 'the restore has not come so far',
+  no_topic: 'the cluster has no such topic',
+  no_headers: 'its records have no headers',
+  append_times: 'the copy has times of arrival',
 } as const
 
+const NO_HEADERS = 'its records have no header x-original-offset; restore with include_original_offset_header'
+const END_BY_TIME =
+  'end: nothing was archived behind what was committed; what the copy has got beyond the archive is not read'
+
 /** Where groups go on, for people. */
-export function reportText(known: KnownGroups, shown: ShownRestore, report: OffsetReport): string {
+export function reportText(known: KnownGroups, told: ToldReport): string {
+  const { report } = told
   const { rows, withoutOffsets, carried } = report
-  const lines = [shownRestoreText(shown), groupsAsOf(known)]
+  const lines = [toldText(told), groupsAsOf(known)]
   if (rows.length > 0) lines.push('', rowTable(rows))
   const notes = [
     ...withoutOffsets.map(
@@ -28,10 +36,31 @@ export function reportText(known: KnownGroups, shown: ShownRestore, report: Offs
       ({ group, readAtMs, unread }) =>
         `${shownName(group)}: offsets are of ${formatTime(readAtMs)} (${unread})`,
     ),
+    ...copyNotes(told),
   ]
   if (notes.length > 0) lines.push('', ...notes)
   lines.push('', verdictOf(report))
   return lines.join('\n')
+}
+
+/** Who told where records are. */
+export function toldText({ toldBy, shown, clusterId }: ToldReport): string {
+  const lines = shown ? [shownRestoreText(shown)] : []
+  if (toldBy === 'map') return lines.join('\n')
+  const names = shown ? '' : ', found by the names of topics'
+  return [...lines, `By ${toldBy} of records in cluster ${clusterId}${names}`].join('\n')
+}
+
+function copyNotes({ toldBy, counts, report }: ToldReport): string[] {
+  const notes = [...counts].flatMap(([topic, { withHeaders, withoutHeaders }]) => {
+    if (withoutHeaders === 0) return []
+    if (withHeaders === 0) return [`${topic}: ${NO_HEADERS}`]
+    return [
+      `${topic}: ${plural(withoutHeaders, 'record')} without such headers, written by others: passed over`,
+    ]
+  })
+  const isAtEnd = toldBy === 'timestamps' && report.rows.some(({ how }) => how === 'end')
+  return isAtEnd ? [...notes, END_BY_TIME] : notes
 }
 
 /** What is known of which groups. */
@@ -49,7 +78,8 @@ function verdictOf({ rows }: OffsetReport): string {
   const mapped = count(({ how, sourceOffset }) => how !== 'unmapped' && sourceOffset !== null)
   const lost = count(({ how }) => how === 'unmapped')
   const repeats = repeatsOf(rows)
-  const again = repeats === 0n ? 'nothing read again' : `${plural(repeats, 'record')} read again`
+  const most = rows.some(({ isRepeatsAtMost }) => isRepeatsAtMost) ? 'at most ' : ''
+  const again = repeats === 0n ? 'nothing read again' : `${most}${plural(repeats, 'record')} read again`
   return `${plural(mapped, 'offset')} mapped: nothing skipped, ${again} · ${formatCount(lost)} not mapped`
 }
 
@@ -79,7 +109,7 @@ function rowTable(rows: readonly ReportRow[]): string {
       row.sourceOffset?.toString() ?? '–',
       row.target ? `${row.target.topic}/${row.target.partition}` : '–',
       row.targetOffset?.toString() ?? '–',
-      ...(hasRepeats ? [formatCount(row.repeats)] : []),
+      ...(hasRepeats ? [`${row.isRepeatsAtMost ? '≤ ' : ''}${formatCount(row.repeats)}`] : []),
       row.reason === null ? row.how.replaceAll('_', ' ') : REASONS[row.reason],
     ]),
   )
@@ -90,28 +120,26 @@ export function reportCsv({ rows }: OffsetReport): string {
   return renderCsv(
     [
       ...['group', 'source_topic', 'source_partition', 'source_offset'],
-      ...['target_topic', 'target_partition', 'target_offset', 'how', 'reason', 'repeats'],
+      ...['target_topic', 'target_partition', 'target_offset', 'how', 'reason', 'repeats', 'repeats_at_most'],
     ],
-    rows.map(({ group, topic, partition, sourceOffset, target, targetOffset, how, reason, repeats }) => [
-      ...[group, topic, partition, sourceOffset],
-      ...[target?.topic ?? null, target?.partition ?? null, targetOffset, how, reason, repeats],
+    rows.map(({ group, topic, partition, sourceOffset, target, targetOffset, ...row }) => [
+      ...[group, topic, partition, sourceOffset, target?.topic ?? null, target?.partition ?? null],
+      ...[targetOffset, row.how, row.reason, row.repeats, String(row.isRepeatsAtMost)],
     ]),
   )
 }
 
 /** The same as JSON. */
-export function reportDocument(known: KnownGroups, { ledger }: ShownRestore, report: OffsetReport) {
+export function reportDocument(known: KnownGroups, { toldBy, shown, clusterId, report, counts }: ToldReport) {
   return {
     kind: 'offset_report',
     version: 1,
     ...knownDocument(known),
-    restore: {
-      restore_id: ledger.restoreId,
-      ...standingDocument(ledger),
-      cluster_id: ledger.opened.clusterId,
-      commit: ledger.opened.commit,
-    },
+    told_by: toldBy,
+    target_cluster_id: clusterId,
+    restore: shown && restoreDocument(shown),
     repeats: repeatsOf(report.rows),
+    repeats_at_most: report.rows.some(({ isRepeatsAtMost }) => isRepeatsAtMost),
     offsets: report.rows.map((row) => ({
       group: row.group,
       source_topic: row.topic,
@@ -123,6 +151,12 @@ export function reportDocument(known: KnownGroups, { ledger }: ShownRestore, rep
       how: row.how,
       reason: row.reason,
       repeats: row.repeats,
+      repeats_at_most: row.isRepeatsAtMost,
+    })),
+    headers: [...counts].map(([topic, { withHeaders, withoutHeaders }]) => ({
+      topic,
+      records_with: withHeaders,
+      records_without: withoutHeaders,
     })),
     without_offsets: report.withoutOffsets,
     carried_over: report.carried.map(({ group, readAtMs, unread }) => ({
@@ -130,6 +164,15 @@ export function reportDocument(known: KnownGroups, { ledger }: ShownRestore, rep
       read_at: formatTime(readAtMs),
       unread,
     })),
+  }
+}
+
+function restoreDocument({ ledger }: NonNullable<ToldReport['shown']>) {
+  return {
+    restore_id: ledger.restoreId,
+    ...standingDocument(ledger),
+    cluster_id: ledger.opened.clusterId,
+    commit: ledger.opened.commit,
   }
 }
 

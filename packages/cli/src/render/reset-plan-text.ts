@@ -1,8 +1,7 @@
 import type { LeftAsIs, ResetPlan, ResetStrategy } from '@kafka-backup/core'
 import type { KnownPlan } from '../read-reset-plan.ts'
 import { renderCsv } from './csv.ts'
-import { shownRestoreText } from './offset-map-text.ts'
-import { groupsAsOf, knownDocument } from './offset-report-text.ts'
+import { groupsAsOf, knownDocument, toldText } from './offset-report-text.ts'
 import { shownName } from './shown-name.ts'
 import { renderTable } from './table.ts'
 import { formatTime, plural } from './units.ts'
@@ -17,11 +16,14 @@ const REASONS: Readonly<Record<string, string>> = {
   other_history: 'of another history of the partition',
   nothing_written: 'nothing was written for it',
   unfinished: 'the restore has not come so far',
+  no_topic: 'the cluster has no such topic',
+  no_headers: 'records of the copy have no header x-original-offset',
+  append_times: 'the copy has times of arrival (message.timestamp.type)',
 }
 
 /** What would be set, for people. */
-export function planText({ known, shown, plan }: KnownPlan): string {
-  const head = shown ? [shownRestoreText(shown)] : []
+export function planText({ known, told, plan }: KnownPlan): string {
+  const head = told ? [toldText(told)] : []
   return [
     ...head,
     groupsAsOf(known),
@@ -84,13 +86,14 @@ export function planCsv({ groups }: ResetPlan): string {
 }
 
 /** The same as JSON. */
-export function planDocument({ known, shown, report, plan }: KnownPlan) {
+export function planDocument({ known, shown, told, plan }: KnownPlan) {
   const { strategy, groups, left } = plan
   return {
     kind: 'offset_reset_plan',
     version: 1,
     ...knownDocument(known),
     restore_id: shown?.ledger.restoreId ?? null,
+    told_by: told?.toldBy ?? null,
     strategy: strategy.kind,
     to:
       strategy.kind === 'to_offset'
@@ -100,15 +103,16 @@ export function planDocument({ known, shown, report, plan }: KnownPlan) {
           : null,
     groups,
     left,
-    repeats: strategy.kind === 'from_mapping' && report ? repeatsByGroup(report.rows) : null,
+    repeats: strategy.kind === 'from_mapping' && told ? repeatsByGroup(told.report.rows) : null,
   }
 }
 
-function repeatsByGroup(rows: NonNullable<KnownPlan['report']>['rows']) {
+function repeatsByGroup(rows: NonNullable<KnownPlan['told']>['report']['rows']) {
   const byLane = new Map(
-    rows.flatMap(({ group, target, repeats }) =>
-      target ? [[JSON.stringify([group, target]), { group, ...target, records: repeats }] as const] : [],
-    ),
+    rows.flatMap(({ group, target, repeats, isRepeatsAtMost }) => {
+      const own = { group, ...target, records: repeats, at_most: isRepeatsAtMost }
+      return target ? [[JSON.stringify([group, target]), own] as const] : []
+    }),
   )
   return [...byLane.values()].filter(({ records }) => records > 0n)
 }

@@ -2,6 +2,7 @@ import { RE2JS } from 're2js'
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { topicNameRule } from './text-rules.ts'
 import { expressionComplaint, isExpression } from './topic-expression.ts'
+import { splitTopicPatterns } from './topic-pattern-list.ts'
 
 const GLOB_SIDE = /^[A-Za-z0-9._-]*\*[A-Za-z0-9._-]*$/
 const REPLACEMENT = /^(?:[A-Za-z0-9._-]|\$[1-9])+$/
@@ -22,6 +23,22 @@ function replacementComplaint(from: string, to: string): string | undefined {
   const groups = RE2JS.compile(from.slice(1)).groupCount()
   const unknown = [...to.matchAll(GROUP)].find(([, number]) => Number(number) > groups)
   return unknown ? `must replace by groups that there are; ${unknown[0]} is none` : undefined
+}
+
+/**
+ * Rules of new names as `--topic-mapping` of a restore takes them. @throws KB_USAGE for what is none
+ */
+export function topicMappingOf(texts: readonly string[]): ReadonlyMap<string, string> {
+  const rules = new Map<string, string>()
+  for (const text of texts.flatMap((own) => splitTopicPatterns(own))) {
+    const at = text.indexOf('=')
+    const [from, to] = [text.slice(0, Math.max(at, 0)), text.slice(at + 1)]
+    const complaint = at < 0 ? 'must be old=new' : topicMappingComplaint(from, to)
+    if (complaint !== undefined)
+      throw new KafkaBackupError('KB_USAGE', `--topic-mapping "${text}": ${complaint}`)
+    rules.set(from, to)
+  }
+  return rules
 }
 
 /**

@@ -7,5 +7,6 @@ export type {
   QuotaEntry,
   ScramUser,
 } from '../kafka/cluster-facts.ts'
+export { readCommitted } from '../kafka/committed-log.ts'
 export type { ClusterSecurity } from '../kafka/security.ts'
 export { mayUseTransactions } from '../kafka/transaction-coordinator.ts'

@@ -1,3 +1,5 @@
+export { copyByNames, copyOfRestore, type FoundCopy } from '../offsets/found-copy.ts'
+export type { HeaderCounts } from '../offsets/header-map.ts'
 export {
   isReportIncomplete,
   type OffsetReport,
@@ -5,7 +7,14 @@ export {
   type TargetHow,
   type UnmappedReason,
 } from '../offsets/offset-report.ts'
-export { type ReportedRestore, reportOffsets, type SourceRoute } from '../offsets/report-offsets.ts'
+export { type HeaderReport, reportByHeaders } from '../offsets/report-by-headers.ts'
+export { reportByTimes } from '../offsets/report-by-times.ts'
+export {
+  type IsRestoredHistory,
+  type ReportedRestore,
+  reportOffsets,
+  type SourceRoute,
+} from '../offsets/report-offsets.ts'
 export {
   type GroupReset,
   type LeftAsIs,

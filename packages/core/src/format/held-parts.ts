@@ -52,7 +52,7 @@ export interface OffsetSpan {
   readonly end: bigint | null
 }
 
-/** The same between two offsets. */
+/** What of an extent lies between two offsets. */
 export function clippedTo(extent: HeldExtent, { first, end }: OffsetSpan): HeldExtent {
   const parts = extent.parts.flatMap((clip): ClippedPart[] => {
     const { part } = clip

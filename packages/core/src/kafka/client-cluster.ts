@@ -7,7 +7,7 @@ import { ClusterConnections } from './cluster-connections.ts'
 import { consumerGroups } from './cluster-groups.ts'
 import { appendMarkers, mayAppendMarkers } from './cluster-markers.ts'
 import { readMetadata } from './cluster-metadata.ts'
-import { epochEnds, listOffsets } from './cluster-offsets.ts'
+import { epochEnds, listOffsets, offsetsAtTimes } from './cluster-offsets.ts'
 import { brokerSetting, topicSettings } from './cluster-settings.ts'
 import { createTopics, topicConfigs, tryTopics } from './cluster-topics.ts'
 import { openTransactions } from './cluster-transactions.ts'
@@ -23,6 +23,7 @@ export function openCluster(address: ClusterAddress): Cluster {
     describe: (topics) => describe(connections, topics),
     survey: (topics) => survey(connections, topics),
     listOffsets: (kind, partitions) => listOffsets(connections, kind, partitions),
+    offsetsAtTimes: (questions) => offsetsAtTimes(connections, questions),
     epochEnds: (questions) => epochEnds(connections, questions),
     openTransactions: (partitions) => openTransactions(connections, partitions),
     consumerGroups: (known, signal) => consumerGroups(connections, known, signal),

@@ -1,10 +1,12 @@
 import type { KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import { invariant } from '../runtime/invariant.ts'
 import { type RetryPolicy, retry } from '../runtime/retry.ts'
 import {
   type EpochEnd,
   type EpochQuestion,
   type OffsetKind,
   partitionName,
+  type TimeQuestion,
   type TopicPartition,
 } from './cluster.ts'
 import type { ClusterConnections } from './cluster-connections.ts'
@@ -24,16 +26,37 @@ const LEADER_RETRY: RetryPolicy = { firstDelayMs: 100, maxDelayMs: 1_000, giveUp
  * Offsets of one kind, asked of the leader of each partition.
  * @throws the error of the first partition without an answer, after some tries if it may pass
  */
-export async function listOffsets(
+export function listOffsets(
   connections: ClusterConnections,
   kind: OffsetKind,
   partitions: readonly TopicPartition[],
 ): Promise<Map<string, bigint>> {
+  const timestampMs = kind === 'log_start' ? EARLIEST : LATEST
+  const questions = partitions.map(({ topic, partition }) => ({ topic, partition, timestampMs }))
+  return askUntilAnswered(connections, questions, kind === 'last_stable' ? READ_COMMITTED : READ_UNCOMMITTED)
+}
+
+/** The first record of this time or later in each partition, committed or not; null: there is none. @throws as {@link listOffsets} */
+export async function offsetsAtTimes(
+  connections: ClusterConnections,
+  questions: readonly TimeQuestion[],
+): Promise<Map<string, bigint | null>> {
+  const astray = questions.find(({ timestampMs }) => timestampMs < 0n)
+  invariant(!astray, 'times below zero have other meanings for brokers')
+  const answers = await askUntilAnswered(connections, questions, READ_UNCOMMITTED)
+  return new Map([...answers].map(([name, offset]) => [name, offset < 0n ? null : offset]))
+}
+
+async function askUntilAnswered(
+  connections: ClusterConnections,
+  questions: readonly TimeQuestion[],
+  isolation: number,
+): Promise<Map<string, bigint>> {
   const offsets = new Map<string, bigint>()
-  let left = partitions
+  let left = questions
   const askOnce = async (): Promise<void> => {
     const answers = await askLeaders(connections, 'listing offsets', left, (share) =>
-      askOffsets(connections, kind, share),
+      askOffsets(connections, isolation, share),
     )
     const failures: KafkaBackupError[] = []
     for (const [name, answer] of answers) {
@@ -50,14 +73,12 @@ export async function listOffsets(
 
 async function askOffsets(
   connections: ClusterConnections,
-  kind: OffsetKind,
-  { leader, entries }: LeaderShare<TopicPartition>,
+  isolation: number,
+  { leader, entries }: LeaderShare<TimeQuestion>,
 ) {
-  const isolation = kind === 'last_stable' ? READ_COMMITTED : READ_UNCOMMITTED
-  const timestamp = kind === 'log_start' ? EARLIEST : LATEST
   const topics = byTopic(entries).map(([name, asked]) => ({
     name,
-    partitions: asked.map(({ partition }) => {
+    partitions: asked.map(({ partition, timestampMs: timestamp }) => {
       return { partitionIndex: partition, currentLeaderEpoch: ANY_EPOCH, timestamp }
     }),
   }))

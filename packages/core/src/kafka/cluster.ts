@@ -73,6 +73,11 @@ export interface EpochQuestion extends TopicPartition {
   readonly leaderEpoch: number
 }
 
+/** A partition and the time that is looked for in it, in milliseconds, zero or more. */
+export interface TimeQuestion extends TopicPartition {
+  readonly timestampMs: bigint
+}
+
 /** A transaction that has neither been committed nor aborted, and so holds back the last stable offset. */
 export interface OpenTransaction extends TopicPartition {
   readonly producerId: bigint
@@ -157,6 +162,11 @@ export interface Cluster {
   survey(topics: readonly string[]): Promise<ClusterSurvey>
   /** Offsets by `topic/partition`. `last_stable` equals the high watermark without open transactions. */
   listOffsets(kind: OffsetKind, partitions: readonly TopicPartition[]): Promise<Map<string, bigint>>
+  /**
+   * Offset of the first record of this time or later, committed or not, by `topic/partition`; null: there is none. At most one question for
+   * each partition.
+   */
+  offsetsAtTimes(questions: readonly TimeQuestion[]): Promise<Map<string, bigint | null>>
   /**
    * What each leader answers to OffsetForLeaderEpoch (KIP-101, KIP-320), by `topic/partition`. A partition is left out when
    * its leader does not speak the request, or has no answer for it now.

@@ -11,14 +11,29 @@ export type UnmappedReason =
   | 'nothing_written'
   /** The restore has not finished, and has not come so far. */
   | 'unfinished'
+  /** The cluster has no such topic. */
+  | 'no_topic'
+  /** No record of the topic says where it comes from. */
+  | 'no_headers'
+  /** Records of the topic have the time of their arrival, and not that of the source. */
+  | 'append_times'
 
 /**
  * How a target offset was found. `exact`: the record of the committed offset. `next`: the first restored one behind it, because that one was
  * not restored. `end`: nothing from it on was restored; the end of what the restore wrote. `unchanged`: the restore has kept offsets.
- * `lowest_safe`: other sources of the same target partition are read from here, so that some records are read again. `uncommitted`: the group had
+ * `lowest_safe`: other sources of the same target partition are read from here, or records stand there in another order, so that some are read
+ * again. `by_timestamp`: the first record that is as old as the oldest that is wanted; some may be read again. `uncommitted`: the group had
  * no offset there, and its records lie among those of sources that it reads: they count as not read. `unmapped`: not found.
  */
-export type TargetHow = 'exact' | 'next' | 'end' | 'unchanged' | 'lowest_safe' | 'uncommitted' | 'unmapped'
+export type TargetHow =
+  | 'exact'
+  | 'next'
+  | 'end'
+  | 'unchanged'
+  | 'lowest_safe'
+  | 'by_timestamp'
+  | 'uncommitted'
+  | 'unmapped'
 
 /** One committed offset of a group, and where the group goes on in one partition of the target. */
 export interface ReportRow {
@@ -35,6 +50,8 @@ export interface ReportRow {
   readonly reason: UnmappedReason | null
   /** Records of the target partition that the group has read at the source and reads again; the same in all rows of the partition. */
   readonly repeats: bigint
+  /** True: `repeats` is an upper bound. */
+  readonly isRepeatsAtMost: boolean
 }
 
 /** A group of which no offset is known. */

@@ -6,6 +6,7 @@ import { countRepeats, type ResumedLane } from './count-repeats.ts'
 import type { OffsetReport, ReportRow, TargetHow, UnmappedReason } from './offset-report.ts'
 import {
   type SourcePartition,
+  type Translate,
   type TranslatedOffset,
   type Translation,
   translateOffsets,
@@ -27,6 +28,10 @@ export interface ReportedRestore {
   readonly ends: ReadonlyMap<string, bigint>
   readonly isKeepingOffsets: boolean
   readonly isFinished: boolean
+  /** Sources, by `topic/partition`, of which nothing can be said, and why; absent: none. */
+  readonly refusals?: ReadonlyMap<string, UnmappedReason>
+  /** Partitions of the target, by `topic/partition`, where a source's records are not in the order of their offsets; absent: none. */
+  readonly disordered?: ReadonlySet<string>
   /** The offset map from its begin, each time it is called. */
   readonly runs: () => AsyncIterable<MappedRun>
 }
@@ -38,16 +43,20 @@ export type IsRestoredHistory = (
   group: GroupRecord,
 ) => boolean
 
-/** Says where groups go on in the target of a restore. Pure, but for the map that it reads twice at most. */
+/**
+ * Says where groups go on in the target of a restore. Pure, but for the map that it reads twice at most. `translate`: where translations come
+ * from, if not from the map.
+ */
 export async function reportOffsets(
   groups: readonly GroupRecord[],
   restore: ReportedRestore,
   isRestoredHistory: IsRestoredHistory,
+  translate: Translate = (wanted) => translateOffsets(restore.runs(), wanted, restore.ends),
 ): Promise<OffsetReport> {
   const context = { restore, sources: new Map(restore.sources.map((own) => [partitionName(own), own])) }
   const placed = groups.map((own) => ({ group: own.group, ...positionsOf(own, context, isRestoredHistory) }))
   const wanted = placed.flatMap(({ positions }) => positions)
-  const translation = await translateOffsets(restore.runs(), wanted, restore.ends)
+  const translation = await translate(wanted)
   const drafts = placed.flatMap(({ group, positions, unmapped }) => [
     ...unmapped,
     ...rowsOfGroup(group, positions, { restore, translation }),
@@ -96,7 +105,13 @@ function positionsOf(
 
 function unmappedRow(group: string, position: WantedOffset, reason: UnmappedReason): ReportRow {
   const { topic, partition, offset } = position
-  const nowhere = { target: null, targetOffset: null, how: 'unmapped', repeats: 0n } as const
+  const nowhere = {
+    target: null,
+    targetOffset: null,
+    how: 'unmapped',
+    repeats: 0n,
+    isRepeatsAtMost: false,
+  } as const
   return { group, topic, partition, sourceOffset: offset, ...nowhere, reason }
 }
 
@@ -115,16 +130,17 @@ function rowsOfGroup(
   const unmapped: ReportRow[] = []
   const found: Found[] = []
   for (const position of positions) {
-    const own = translationsOf(position, context)
+    const refusal = context.restore.refusals?.get(partitionName(position))
+    const own = refusal === undefined ? translationsOf(position, context) : []
     if (!position.isCommitted) {
       // What has no record there holds nothing back.
       found.push(...own.filter(({ how }) => how !== 'end').map((entry) => foundAt(position, entry)))
     } else if (own.length === 0) {
-      unmapped.push(unmappedRow(group, position, 'nothing_written'))
+      unmapped.push(unmappedRow(group, position, refusal ?? 'nothing_written'))
     } else if (!context.restore.isFinished && own.some(({ how }) => how === 'end')) {
       unmapped.push(unmappedRow(group, position, 'unfinished'))
     } else {
-      found.push(...own.map((entry) => keptOr(position, entry, context.restore)))
+      found.push(...own.map((entry) => safeOr(keptOr(position, entry, context.restore), context.restore)))
     }
   }
   const blocked = new Set(unmapped.map(partitionName))
@@ -145,9 +161,16 @@ function rowsOfGroup(
       how: position.isCommitted && targetOffset < offset ? 'lowest_safe' : how,
       reason: null,
       repeats: 0n,
+      isRepeatsAtMost: false,
     }
   })
   return [...unmapped, ...withoutHalfKnown(rows, blocked, context.restore.routes)]
+}
+
+/** Where records stand in another order, the record itself may lie behind the first that is wanted. */
+function safeOr(own: Found, { disordered }: ReportedRestore): Found {
+  const isSafe = own.how === 'next' && disordered?.has(partitionName(own.place)) === true
+  return isSafe ? { ...own, how: 'lowest_safe' } : own
 }
 
 /** A target partition of an unfinished restore whose other sources are not there yet has no safe offset at all. */
@@ -202,13 +225,14 @@ function keptOr(position: Position, translated: TranslatedOffset, restore: Repor
   return { ...own, offset: position.offset, how: 'unchanged' }
 }
 
-/** Only where several sources were joined, something is read again. */
+/** Only where several sources were joined, or records stand in another order, something is read again. */
 async function withRepeats(rows: readonly ReportRow[], restore: ReportedRestore): Promise<ReportRow[]> {
-  const joined = new Set(
-    restore.routes
+  const joined = new Set([
+    ...restore.routes
       .filter(({ sources }) => sources.length > 1)
       .flatMap(({ targets }) => targets.map(partitionName)),
-  )
+    ...(restore.disordered ?? []),
+  ])
   const lanes = new Map<string, ResumedLane & { read: Map<string, bigint> }>()
   for (const row of rows) {
     const { group, target: place, targetOffset: offset } = row

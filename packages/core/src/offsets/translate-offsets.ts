@@ -19,9 +19,9 @@ export interface TranslatedOffset extends TargetPlace {
   readonly offset: bigint
   /**
    * `exact`: it is the very record of the wanted offset. `next`: that one was not restored, and this is the first behind it. `end`: neither it
-   * nor one behind it was restored there.
+   * nor one behind it was restored there. `by_timestamp`: the first record that is as old as the oldest of those that are wanted.
    */
-  readonly how: 'exact' | 'next' | 'end'
+  readonly how: 'exact' | 'next' | 'end' | 'by_timestamp'
 }
 
 /** The translations of a wanted offset that was asked for: one for each partition of the target that records of its source went to. */
@@ -40,9 +40,12 @@ interface Wanted {
   readonly lanes: Map<string, Lane>
 }
 
+/** Finds the translations of all offsets that may be asked for. */
+export type Translate = (wanted: readonly WantedOffset[]) => Promise<Translation>
+
 /**
  * Looks any number of offsets up in one pass over the map, whose runs come in order of target offset within each partition, as a ledger has
- * them. Pure. `ends`: see `writtenEnds`. The answer to an offset that was not wanted is empty.
+ * them; their source offsets may come in any order. Pure. `ends`: see `writtenEnds`. The answer to an offset that was not wanted is empty.
  */
 export async function translateOffsets(
   runs: AsyncIterable<MappedRun>,

@@ -14,7 +14,14 @@ function groupOf(group: string, type: GroupRecord['type'], offsets: readonly big
 }
 
 function rowOf(partition: number, target: readonly [number, bigint] | null): ReportRow {
-  const source = { group: 'g', topic: 'orders', partition, sourceOffset: 5n, repeats: 0n }
+  const source = {
+    group: 'g',
+    topic: 'orders',
+    partition,
+    sourceOffset: 5n,
+    repeats: 0n,
+    isRepeatsAtMost: false,
+  }
   if (!target) return { ...source, target: null, targetOffset: null, how: 'unmapped', reason: 'not_restored' }
   const place = { topic: 'copy', partition: target[0] }
   return { ...source, target: place, targetOffset: target[1], how: 'exact', reason: null }
