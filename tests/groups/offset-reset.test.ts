@@ -17,6 +17,9 @@ import { type ConsumedRecord, consumeAs } from './consume-as.ts'
 
 interface Report {
   readonly repeats: string
+  readonly told_by: string
+  readonly target_cluster_id: string
+  readonly headers: readonly { readonly records_with: number; readonly records_without: number }[]
   readonly offsets: readonly {
     readonly group: string
     readonly source_partition: number
@@ -123,8 +126,12 @@ async function restore(name: string, ...more: string[]): Promise<string> {
 }
 
 async function reportOf(restoreId: string): Promise<Report> {
-  const args = ['offsets', 'report', ...placeArgs(), '--restore', restoreId, '--output-format', 'json']
-  return (await expectExit(0, args)).json<Report>()
+  return askReport(0, ['--restore', restoreId])
+}
+
+async function askReport(exitCode: number, args: readonly string[]): Promise<Report> {
+  const report = ['offsets', 'report', ...placeArgs(), ...args, '--output-format', 'json']
+  return (await expectExit(exitCode, report)).json<Report>()
 }
 
 let scripts = 0
@@ -239,6 +246,72 @@ test('records that were spread anew are read again as often as the report says, 
   }>()
   const promised = byLane.reduce((sum, { records }) => sum + Number(records), 0)
   assert.equal(times.filter((count) => count === 2).length, promised)
+})
+
+test('headers of the records say what the offset map says, and times skip nothing', async () => {
+  const restoreId = await restore('orders-headed', '--include-original-offset-header')
+  const exact = await reportOf(restoreId)
+  const where = ['--bootstrap-servers', target.bootstrap]
+  const byHeader = await askReport(0, ['--by-header', ...where, '--restore', restoreId])
+  assert.deepEqual(byHeader.offsets, exact.offsets)
+  assert.ok(exact.offsets.length >= 5)
+  assert.deepEqual(
+    [byHeader.told_by, byHeader.target_cluster_id, byHeader.headers],
+    ['headers', target.clusterId, [{ topic: 'orders-headed', records_with: 95, records_without: 0 }]],
+  )
+
+  const names = ['--topic-mapping', 'orders=orders-headed']
+  const byNames = await askReport(0, ['--by-header', ...where, ...names])
+  assert.deepEqual(byNames.offsets, exact.offsets)
+
+  const byTime = await askReport(0, ['--by-timestamp', ...where, ...names])
+  assert.equal(byTime.offsets.length, exact.offsets.length)
+  for (const [at, row] of byTime.offsets.entries()) {
+    const known = exact.offsets[at]
+    const said = `${row.group}, ${row.source_partition}`
+    assert.equal(row.target_partition, known?.target_partition, said)
+    assert.equal(row.how === 'end', known?.how === 'end', said)
+    if (row.how !== 'end')
+      assert.ok(BigInt(row.target_offset ?? -1) <= BigInt(known?.target_offset ?? -1), said)
+  }
+  assert.ok(byTime.offsets.some(({ how, target_offset: offset }) => how === 'by_timestamp' && offset !== '0'))
+
+  const group = ['--groups', KIP_848, '--execute']
+  const setting = await runReset(target, '--by-header', ...names, ...group)
+  assert.equal(setting.exitCode, 0, setting.stdout + setting.stderr)
+  const rest = await consume(target, { group: KIP_848, records: 96, topic: 'orders-headed' })
+  const times = timesRead([...(read.get(KIP_848) ?? []), ...rest])
+  assert.deepEqual(new Set(times.values()), new Set([1]))
+})
+
+test('what headers cannot tell, and what is asked wrongly, is said', async () => {
+  const report = ['offsets', 'report', ...placeArgs()]
+  const where = ['--bootstrap-servers', target.bootstrap]
+  const bare = await expectExit(3, [
+    ...report,
+    ...where,
+    '--by-header',
+    '--topic-mapping',
+    'orders=orders-dr',
+  ])
+  assert.match(
+    bare.stdout,
+    /^orders-dr: its records have no header x-original-offset; restore with include_original_offset_header$/m,
+  )
+  for (const [args, message] of [
+    [['--by-header', '--by-timestamp', ...where], /--by-header and --by-timestamp are two answers/],
+    [['--by-header'], /say where the target cluster is: --bootstrap-servers/],
+    [['--topic-mapping', 'orders=copy'], /--topic-mapping is for --by-header and --by-timestamp/],
+    [where, /no cluster is asked for it/],
+    [['--by-header', ...where, '--topic-mapping', 'orders=nowhere'], /topic "nowhere" is not in the cluster/],
+    [['--by-timestamp', ...where, '--topic-mapping', 'orders'], /--topic-mapping "orders": must be old=new/],
+    [['--by-header', ...where, '--restore', 'x-0001'], /knows no restore x-0001/],
+  ] as const) {
+    const { stderr } = await expectExit(2, [...report, ...args])
+    assert.match(stderr, message)
+  }
+  const plan = ['offset-reset', 'plan', ...placeArgs(), '--by-header', ...where, '--strategy', 'to-latest']
+  assert.match((await expectExit(2, plan)).stderr, /say where from-mapping finds records/)
 })
 
 test('a group with members is left alone, whatever its protocol', async () => {

@@ -31,7 +31,8 @@ export const offsetsReportLine: CommandLine = {
     'kafka-backup offsets report --by-header --bootstrap-servers dr:9092 \\',
     '    --repo file:///var/backups --backup-id daily',
     'kafka-backup offsets report --by-timestamp --bootstrap-servers dr:9092 \\',
-    '    --repo file:///var/backups --backup-id daily --topic-mapping orders=orders-dr',
+    '    --repo file:///var/backups --backup-id daily \\',
+    '    --topic-mapping orders=orders-dr',
   ],
   load: async () => (await import('../commands/offsets-report.ts')).offsetsReportCommand,
 }

@@ -5,21 +5,9 @@ import type { GroupRecord } from '../../src/format/groups-document.ts'
 import { isReportIncomplete, type ReportRow } from '../../src/offsets/offset-report.ts'
 import { type ReportedRestore, reportOffsets } from '../../src/offsets/report-offsets.ts'
 import { type RestoredRecord, randomRestore, type Shape } from './restored-map.ts'
+import { groupOf } from './sample-groups.ts'
 
 const ROUNDS = 60
-
-function groupOf(
-  group: string,
-  offsets: ReadonlyMap<number, bigint>,
-  more: Partial<GroupRecord> = {},
-): GroupRecord {
-  const entry = { topic: 'orders', leaderEpoch: -1, metadata: '' }
-  return {
-    ...{ group, type: 'classic', protocolType: 'consumer', state: 'Empty', members: 0, readAtMs: 1n },
-    offsets: [...offsets].map(([partition, offset]) => ({ ...entry, partition, offset })),
-    ...more,
-  }
-}
 
 const always = () => true
 
