@@ -1,11 +1,14 @@
 // Run it on an idle machine with: node --test tests/groups/long/many-groups.test.ts; GROUPS=100 for fewer.
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { pathToFileURL } from 'node:url'
 import { SourceDriver, startKafkaCluster } from '@kafka-backup/testkit'
 import { mergeGroups } from '../../../packages/core/src/backup/merge-groups.ts'
 import { encodeGroups } from '../../../packages/core/src/format/groups-document.ts'
 import { openCluster } from '../../../packages/core/src/kafka/client-cluster.ts'
 import { openAdvertisedProxy } from '../../../packages/core/test/kafka/advertised-proxy.ts'
+import { backupArgs, expectExit, restoreArgs } from '../../harness/archive.ts'
 
 const GROUPS = Number(process.env.GROUPS ?? 1_000)
 const PARTITIONS = 50
@@ -13,6 +16,11 @@ const GROUPS_PER_REQUEST = 100
 /** For every hundred groups: who coordinates them, their offsets, their states. */
 const REQUESTS_PER_HUNDRED = 3
 const TIMEOUT_MS = 600_000
+const RECORDS = 10
+const REPORT_MAX_CPU_MS = 5_000
+const REPORT_MAX_MB = 300
+/** Has the program say at its end what it took. */
+const SAY_USAGE = `process.on("exit",()=>{const u=process.resourceUsage();process.stderr.write("\\nused "+u.maxRSS+" "+u.userCPUTime)})`
 const REQUEST_NAMES = new Map([
   [3, 'Metadata'],
   [9, 'OffsetFetch'],
@@ -55,5 +63,38 @@ test('many groups are read with a few requests for every hundred of them', {
     assert.ok(total <= 1 + hundreds * REQUESTS_PER_HUNDRED, `${total} requests`)
   } finally {
     await cluster.close()
+  }
+})
+
+test('a report over many groups takes seconds, and fits in the memory of a small machine', {
+  timeout: TIMEOUT_MS,
+}, async (t) => {
+  await using kafka = await startKafkaCluster()
+  await using driver = new SourceDriver(kafka)
+  await driver.createTopic('orders', { replicas: PARTITIONS })
+  for (let partition = 0; partition < PARTITIONS; partition++)
+    await driver.write({ topic: 'orders', partition, label: 'r', records: RECORDS })
+  await driver.plantGroups('group-', { groups: GROUPS, topic: 'orders', partitions: PARTITIONS, offset: 7n })
+  const archive = { folder: join(kafka.folder, 'repository'), backupId: 'daily' }
+  await expectExit(0, backupArgs(kafka, archive, ['orders']))
+  const headers = ['--include-original-offset-header']
+  await expectExit(0, [...restoreArgs(kafka, archive, new Map([['orders', 'copy']])), ...headers])
+  const place = ['--repo', pathToFileURL(archive.folder).href, '--backup-id', archive.backupId]
+  const cluster = ['--bootstrap-servers', kafka.bootstrap]
+  const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(SAY_USAGE)}` }
+  for (const told of [[], ['--by-header', ...cluster], ['--by-timestamp', ...cluster]]) {
+    const beganMs = performance.now()
+    const format = ['--output-format', 'json']
+    const end = await expectExit(0, ['offsets', 'report', ...place, ...told, ...format], { env })
+    const tookMs = Math.round(performance.now() - beganMs)
+    const { offsets } = end.json<{ readonly offsets: readonly { readonly target_offset: string }[] }>()
+    assert.equal(offsets.length, GROUPS * PARTITIONS)
+    assert.ok(offsets.every((row) => row.target_offset === '7'))
+    const [, maxKib = 0, cpuUs = 0] = (/used (\d+) (\d+)/.exec(end.stderr) ?? []).map(Number)
+    const [megabytes, cpuMs] = [Math.round(maxKib / 1024), Math.round(cpuUs / 1000)]
+    t.diagnostic(
+      `${told[0] ?? 'map'}: ${offsets.length} offsets in ${tookMs} ms (${cpuMs} ms of CPU), ${megabytes} MB at most`,
+    )
+    assert.ok(cpuMs > 0 && cpuMs < REPORT_MAX_CPU_MS && megabytes < REPORT_MAX_MB)
   }
 })

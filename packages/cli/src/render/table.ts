@@ -7,7 +7,9 @@ export interface Column {
 /** Plain text table with two spaces between columns; no trailing spaces. */
 export function renderTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
   const lines = [columns.map((column) => column.title.toUpperCase()), ...rows]
-  const widths = columns.map((_, at) => Math.max(...lines.map((line) => (line[at] ?? '').length)))
+  const widths = columns.map((_, at) =>
+    lines.reduce((most, line) => Math.max(most, line[at]?.length ?? 0), 0),
+  )
   const render = (line: readonly string[]) =>
     columns
       .map((column, at) => {

@@ -24,3 +24,8 @@ test('a table without rows is its titles', () => {
 test('a row that is too short has empty cells', () => {
   assert.equal(renderTable([{ title: 'a' }, { title: 'b' }], [['1']]), 'A  B\n1')
 })
+
+test('a table may have more rows than a function takes arguments', () => {
+  const rows = Array.from({ length: 300_000 }, (_, at) => [`${at}`])
+  assert.match(renderTable([{ title: 'offset', isNumeric: true }], rows), /\n299999$/)
+})
