@@ -32,8 +32,10 @@ export function topicMappingOf(texts: readonly string[]): ReadonlyMap<string, st
   const rules = new Map<string, string>()
   for (const text of texts.flatMap((own) => splitTopicPatterns(own))) {
     const at = text.indexOf('=')
-    const [from, to] = [text.slice(0, Math.max(at, 0)), text.slice(at + 1)]
-    const complaint = at < 0 ? 'must be old=new' : topicMappingComplaint(from, to)
+    const [from, to] = [text.slice(0, Math.max(at, 0)).trim(), text.slice(at + 1).trim()]
+    const isTwice = rules.has(from)
+    const complaint =
+      at < 0 ? 'must be old=new' : isTwice ? `must name ${from} once` : topicMappingComplaint(from, to)
     if (complaint !== undefined)
       throw new KafkaBackupError('KB_USAGE', `--topic-mapping "${text}": ${complaint}`)
     rules.set(from, to)
