@@ -21,7 +21,7 @@ export interface CommandContext {
 /** How results are printed; those of most verbs as a table or as one document. */
 export type OutputFormat = 'table' | 'json' | 'yaml' | 'ndjson' | 'raw' | 'hex'
 
-/** Result of a command: what a program reads, what a person reads, and the exit code. */
+/** Result of a command: what a program reads, what a person reads, and the exit code. One of the two is asked for, once. */
 export interface CommandResult {
   readonly document: unknown
   readonly text: string

@@ -105,7 +105,8 @@ function outputFormat(line: CommandLine, text: string): OutputFormat {
 
 function printResult(result: CommandResult | PrintedResult, format: OutputFormat): number {
   if (!('text' in result)) return result.exitCode
-  const text = isDocumentFormat(format) ? renderDocument(result.document, format) : result.text
-  process.stdout.write(`${text}\n`)
+  process.stdout.write(isDocumentFormat(format) ? renderDocument(result.document, format) : result.text)
+  // By itself: joined to the end of a long result it would be a second copy of it.
+  process.stdout.write('\n')
   return result.exitCode
 }

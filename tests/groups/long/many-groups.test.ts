@@ -19,6 +19,8 @@ const TIMEOUT_MS = 600_000
 const RECORDS = 10
 const REPORT_MAX_CPU_MS = 5_000
 const REPORT_MAX_MB = 300
+/** With what talks to a cluster. */
+const ASKING_MAX_MB = 400
 /** Has the program say at its end what it took. */
 const SAY_USAGE = `process.on("exit",()=>{const u=process.resourceUsage();process.stderr.write("\\nused "+u.maxRSS+" "+u.userCPUTime)})`
 const REQUEST_NAMES = new Map([
@@ -95,6 +97,7 @@ test('a report over many groups takes seconds, and fits in the memory of a small
     t.diagnostic(
       `${told[0] ?? 'map'}: ${offsets.length} offsets in ${tookMs} ms (${cpuMs} ms of CPU), ${megabytes} MB at most`,
     )
-    assert.ok(cpuMs > 0 && cpuMs < REPORT_MAX_CPU_MS && megabytes < REPORT_MAX_MB)
+    const mostMb = told.length === 0 ? REPORT_MAX_MB : ASKING_MAX_MB
+    assert.ok(cpuMs > 0 && cpuMs < REPORT_MAX_CPU_MS && megabytes < mostMb)
   }
 })

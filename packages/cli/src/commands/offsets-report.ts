@@ -19,8 +19,13 @@ export const offsetsReportCommand: Command = {
       const told = await readToldReport(context, storage, known)
       const isFinal = !told.shown || unfinishedNote(told.shown.ledger) === null
       return {
-        document: reportDocument(known, told),
-        text: context.options.csv === true ? reportCsv(told.report) : reportText(known, told),
+        // Of many groups each of them is large.
+        get document() {
+          return reportDocument(known, told)
+        },
+        get text() {
+          return context.options.csv === true ? reportCsv(told.report) : reportText(known, told)
+        },
         exitCode: isReportIncomplete(told.report) || !isFinal ? INCOMPLETE : 0,
       }
     } finally {

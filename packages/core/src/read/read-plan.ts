@@ -1,13 +1,9 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { BackupState, PartitionState } from '../format/backup-state.ts'
 import type { GapRecord } from '../format/commit.ts'
+import type { ClippedPart } from '../format/held-parts.ts'
 import type { PrunedExtent } from '../restore/pruned-extent.ts'
-import {
-  type ClippedPart,
-  planSources,
-  type RestoreSource,
-  type SourceSelection,
-} from '../restore/restore-sources.ts'
+import { planSources, type RestoreSource, type SourceSelection } from '../restore/restore-sources.ts'
 
 /** What of a backup is read: names that it holds, and what of their partitions. */
 export interface ReadSelection extends SourceSelection {
