@@ -91,7 +91,10 @@ test('a report over many groups takes seconds, and fits in the memory of a small
     const tookMs = Math.round(performance.now() - beganMs)
     const { offsets } = end.json<{ readonly offsets: readonly { readonly target_offset: string }[] }>()
     assert.equal(offsets.length, GROUPS * PARTITIONS)
-    assert.ok(offsets.every((row) => row.target_offset === '7'))
+    // Records of one time are not told apart by it.
+    const isExact = told[0] !== '--by-timestamp'
+    const isRight = (offset: number) => (isExact ? offset === 7 : offset <= 7)
+    assert.ok(offsets.every((row) => isRight(Number(row.target_offset))))
     const [, maxKib = 0, cpuUs = 0] = (/used (\d+) (\d+)/.exec(end.stderr) ?? []).map(Number)
     const [megabytes, cpuMs] = [Math.round(maxKib / 1024), Math.round(cpuUs / 1000)]
     t.diagnostic(
