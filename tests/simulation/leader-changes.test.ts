@@ -41,7 +41,7 @@ const TUNING = {
   isCheckpointingOnStop: true,
 }
 
-type Silence = (...questions: ('survey' | 'listOffsets')[]) => void
+type Silence = (...questions: ('survey' | 'listOffsets' | 'openTransactions')[]) => void
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
@@ -90,7 +90,8 @@ async function startRun(onPlanned?: (first: PartitionLog | undefined, silence: S
       ...{ transform: zstdTransform(1), observe: () => undefined, signal: stop.signal },
     })
   }
-  return { world, topic, opened, refuse, silence, stop, run: backUp() }
+  const grow = () => topics.grow(topic, topic.logs.length + 1)
+  return { world, topic, grow, opened, refuse, silence, stop, run: backUp() }
 }
 
 function record(nowMs: number) {
@@ -189,6 +190,27 @@ for (const [what, silentAtMs, change] of [
     assert.ok(records >= 2 * others.length, 'what was read until then is in the last commit')
   })
 }
+
+test('a run goes on when a partition joins while brokers do not say which transaction is open', async () => {
+  const { world, topic, grow, silence, stop, run } = await startRun()
+  let isOver = false
+  void run
+    .catch(() => undefined)
+    .finally(() => {
+      isOver = true
+    })
+  world.after(REFRESH_MS - 10_000, () => {
+    silence('openTransactions')
+    topic.logs[0]?.appendInTransaction(1n, [record(world.nowMs)])
+    grow()
+  })
+  world.after(REFRESH_MS + 10_000, () => topic.logs.at(-1)?.append([record(world.nowMs)]))
+  const stopAtMs = REFRESH_MS + 20_000
+  world.after(stopAtMs, () => stop.abort(new KafkaBackupError('KB_INTERRUPTED', 'enough')))
+  await world.run(() => isOver || world.elapsedMs > 2 * stopAtMs, Number.POSITIVE_INFINITY)
+  const { outcome, records } = await run
+  assert.deepEqual([outcome, records], ['interrupted', 1])
+})
 
 test('a run to an end that is stopped among silent brokers commits what it has read', async () => {
   const { world, stop, run } = await startRun((first, silence) => {

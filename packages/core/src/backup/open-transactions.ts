@@ -1,6 +1,7 @@
 import { isKafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { type OpenTransaction, partitionName } from '../kafka/cluster.ts'
 import { openTransactionText } from '../kafka/open-transaction-text.ts'
+import { isOfStop } from '../runtime/stopped.ts'
 import type { PartitionWriter } from './partition-writer.ts'
 import type { SharedReading } from './shared-reading.ts'
 
@@ -36,7 +37,7 @@ export async function blameTransactions(
   shared.observe({ type: 'partition_unread', ...writer.giveUp('open_transaction', detail) })
 }
 
-/** Oldest first; none when the brokers do not tell. */
+/** Oldest first; none when the brokers do not tell, and when the reading ends before they do. */
 async function findOpen(shared: SharedReading, { plan }: PartitionWriter): Promise<OpenTransaction[]> {
   try {
     const open = await shared.cluster.openTransactions([plan])
@@ -45,7 +46,7 @@ async function findOpen(shared: SharedReading, { plan }: PartitionWriter): Promi
       .sort((a, b) => (a.firstOffset < b.firstOffset ? -1 : 1))
   } catch (error) {
     // The blame is a courtesy: that the partition is blocked is known without it.
-    if (isKafkaBackupError(error)) return []
+    if (isKafkaBackupError(error) || isOfStop(error, shared.signal)) return []
     throw error
   }
 }
