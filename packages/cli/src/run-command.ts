@@ -44,7 +44,7 @@ export async function runCommand(
     loaded = await loadSettings(parsed).catch((error: unknown) => {
       throw saying(error, NOTHING_STARTED)
     })
-    if (isWithoutEnd(parsed, loaded)) restartWithSteadyAllocator()
+    if (isWithoutEnd(parsed, loaded)) await restart(loaded, stop.signal)
     const say = (text: string) => {
       if (!parsed.isQuiet) process.stderr.write(`${text}\n`)
     }
@@ -75,6 +75,13 @@ export async function runCommand(
 
 function isWithoutEnd({ line, options }: ParsedCommand, { config }: LoadedConfig): boolean {
   return line.verb === 'backup' && config.backup.isContinuous && options.dryRun !== true
+}
+
+/** Not with a configuration that only this process has read, nor after a signal, of which the new program would know nothing. */
+async function restart({ isReadOnce }: LoadedConfig, signal: AbortSignal): Promise<void> {
+  // Signals that came meanwhile are noticed in the next turn.
+  await systemClock.sleep(0)
+  if (!isReadOnce && !signal.aborted) restartWithSteadyAllocator()
 }
 
 /** What fails because it was told to stop has been interrupted, whatever it says; anything else is told with its own code. */

@@ -7,6 +7,7 @@ import { type FlagValues, misspeltVariables, winningValues } from './given-value
 import type { Environment } from './interpolation.ts'
 import { offsetStorage } from './offset-storage.ts'
 import { ProblemList } from './problems.ts'
+import { isReadOnce } from './read-once.ts'
 import { repositoryUrlOf } from './repository-url.ts'
 import { checkRequired } from './required-settings.ts'
 import type { Verb } from './setting.ts'
@@ -30,6 +31,8 @@ export interface LoadedConfig {
   readonly warnings: readonly string[]
   /** For every setting: `default`, `flag`, `environment` or its place, such as `backup.yaml:14`. */
   readonly origins: ReadonlyMap<string, string>
+  /** Whoever loads it again does not find it, as in a pipe. */
+  readonly isReadOnce: boolean
 }
 
 /**
@@ -69,6 +72,7 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
     config: isClusterUsable ? config : Object.freeze({ ...config, source: undefined }),
     warnings: Object.freeze(warnings),
     origins: values.origins(),
+    isReadOnce: isReadOnce(values, surroundings),
   })
 }
 

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
-import { mkdir } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { loadConfig } from '../../src/config/load-config.ts'
+import { createAuthority } from '@kafka-backup/testkit'
+import { type ConfigSources, loadConfig } from '../../src/config/load-config.ts'
 import { isKafkaBackupError } from '../../src/errors/kafka-backup-error.ts'
 import { LIMITS } from '../../src/runtime/limits.ts'
 import { ENOUGH, failure, load, withFolder } from './sandbox.ts'
@@ -44,6 +46,30 @@ describe('a file that cannot be read', () => {
       assert.deepEqual((await load({ flags, text })).warnings, [], JSON.stringify(text))
     }
   })
+})
+
+describe('a file that gives its content once', () => {
+  it('is told from those that can be read again', () =>
+    withFolder(async (cwd) => {
+      const pem = createAuthority('Authority').certificatePem
+      const secure = {
+        ...flags,
+        'source.security.security_protocol': 'SSL',
+        'source.security.ssl_ca_location': 'ca',
+      }
+      const isReadOnce = async (file: string, given: ConfigSources['flags']) =>
+        (await loadConfig({ verb: 'backup', file, flags: given, env: {}, cwd })).isReadOnce
+      execFileSync('mkfifo', [join(cwd, 'pipe.yaml'), join(cwd, 'ca')])
+      await writeFile(join(cwd, 'plain.yaml'), '')
+      const pass = (name: string, text: string) => writeFile(join(cwd, name), text)
+      const piped = await Promise.all([isReadOnce('pipe.yaml', flags), pass('pipe.yaml', '')])
+      const ofAuthority = await Promise.all([isReadOnce('plain.yaml', secure), pass('ca', pem)])
+      assert.deepEqual([piped[0], ofAuthority[0]], [true, true])
+      assert.deepEqual(
+        [await isReadOnce('plain.yaml', flags), (await load({ flags })).isReadOnce],
+        [false, false],
+      )
+    }))
 })
 
 describe('YAML that is not accepted', () => {
