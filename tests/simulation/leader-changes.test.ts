@@ -41,7 +41,7 @@ const TUNING = {
   isCheckpointingOnStop: true,
 }
 
-type Silence = (...questions: ('survey' | 'listOffsets' | 'openTransactions')[]) => void
+type Silence = (...questions: ('survey' | 'listOffsets' | 'openTransactions' | 'topicSettings')[]) => void
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
@@ -85,7 +85,7 @@ async function startRun(onPlanned?: (first: PartitionLog | undefined, silence: S
     onPlanned?.(topic.logs[0], silence)
     return runBackup({
       ...{ plan, state, storage, cluster, openLink, clock, random, tuning: TUNING },
-      ...(onPlanned ? {} : { continuous }),
+      ...(onPlanned ? {} : { continuous, topicSettings: 'captured' as const }),
       ...{ minima: noMinima, clientId: 'test', bootstrapServers: ['simulated:9001'], program: 'test' },
       ...{ transform: zstdTransform(1), observe: () => undefined, signal: stop.signal },
     })
@@ -156,7 +156,7 @@ test('a failure to go on with one partition ends the run while another of the sa
   assert.ok(isKafkaBackupError(await ended, 'KB_CLUSTER_PERMISSION'))
 })
 
-for (const [what, silentAtMs, change] of [
+for (const [what, silentAtMs, change, ...questions] of [
   [
     'a partition is looked for',
     10_000,
@@ -167,6 +167,7 @@ for (const [what, silentAtMs, change] of [
   ],
   ['they are asked what was deleted', 10_000, (log: PartitionLog) => log.deleteBefore(2n)],
   ['new partitions are looked for', REFRESH_MS - 5_000, () => undefined],
+  ['settings of topics are read', REFRESH_MS - 5_000, () => undefined, 'topicSettings'],
 ] as const) {
   test(`a stop does not wait for brokers that say nothing while ${what}`, async () => {
     const { world, topic, silence, stop, run } = await startRun()
@@ -176,7 +177,7 @@ for (const [what, silentAtMs, change] of [
       isOver = true
     })
     world.after(silentAtMs, () => {
-      silence('survey', 'listOffsets')
+      silence(...(questions.length > 0 ? questions : (['survey', 'listOffsets'] as const)))
       for (const each of [log, ...others]) each?.append([record(world.nowMs), record(world.nowMs)])
       if (log) change(log, topic.leaders)
     })

@@ -98,12 +98,12 @@ class BackupRun {
     })
     const addBundle = (bundle: SegmentRecord) => this.#commits.addBundle(bundle)
     this.#bundles = new BundleWriter(this.#writerContext, options.state, addBundle)
-    const { clusterId } = plan
-    this.#topicSettings = options.topicSettings
-      ? new TopicSettingsCapture({ ...options, clusterId, writerId: this.#writerId, commits: this.#commits })
-      : null
     const { groups } = options
     const place = { ...options, writerId: this.#writerId, commits: this.#commits }
+    const cluster = askedUntilAborted(options.cluster, options.signal)
+    this.#topicSettings = options.topicSettings
+      ? new TopicSettingsCapture({ ...place, cluster, clusterId: plan.clusterId })
+      : null
     this.#groups = groups ? new GroupSnapshots(place, groups) : null
     this.#clusterCapture = options.isDescribingCluster ? new ClusterCapture(place) : null
   }

@@ -123,6 +123,8 @@ export class TopicSettingsCapture {
     try {
       return { survey, settings: await this.#options.cluster.topicSettings(names, null), failure: null }
     } catch (error) {
+      // A run that was told to stop has not found out.
+      this.#options.signal.throwIfAborted()
       const { code, context } = toKafkaBackupError(error)
       const failure = String(context.kafkaError ?? code)
       return { survey, settings: new Map<string, TopicSettings>(), failure }
