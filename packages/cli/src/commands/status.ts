@@ -76,7 +76,7 @@ function isFine(status: BackupStatus): boolean {
   const state = stateOf(status)
   if (state === 'complete' || (state === 'running' && status.job !== null)) return true
   const lastRun = status.digest?.lastRun
-  return state === 'interrupted' && lastRun != null && hasEverything(lastRun)
+  return state === 'interrupted' && lastRun != null && hasEverything(lastRun) && lastRun.gaps === 0
 }
 
 async function readLocal(
