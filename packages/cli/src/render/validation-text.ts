@@ -34,12 +34,16 @@ export function validationText(report: ValidationReport): string {
       `  ${plural(report.pruned.objects, 'object')} (${formatBytes(report.pruned.bytes)}) ${report.pruned.objects === 1 ? 'was' : 'were'} taken out: the next prune or compact deletes what its grace no longer keeps`,
     )
   }
-  if (report.orphans.objects > 0) {
-    lines.push(
-      `  ${plural(report.orphans.objects, 'object')} of a run that was killed before its commit (${formatBytes(report.orphans.bytes)}): harmless`,
-    )
-  }
+  if (report.orphans.objects > 0) lines.push(orphansLine(report.orphans))
   return lines.join('\n')
+}
+
+/** What a lost commit named is all that is left of it. */
+function orphansLine({ objects, bytes, mayBeOfLostCommits }: ValidationReport['orphans']): string {
+  const what = `  ${plural(objects, 'object')}`
+  return mayBeOfLostCommits
+    ? `${what} that no commit names which can be read (${formatBytes(bytes)}): perhaps what the lost ones named; keep ${objects === 1 ? 'it' : 'them'}`
+    : `${what} of a run that was killed before its commit (${formatBytes(bytes)}): harmless`
 }
 
 function verdictLine(report: ValidationReport, damaged: number, foreign: number): string {
@@ -85,7 +89,7 @@ export function validationDocument(report: ValidationReport) {
     gaps: report.gaps.map(gapDocument),
     divergences: report.divergences.map(divergenceDocument),
     pruned: report.pruned,
-    orphans: report.orphans,
+    orphans: { objects: report.orphans.objects, bytes: report.orphans.bytes },
     findings: report.findings.map((finding) => ({
       severity: finding.severity,
       code: finding.code,

@@ -1,7 +1,7 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { hasEverything } from '../format/run-record.ts'
 import { readArtifact } from '../repository/artifacts.ts'
-import { assertBackupId, commitKey, ownerKey } from '../repository/key-layout.ts'
+import { assertBackupId, commitKey, ownerKey, parseKey } from '../repository/key-layout.ts'
 import { openUndamaged, removalsIn } from '../repository/removal-of.ts'
 import type { TransformsById } from '../repository/segment-reader.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
@@ -73,16 +73,20 @@ class Validation {
     const walk = await this.#walk(inventory, manifestCheck, snapshotCheck)
     const named = this.#named.keys()
     const evidence = { backupId, inventory, walk, named, snapshots: snapshotCheck, manifest: manifestCheck }
+    const ofLog = await logFindings(evidence)
+    const isLogWhole = !ofLog.some(({ severity, key }) => {
+      return severity === 'damage' && parseKey(backupId, key)?.kind === 'commit'
+    })
     const findings = [
-      ...(await logFindings(evidence)),
+      ...ofLog,
       ...(await this.#checkSegments(inventory)),
       ...(await this.#checkArtifacts(walk)),
       ...(await checkMinima(storage, inventory, { backupId, ...this.#named }, signal)),
       ...(await checkLedgers(storage, backupId, inventory.restores, signal)),
       ...this.#foreign(inventory, walk),
-      ...this.#orphans(inventory, walk, named),
+      ...this.#orphans(inventory, isLogWhole, named),
     ]
-    return this.#report(inventory, walk, findings)
+    return this.#report(inventory, walk, { findings, isLogWhole })
   }
 
   #walk(inventory: Inventory, manifest: ManifestCheck, snapshots: SnapshotCheck): Promise<LogWalk> {
@@ -162,8 +166,8 @@ class Validation {
     ]
   }
 
-  #orphans(inventory: Inventory, walk: LogWalk, named: ReadonlySet<string>): Finding[] {
-    const message = walk.fold.isExact
+  #orphans(inventory: Inventory, isLogWhole: boolean, named: ReadonlySet<string>): Finding[] {
+    const message = isLogWhole
       ? 'no commit names it: a run was ended before it could commit it'
       : 'no commit that can be read names it'
     return this.#unnamed(inventory, named).map(({ key }) => {
@@ -190,7 +194,11 @@ class Validation {
     )
   }
 
-  #report(inventory: Inventory, walk: LogWalk, findings: readonly Finding[]): ValidationReport {
+  #report(
+    inventory: Inventory,
+    walk: LogWalk,
+    { findings, isLogWhole }: { findings: readonly Finding[]; isLogWhole: boolean },
+  ): ValidationReport {
     const { storage, backupId, isDeep } = this.#options
     const { segments, commits, gaps, divergences } = this.#named
     const parts = segments.flatMap((segment) => segment.parts)
@@ -212,7 +220,11 @@ class Validation {
       gaps,
       divergences,
       pruned: { objects: waiting.length, bytes: sum(waiting, (entry) => entry.bytes) },
-      orphans: { objects: orphans.length, bytes: sum(orphans, (entry) => entry.bytes) },
+      orphans: {
+        objects: orphans.length,
+        bytes: sum(orphans, (entry) => entry.bytes),
+        mayBeOfLostCommits: !isLogWhole,
+      },
       findings,
       durationMs: this.#clock.monotonicMs() - this.#beganMs,
     }

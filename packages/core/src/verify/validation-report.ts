@@ -26,8 +26,8 @@ export interface ValidationReport {
   readonly divergences: readonly DivergenceRecord[]
   /** Objects that were pruned and are not deleted yet. */
   readonly pruned: { readonly objects: number; readonly bytes: number }
-  /** Segments that no commit names. */
-  readonly orphans: { readonly objects: number; readonly bytes: number }
+  /** Objects that no commit names, unless one did that is damaged or lost. */
+  readonly orphans: { readonly objects: number; readonly bytes: number; readonly mayBeOfLostCommits: boolean }
   readonly findings: readonly Finding[]
   readonly durationMs: number
 }

@@ -48,6 +48,13 @@ test('a lost commit is told with the offsets that the commits after it show to b
     const keyOf = (number: number) => `${BACKUP}/commits/${String(number).padStart(20, '0')}.json`
     const damageOf = async () =>
       (await validate(store.backend)).findings.filter((finding) => finding.severity === 'damage')
+    /** What only lost commits named is not taken for what a killed run left behind. */
+    const assertKept = async (objects: number) => {
+      const { orphans, findings } = await validate(store.backend)
+      assert.deepEqual([orphans.objects, orphans.mayBeOfLostCommits], [objects, true])
+      const notes = findings.filter(({ severity }) => severity === 'note').map(({ message }) => message)
+      assert.equal(notes.filter((text) => text === 'no commit that can be read names it').length, objects)
+    }
     const third = await store.read(keyOf(3))
     await store.remove(keyOf(3))
     assert.deepEqual(
@@ -60,6 +67,7 @@ test('a lost commit is told with the offsets that the commits after it show to b
         },
       ],
     )
+    await assertKept(1)
     await store.remove(keyOf(2))
     assert.deepEqual(
       (await damageOf()).map(({ key, partitions }) => [key, partitions[0]?.firstOffset]),
@@ -76,6 +84,7 @@ test('a lost commit is told with the offsets that the commits after it show to b
       assert.equal(lost?.key, keyOf(number))
       assert.equal(lost?.code, 'KB_OBJECT_NOT_FOUND')
     }
+    await assertKept(3)
   }))
 
 test('a lost commit that only a snapshot remembers is found', () =>
