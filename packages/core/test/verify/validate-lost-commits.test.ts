@@ -4,6 +4,7 @@ import { BackupState } from '../../src/format/backup-state.ts'
 import { renderManifest } from '../../src/format/manifest.ts'
 import { appendCommit } from '../../src/repository/commit-log.ts'
 import { manifestKey } from '../../src/repository/key-layout.ts'
+import type { StorageBackend } from '../../src/storage/storage-backend.ts'
 import { BACKUP, dataBatch, draft, ORDERS_0, ORDERS_TOPIC, validate, writeSegment } from './archive-writer.ts'
 import { writeSampleArchive } from './sample-archive.ts'
 import { withStore } from './tamperable-store.ts'
@@ -23,6 +24,14 @@ test('a first run that was killed before it rendered the manifest left nothing d
     assert.equal(removed.verdict, 'damaged')
     assert.equal(removed.findings[0]?.code, 'KB_OBJECT_NOT_FOUND')
   }))
+
+/** What only lost commits named is not taken for what a killed run left behind. */
+async function assertKept(storage: StorageBackend, objects: number): Promise<void> {
+  const { orphans, findings } = await validate(storage)
+  assert.deepEqual([orphans.objects, orphans.mayBeOfLostCommits], [objects, true])
+  const notes = findings.filter(({ severity }) => severity === 'note').map(({ message }) => message)
+  assert.equal(notes.filter((text) => text === 'no commit that can be read names it').length, objects)
+}
 
 test('a lost commit is told with the offsets that the commits after it show to be lost', () =>
   withStore('memory', async (store) => {
@@ -48,13 +57,6 @@ test('a lost commit is told with the offsets that the commits after it show to b
     const keyOf = (number: number) => `${BACKUP}/commits/${String(number).padStart(20, '0')}.json`
     const damageOf = async () =>
       (await validate(store.backend)).findings.filter((finding) => finding.severity === 'damage')
-    /** What only lost commits named is not taken for what a killed run left behind. */
-    const assertKept = async (objects: number) => {
-      const { orphans, findings } = await validate(store.backend)
-      assert.deepEqual([orphans.objects, orphans.mayBeOfLostCommits], [objects, true])
-      const notes = findings.filter(({ severity }) => severity === 'note').map(({ message }) => message)
-      assert.equal(notes.filter((text) => text === 'no commit that can be read names it').length, objects)
-    }
     const third = await store.read(keyOf(3))
     await store.remove(keyOf(3))
     assert.deepEqual(
@@ -67,7 +69,7 @@ test('a lost commit is told with the offsets that the commits after it show to b
         },
       ],
     )
-    await assertKept(1)
+    await assertKept(store.backend, 1)
     await store.remove(keyOf(2))
     assert.deepEqual(
       (await damageOf()).map(({ key, partitions }) => [key, partitions[0]?.firstOffset]),
@@ -84,7 +86,7 @@ test('a lost commit is told with the offsets that the commits after it show to b
       assert.equal(lost?.key, keyOf(number))
       assert.equal(lost?.code, 'KB_OBJECT_NOT_FOUND')
     }
-    await assertKept(3)
+    await assertKept(store.backend, 3)
   }))
 
 test('a lost commit that only a snapshot remembers is found', () =>
