@@ -91,7 +91,8 @@ async function startRun(onPlanned?: (first: PartitionLog | undefined, silence: S
     })
   }
   const grow = () => topics.grow(topic, topic.logs.length + 1)
-  return { world, topic, grow, opened, refuse, silence, stop, run: backUp() }
+  const remove = () => topics.delete(topic.name)
+  return { world, topic, grow, remove, opened, refuse, silence, stop, run: backUp() }
 }
 
 function record(nowMs: number) {
@@ -211,6 +212,29 @@ test('a run goes on when a partition joins while brokers do not say which transa
   await world.run(() => isOver || world.elapsedMs > 2 * stopAtMs, Number.POSITIVE_INFINITY)
   const { outcome, records } = await run
   assert.deepEqual([outcome, records], ['interrupted', 1])
+})
+
+test('a topic that is deleted before all of it was read leaves a run that goes on as unread', async () => {
+  const { world, topic, remove, stop, run } = await startRun()
+  let isOver = false
+  void run.finally(() => {
+    isOver = true
+  })
+  // Seen, and never readable: its transaction stays open.
+  world.after(5_000, () => topic.logs[0]?.appendInTransaction(1n, [record(world.nowMs)]))
+  world.after(15_000, remove)
+  world.after(45_000, () => stop.abort(new KafkaBackupError('KB_INTERRUPTED', 'enough')))
+  await world.run(() => isOver || world.elapsedMs > 90_000, Number.POSITIVE_INFINITY)
+  const { unread } = await run
+  assert.deepEqual(
+    unread.map(({ partition, reason, firstOffset, endOffset }) => [
+      partition,
+      reason,
+      firstOffset,
+      endOffset,
+    ]),
+    [[0, 'topic_deleted', 0n, 1n]],
+  )
 })
 
 test('a run to an end that is stopped among silent brokers commits what it has read', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isKafkaBackupError, KafkaBackupError } from '../../src/errors/kafka-backup-error.ts'
+import { BackupState } from '../../src/format/backup-state.ts'
 import { renderManifest } from '../../src/format/manifest.ts'
 import { heldBeginOffset } from '../../src/format/pruned-history.ts'
 import { appendCommit } from '../../src/repository/commit-log.ts'
@@ -349,4 +350,13 @@ test('what a run added before another one that ran beside it is kept with the re
       plan.entries.map(({ range }) => range.endOffset),
       [20n, 120n],
     )
+  }))
+
+test('while fewer runs were complete than are kept nothing goes, nor what a run added that was not', () =>
+  withStore('memory', async ({ backend }) => {
+    const state = new BackupState(BACKUP)
+    await addRun(backend, state, 0, { id: 'broken off', outcome: 'interrupted' })
+    await addRun(backend, state, 1)
+    const { plan } = await preparePrune(contextOf(backend), { ...NOTHING_ASKED, keepRuns: 2 })
+    assert.deepEqual(plan.entries, [])
   }))
