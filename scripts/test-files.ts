@@ -36,6 +36,11 @@ export const PROOF_FOLDERS = [
   'tests/simulation/',
   'tests/continuous/',
   'tests/applications/',
+  'tests/groups/',
+  'tests/cluster/',
+  'tests/round-trip/restore-choices',
+  'tests/bad-input/restore-beginnings',
+  'tests/bad-input/restore-refusals',
 ] as const
 
 /** They wait for the end of an outage, or for somebody to give up. */
