@@ -12,6 +12,7 @@ export function askedUntilAborted(cluster: Cluster, signal: AbortSignal): Cluste
     listOffsets: (kind, partitions) => untilAborted(signal, cluster.listOffsets(kind, partitions)),
     epochEnds: (questions) => untilAborted(signal, cluster.epochEnds(questions)),
     openTransactions: (partitions) => untilAborted(signal, cluster.openTransactions(partitions)),
+    clusterFacts: () => untilAborted(signal, cluster.clusterFacts()),
     topicSettings: (topics, names) => untilAborted(signal, cluster.topicSettings(topics, names)),
   }
 }

@@ -100,12 +100,12 @@ class BackupRun {
     this.#bundles = new BundleWriter(this.#writerContext, options.state, addBundle)
     const { groups } = options
     const place = { ...options, writerId: this.#writerId, commits: this.#commits }
-    const cluster = askedUntilAborted(options.cluster, options.signal)
+    const asked = { ...place, cluster: askedUntilAborted(options.cluster, options.signal) }
     this.#topicSettings = options.topicSettings
-      ? new TopicSettingsCapture({ ...place, cluster, clusterId: plan.clusterId })
+      ? new TopicSettingsCapture({ ...asked, clusterId: plan.clusterId })
       : null
     this.#groups = groups ? new GroupSnapshots(place, groups) : null
-    this.#clusterCapture = options.isDescribingCluster ? new ClusterCapture(place) : null
+    this.#clusterCapture = options.isDescribingCluster ? new ClusterCapture(asked) : null
   }
 
   async execute(): Promise<BackupReport> {

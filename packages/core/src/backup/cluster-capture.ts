@@ -13,11 +13,11 @@ import type { Cluster } from '../kafka/cluster.ts'
 import { writeArtifact } from '../repository/artifacts.ts'
 import { newestCluster } from '../repository/newest-cluster.ts'
 import type { Clock } from '../runtime/clock.ts'
-import { withinGrace } from '../runtime/grace.ts'
 import { LIMITS } from '../runtime/limits.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { mergeCluster } from './merge-cluster.ts'
 import type { RunCommits } from './run-commits.ts'
+import { SideLook } from './side-look.ts'
 
 /** What a run knows of its cluster beside topics and groups. */
 export interface ClusterReport {
@@ -56,7 +56,7 @@ const NOTHING_READ: ClusterReport = {
  */
 export class ClusterCapture {
   readonly #options: ClusterCaptureOptions
-  #looking: Promise<void> | null = null
+  readonly #sideLook: SideLook
   #lookedAtMs = Number.NEGATIVE_INFINITY
   /** undefined: not asked for yet. */
   #newest: ClusterDocument | null | undefined
@@ -66,6 +66,7 @@ export class ClusterCapture {
 
   constructor(options: ClusterCaptureOptions) {
     this.#options = options
+    this.#sideLook = new SideLook(options.clock)
   }
 
   get report(): ClusterReport {
@@ -75,24 +76,17 @@ export class ClusterCapture {
   /** Begins to look, unless a look is under way or was begun less than an hour ago. */
   beginIfDue(): void {
     const nowMs = this.#options.clock.monotonicMs()
-    if (this.#looking || nowMs - this.#lookedAtMs < LIMITS.clusterLookMs) return
+    if (this.#sideLook.isUnderWay || nowMs - this.#lookedAtMs < LIMITS.clusterLookMs) return
     this.#lookedAtMs = nowMs
-    this.#looking = this.#look()
-      .catch((error) => this.#note({ ...NOTHING_READ, failure: toKafkaBackupError(error).message }))
-      .finally(() => {
-        this.#looking = null
-      })
+    this.#sideLook.begin(
+      () => this.#look(),
+      (error) => this.#note({ ...NOTHING_READ, failure: toKafkaBackupError(error).message }),
+    )
   }
 
   /** Waits for the look that is under way, but not for ever. */
-  async settle(): Promise<void> {
-    const looking = this.#looking
-    if (!looking) return
-    const late = { graceMs: LIMITS.topicSettingsGraceMs, reason: () => new Error('late') }
-    await withinGrace(this.#options.clock, late, (signal) => {
-      const isOver = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
-      return Promise.race([looking, isOver])
-    })
+  settle(): Promise<void> {
+    return this.#sideLook.settle()
   }
 
   async #look(): Promise<void> {

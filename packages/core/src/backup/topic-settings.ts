@@ -12,10 +12,10 @@ import type { Cluster, ClusterSurvey, TopicSettings } from '../kafka/cluster.ts'
 import { writeArtifact } from '../repository/artifacts.ts'
 import { newestTopics } from '../repository/newest-topics.ts'
 import type { Clock } from '../runtime/clock.ts'
-import { LIMITS } from '../runtime/limits.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { capturedTopics, type TopicsLook } from './captured-topics.ts'
 import type { RunCommits } from './run-commits.ts'
+import { SideLook } from './side-look.ts'
 
 /** A topic whose settings could not be read, and why. */
 export interface UnreadSettings {
@@ -53,7 +53,7 @@ const NOTHING_READ: TopicSettingsReport = { topics: 0, unread: [], failure: 'the
  */
 export class TopicSettingsCapture {
   readonly #options: TopicSettingsOptions
-  #looking: Promise<void> | null = null
+  readonly #sideLook: SideLook
   #newest: TopicsDocument | undefined
   #isNewestKnown = false
   /** The number of the newest artifact of this run: there is one for each commit at most. */
@@ -63,6 +63,7 @@ export class TopicSettingsCapture {
 
   constructor(options: TopicSettingsOptions) {
     this.#options = options
+    this.#sideLook = new SideLook(options.clock)
   }
 
   get report(): TopicSettingsReport {
@@ -85,22 +86,15 @@ export class TopicSettingsCapture {
   }
 
   /** Waits for the look that is under way, but not for ever. */
-  async settle(): Promise<void> {
-    if (!this.#looking) return
-    const done = new AbortController()
-    const looking = this.#looking.finally(() => done.abort())
-    const late = this.#options.clock.sleep(LIMITS.topicSettingsGraceMs, done.signal).catch(() => undefined)
-    await Promise.race([looking, late])
-    done.abort()
+  settle(): Promise<void> {
+    return this.#sideLook.settle()
   }
 
   #begin(survey: () => Promise<ClusterSurvey>): void {
-    if (this.#looking) return
-    this.#looking = this.#look(survey)
-      .catch((error) => this.#note({ ...NOTHING_READ, failure: toKafkaBackupError(error).message }))
-      .finally(() => {
-        this.#looking = null
-      })
+    this.#sideLook.begin(
+      () => this.#look(survey),
+      (error) => this.#note({ ...NOTHING_READ, failure: toKafkaBackupError(error).message }),
+    )
   }
 
   async #look(surveyTopics: () => Promise<ClusterSurvey>): Promise<void> {

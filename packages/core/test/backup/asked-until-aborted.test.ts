@@ -11,6 +11,7 @@ const QUESTIONS = [
   'epochEnds',
   'openTransactions',
   'topicSettings',
+  'clusterFacts',
 ] as const
 
 function clusterOf(answer: () => Promise<unknown>): Cluster {
