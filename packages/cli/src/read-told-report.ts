@@ -1,9 +1,10 @@
 import type { Cluster, FoundCopy, HeaderReport, OffsetReport, StorageBackend } from '@kafka-backup/core'
 import { mappedTopics, requireCluster, topicMappingOf } from '@kafka-backup/core/config'
-import { openCluster, readCommitted } from '@kafka-backup/core/kafka'
+import { readCommitted } from '@kafka-backup/core/kafka'
 import { copyByNames, copyOfRestore, reportByHeaders, reportByTimes } from '@kafka-backup/core/offsets'
 import { chosenRestore, requiredRestore } from './chosen-restore.ts'
 import type { CommandContext } from './command.ts'
+import { openConfiguredCluster } from './open-configured-cluster.ts'
 import { CLIENT_ID } from './program-name.ts'
 import type { KnownGroups } from './read-offset-report.ts'
 import type { ShownRestore } from './restored-places.ts'
@@ -46,7 +47,7 @@ async function askCluster(
   const { clock, signal, registry, loaded } = context
   const target = requireCluster(loaded.config, 'target')
   const security = target.security ? { security: target.security } : {}
-  const cluster = openCluster({ bootstrapServers: target.bootstrapServers, clientId: CLIENT_ID, ...security })
+  const cluster = openConfiguredCluster(target)
   try {
     const { clusterId } = await cluster.describe([])
     const { copy, shown } = await findCopy(context, known, { cluster, clusterId })

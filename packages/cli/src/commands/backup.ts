@@ -17,7 +17,6 @@ import { prepareBackup, readGroups, runBackup } from '@kafka-backup/core/backup'
 import { isPartitionChosen, matchTopics, requireBackupId, requireCluster } from '@kafka-backup/core/config'
 import { KafkaBackupError } from '@kafka-backup/core/errors'
 import { combineObservers } from '@kafka-backup/core/events'
-import { openCluster } from '@kafka-backup/core/kafka'
 import { RunMetrics } from '@kafka-backup/core/observe'
 import { openBackup } from '@kafka-backup/core/repository'
 import { askUntilStopped } from '../ask-until-stopped.ts'
@@ -27,6 +26,7 @@ import type { Command, CommandContext, CommandResult } from '../command.ts'
 import { offsetStateKeeper } from '../keep-offset-state.ts'
 import { MetricsFile } from '../metrics-file.ts'
 import { assertNewPlace } from '../new-place.ts'
+import { openConfiguredCluster } from '../open-configured-cluster.ts'
 import { openWritableStorage, VOLATILE_WARNING } from '../open-storage.ts'
 import { CLIENT_ID, PROGRAM } from '../program-name.ts'
 import {
@@ -66,7 +66,7 @@ async function backUp(context: CommandContext, metrics: MetricsFile | undefined)
   const source = requireCluster(config, 'source')
   const security = source.security ? { security: source.security } : {}
   const { bootstrapServers } = source
-  const cluster = openCluster({ bootstrapServers, clientId: CLIENT_ID, ...security })
+  const cluster = openConfiguredCluster(source)
   try {
     const again = () => askUntilStopped(context.signal, cluster, () => prepare(context, opened, cluster))
     const prepared = await beforeWriting(again)

@@ -2,12 +2,11 @@ import type { ClusterComparison, ClusterView, StorageBackend } from '@kafka-back
 import { readClusterView } from '@kafka-backup/core/backup'
 import { requireBackupId, requireCluster } from '@kafka-backup/core/config'
 import { KafkaBackupError } from '@kafka-backup/core/errors'
-import { openCluster } from '@kafka-backup/core/kafka'
 import { compareClusters } from '@kafka-backup/core/verify'
 import { openAsOf } from '../as-of-state.ts'
 import type { Command, CommandContext } from '../command.ts'
+import { openConfiguredCluster } from '../open-configured-cluster.ts'
 import { openStorage } from '../open-storage.ts'
-import { CLIENT_ID } from '../program-name.ts'
 import { type KnownCluster, readKnownCluster, viewOf } from '../read-cluster.ts'
 import { type ComparedSide, comparisonDocument, comparisonText } from '../render/cluster-diff-text.ts'
 
@@ -77,8 +76,7 @@ async function earlierSide(
 }
 
 async function liveSide(context: CommandContext, { topics }: KnownCluster): Promise<Side> {
-  const { bootstrapServers, security } = requireCluster(context.loaded.config, 'target')
-  const cluster = openCluster({ bootstrapServers, clientId: CLIENT_ID, ...(security ? { security } : {}) })
+  const cluster = openConfiguredCluster(requireCluster(context.loaded.config, 'target'))
   const readAtMs = BigInt(Math.trunc(context.clock.nowMs()))
   try {
     return { view: await readClusterView(cluster, topics), commit: null, readAtMs }

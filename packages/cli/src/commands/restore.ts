@@ -8,7 +8,7 @@ import type {
   StorageBackend,
 } from '@kafka-backup/core'
 import { requireBackupId, requireCluster, restoreRequestOf } from '@kafka-backup/core/config'
-import { mayUseTransactions, openCluster } from '@kafka-backup/core/kafka'
+import { mayUseTransactions } from '@kafka-backup/core/kafka'
 import { readLedgers } from '@kafka-backup/core/repository'
 import {
   assertEqual,
@@ -24,6 +24,7 @@ import { RateLimiter } from '@kafka-backup/core/runtime'
 import { beforeWriting } from '../before-writing.ts'
 import type { Command, CommandContext, CommandResult } from '../command.ts'
 import { confirmNames, promptOf } from '../confirm.ts'
+import { openConfiguredCluster } from '../open-configured-cluster.ts'
 import { openMeteredStorage } from '../open-storage.ts'
 import { CLIENT_ID } from '../program-name.ts'
 import { restorePlanDocument, restorePlanText } from '../render/restore-plan-text.ts'
@@ -44,11 +45,7 @@ export const restoreCommand: Command = {
     const { config } = context.loaded
     const { storage, usage } = await beforeWriting(async () => openMeteredStorage(context))
     const target = requireCluster(config, 'target')
-    const cluster = openCluster({
-      bootstrapServers: target.bootstrapServers,
-      clientId: CLIENT_ID,
-      ...securityOf(target),
-    })
+    const cluster = openConfiguredCluster(target)
     try {
       const prepared = await beforeWriting(() => prepare(context, storage, cluster, target))
       const finished = prepared.known?.state

@@ -1,11 +1,11 @@
 import { commitGroups } from '@kafka-backup/core/backup'
 import { requireBackupId, requireCluster } from '@kafka-backup/core/config'
-import { openCluster } from '@kafka-backup/core/kafka'
 import { beforeWriting } from '../before-writing.ts'
 import type { Command } from '../command.ts'
 import { assertNewPlace } from '../new-place.ts'
+import { openConfiguredCluster } from '../open-configured-cluster.ts'
 import { openMeteredStorage } from '../open-storage.ts'
-import { CLIENT_ID, PROGRAM } from '../program-name.ts'
+import { PROGRAM } from '../program-name.ts'
 import { groupCommitDocument, groupCommitText } from '../render/groups-text.ts'
 import { storageDocument, storageText } from '../render/storage-text.ts'
 
@@ -20,8 +20,8 @@ export const snapshotGroupsCommand: Command = {
     const backupId = requireBackupId(config)
     const opened = await beforeWriting(async () => openMeteredStorage(context))
     const { storage, usage } = opened
-    const { bootstrapServers, security } = source
-    const cluster = openCluster({ bootstrapServers, clientId: CLIENT_ID, ...(security ? { security } : {}) })
+    const { bootstrapServers } = source
+    const cluster = openConfiguredCluster(source)
     try {
       const place = { storage, backupId, bootstrapServers, program: PROGRAM }
       const isNew = { assertNewPlace: () => beforeWriting(() => assertNewPlace(opened, signal)) }

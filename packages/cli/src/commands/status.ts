@@ -9,7 +9,6 @@ import type {
 } from '@kafka-backup/core'
 import { offsetStatePath, offsetStatePaths, requireBackupId } from '@kafka-backup/core/config'
 import { isKafkaBackupError, KafkaBackupError } from '@kafka-backup/core/errors'
-import { openCluster } from '@kafka-backup/core/kafka'
 import {
   findRunState,
   isLogPutBack,
@@ -21,8 +20,8 @@ import {
 import { digestBackup, hasEverything, openExistingBackup } from '@kafka-backup/core/repository'
 import { LIMITS, withinGrace } from '@kafka-backup/core/runtime'
 import type { Command, CommandContext, CommandResult } from '../command.ts'
+import { openConfiguredCluster } from '../open-configured-cluster.ts'
 import { openStorage } from '../open-storage.ts'
-import { CLIENT_ID } from '../program-name.ts'
 import { errorDocument, renderErrorText } from '../render/error-text.ts'
 import { putBackText } from '../render/event-text.ts'
 import { type BackupStatus, stateOf, statusDocument, statusText } from '../render/status-text.ts'
@@ -182,8 +181,7 @@ async function lagOf(
 ): Promise<BackupLag | null> {
   const { source } = context.loaded.config
   if (!source || places.length === 0) return null
-  const security = source.security ? { security: source.security } : {}
-  const cluster = openCluster({ bootstrapServers: source.bootstrapServers, clientId: CLIENT_ID, ...security })
+  const cluster = openConfiguredCluster(source)
   try {
     return await measureLag(cluster, clusterId, places)
   } catch (error) {

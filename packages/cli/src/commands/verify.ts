@@ -8,7 +8,6 @@ import type {
 } from '@kafka-backup/core'
 import { requireBackupId, requireCluster, restoreRequestOf } from '@kafka-backup/core/config'
 import { KafkaBackupError } from '@kafka-backup/core/errors'
-import { openCluster } from '@kafka-backup/core/kafka'
 import { openExistingBackup, readLedgers } from '@kafka-backup/core/repository'
 import {
   isIncomplete,
@@ -20,6 +19,7 @@ import {
   worstVerdict,
 } from '@kafka-backup/core/restore'
 import type { Command, CommandContext, CommandResult } from '../command.ts'
+import { openConfiguredCluster } from '../open-configured-cluster.ts'
 import { openStorage } from '../open-storage.ts'
 import { CLIENT_ID } from '../program-name.ts'
 import {
@@ -55,8 +55,7 @@ export const verifyCommand: Command = {
 
 async function compare(context: CommandContext, storage: StorageBackend): Promise<CommandResult> {
   const target = requireCluster(context.loaded.config, 'target')
-  const security = target.security ? { security: target.security } : {}
-  const cluster = openCluster({ bootstrapServers: target.bootstrapServers, clientId: CLIENT_ID, ...security })
+  const cluster = openConfiguredCluster(target)
   try {
     const { clusterId } = await cluster.describe([])
     const compared = { storage, cluster, clusterId }
