@@ -46,14 +46,11 @@ export async function reportByHeaders(
   )
   const lineages = new Map(copy.sources.map((own) => [partitionName(own), own]))
   const fed = sourcesByPlace(possible, lineages)
-  const starts = await cluster.listOffsets(
-    'log_start',
-    fed.map(({ place }) => place),
-  )
-  const stable = await cluster.listOffsets(
-    'last_stable',
-    fed.map(({ place }) => place),
-  )
+  const targets = fed.map(({ place }) => place)
+  const [starts, stable] = await Promise.all([
+    cluster.listOffsets('log_start', targets),
+    cluster.listOffsets('last_stable', targets),
+  ])
   const places = fed.map(({ place, sources }): HeaderPlace => {
     const begin = copy.begins.get(partitionName(place)) ?? 0n
     const start = starts.get(partitionName(place)) ?? 0n
