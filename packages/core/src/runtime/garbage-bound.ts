@@ -14,11 +14,12 @@ export interface Collector {
 }
 
 /**
- * Has garbage collected whenever there is more than `LIMITS.garbageMaxBytes` of it, and the heap made small every `LIMITS.heapMaxAgeMs`, until the end of what it returns. V8 waits until its heap
- * has grown by half or more, or buffers by 64 MiB, and knows little of what OpenSSL and zstd keep for objects that nobody needs any more. A
- * run that allocates slowly would take an hour to come to that, and hold what it needed to start all the while; one that allocates fast is
- * collected more often than this looks. A collection leaves holes in the pages of the heap: without making it small a run of half an hour
- * came from 44 to 56 MiB of heaps, of which 36 were alive at any time.
+ * Has garbage collected whenever there is more than `LIMITS.garbageMaxBytes` of it, and the heap made small every `LIMITS.heapMaxAgeMs`,
+ * until the end of what it returns. V8 waits until its heap has grown by half or more, or buffers by 64 MiB, and knows little of what
+ * OpenSSL and zstd keep for objects that nobody needs any more. A run that allocates slowly would take an hour to come to that, and hold
+ * what it needed to start all the while; one that allocates fast is collected more often than this looks. A collection leaves holes in
+ * the pages of the heap: without making it small a run of half an hour came from 44 to 56 MiB of heaps, of which 36 were alive at any
+ * time.
  */
 export function boundGarbage(clock: Clock, collector: Collector = collectorOfV8()): Disposable {
   const over = new AbortController()
