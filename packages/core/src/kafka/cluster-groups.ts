@@ -1,14 +1,12 @@
-import type { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { settleAll } from '../runtime/settle-all.ts'
 import type { BrokerAddress } from './cluster.ts'
 import type { ClusterConnections } from './cluster-connections.ts'
-import { readMetadata } from './cluster-metadata.ts'
 import { ABSENT, type ConsumerGroup, type ConsumerGroups, type GroupType } from './consumer-group.ts'
 import { type AskedGroup, askCoordinator, type GroupAnswer } from './group-answers.ts'
 import { findCoordinators } from './group-coordinators.ts'
-import { failureName, GroupPatience, ownFailure } from './group-patience.ts'
-import { LIST_GROUPS, type ListedGroup } from './group-requests.ts'
-import { brokerError } from './kafka-error.ts'
+import { failureName, GroupPatience } from './group-patience.ts'
+import type { ListedGroup } from './group-requests.ts'
+import { listGroups } from './list-groups.ts'
 
 const GROUP_TYPES: ReadonlySet<string> = new Set<GroupType>(['classic', 'consumer', 'share', 'streams'])
 const NO_SIGNAL = new AbortController().signal
@@ -46,33 +44,6 @@ export async function consumerGroups(
     groups: sought.map((entry) => toGroup(entry, answers.get(entry.group))),
     silentBrokers: new Map([...silent].map(([broker, failure]) => [broker, failureName(failure)])),
   }
-}
-
-async function listGroups(connections: ClusterConnections, patience: GroupPatience) {
-  const listed = new Map<string, ListedGroup>()
-  const done = new Set<number>()
-  const silent = new Map<string, KafkaBackupError>()
-  let clusterId = ''
-  await patience.untilSettled(async () => {
-    const metadata = await patience.within(connections.where, readMetadata(connections, []))
-    clusterId = metadata.clusterId
-    // A broker that is gone coordinates no group any more.
-    silent.clear()
-    const listOne = async ([id, address]: readonly [number, BrokerAddress]): Promise<void> => {
-      const broker = `${address.host}:${address.port}`
-      try {
-        const answer = await patience.within(broker, connections.ask(address, LIST_GROUPS, [], []))
-        if (answer.errorCode !== 0) throw brokerError(answer.errorCode, `listing the groups of ${broker}`)
-        for (const entry of answer.groups) listed.set(entry.groupId, entry)
-        done.add(id)
-      } catch (error) {
-        silent.set(broker, ownFailure(error))
-      }
-    }
-    await settleAll([...metadata.brokers].filter(([id]) => !done.has(id)).map(listOne))
-    return [...silent.values()]
-  })
-  return { clusterId, listed, silent }
 }
 
 /** What the coordinators say, by group; all of them at the same time, and again where that may help. */

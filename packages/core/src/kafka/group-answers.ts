@@ -58,13 +58,15 @@ export async function askCoordinator(
   )
 }
 
-interface Asking {
+/** Who is asked. */
+export interface Asking {
   readonly connections: ClusterConnections
   readonly coordinator: BrokerAddress
   readonly patience: GroupPatience
 }
 
-async function fetchOffsets(
+/** Their offsets alone. */
+export async function fetchOffsets(
   asking: Asking,
   groups: readonly AskedGroup[],
   answers: Map<string, GroupAnswer>,

@@ -32,16 +32,20 @@ export class GroupPatience {
   }
 
   /**
-   * Runs rounds until one has no failure that may pass, or time is over. What is left then is known to whoever gave the rounds.
-   * @throws what a round throws and is not passing; the signal's reason
+   * Runs rounds until one has no failure that may pass, or this share of the time that is left is over. What failed then is known to whoever gave
+   * the rounds. @throws what a round throws and is not passing; the signal's reason
    */
-  async untilSettled(round: () => Promise<readonly KafkaBackupError[]>): Promise<void> {
+  async untilSettled(round: () => Promise<readonly KafkaBackupError[]>, share = 1): Promise<void> {
     let told: KafkaBackupError | undefined
     const attempt = async () => {
       told = (await round()).find((failure) => failure.retryable)
       if (told) throw told
     }
-    const policy = { firstDelayMs: FIRST_DELAY_MS, maxDelayMs: MAX_DELAY_MS, giveUpAfterMs: this.#leftMs }
+    const policy = {
+      firstDelayMs: FIRST_DELAY_MS,
+      maxDelayMs: MAX_DELAY_MS,
+      giveUpAfterMs: this.#leftMs * share,
+    }
     try {
       await retry(attempt, { policy, signal: this.#signal })
     } catch (error) {

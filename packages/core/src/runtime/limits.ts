@@ -133,8 +133,8 @@ export const LIMITS = {
   garbageLookMs: 15_000,
   /** Groups that one request to a coordinator asks about: with 50 partitions each, some 300 KB of answer. */
   groupsPerRequest: 100,
-  /** How long everything together may take that is asked about groups: longer than coordinators need to move when a broker has died (9 s). */
-  groupPatienceMs: 15_000,
+  /** How long everything together may take that is asked about groups: half of it longer than coordinators need to move when a broker has died (9 s). */
+  groupPatienceMs: 20_000,
   /** How long offsets of a group that cannot be read are carried over: as long as brokers keep them by default. */
   groupOffsetsKeptMs: 7 * 24 * 3_600_000,
   /** Length of the name of a group in UTF-8: what Kafka's protocol can send. */

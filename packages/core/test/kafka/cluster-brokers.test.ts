@@ -101,6 +101,10 @@ describe('a cluster of three brokers', () => {
     assert.ok(orphan >= 0)
     // The only bootstrap server: from now on the client depends on what the cluster told it.
     await kafka.broker(1).kill()
+    // Who takes groups over lists those that it has read so far: a listing is whole, or says what is missing.
+    const { groups: listed, silentBrokers } = await cluster.consumerGroups([])
+    assert.deepEqual([...silentBrokers], [])
+    assert.deepEqual(listed.map(({ group }) => group).sort(), [...GROUPS].sort())
     // A third of the groups was coordinated by it: others have to take them over first. A coordinator that had just done so has been
     // seen to answer without an error and without offsets.
     await waitFor(async () => isDeepStrictEqual(await readGroups(), expectedGroups))
