@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
-import type { BackupPlan } from '../../src/backup/backup-plan.ts'
+import type { BackupPlan, PartitionPlan } from '../../src/backup/backup-plan.ts'
 import { BackupTally } from '../../src/backup/backup-report.ts'
 import { joinPartitions } from '../../src/backup/join-partitions.ts'
 import { PartitionWriter } from '../../src/backup/partition-writer.ts'
@@ -11,6 +11,7 @@ import { type Cluster, partitionName, type TopicPartition } from '../../src/kafk
 import { openBackup } from '../../src/repository/open-backup.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { MemoryBackend } from '../../src/storage/memory/backend.ts'
+import type { StorageBackend } from '../../src/storage/storage-backend.ts'
 import { altered } from '../verify/altered-backend.ts'
 import { contextOf, planOf, take } from './new-writer.ts'
 
@@ -29,6 +30,29 @@ function clusterOf(onAsked: () => Promise<void>): Cluster {
   } as unknown as Cluster
 }
 
+/** A continuous run that has read nothing yet, and what joins it: what is found has been looked for before at 200. */
+function openRun(storage: StorageBackend, state: BackupState, partitions: readonly PartitionPlan[]) {
+  const writerContext = contextOf(storage)
+  const plan = {
+    ...{ backupId: 'b', clusterId: 'c', isolation: 'read_committed', targetAtMs: 0, partitions },
+    changedTopics: partitions.map(() => ({ name: 't', topicId: null, partitions: 1 })),
+  } as unknown as BackupPlan
+  const writers: PartitionWriter[] = partitions.map((own) => new PartitionWriter(writerContext, own, 100))
+  const commits = new RunCommits({
+    ...{ plan, state, storage, writers, bootstrapServers: ['broker:9092'], program: 'test' },
+    ...{ runId: '0123456789abcdef0123456789abcdef', writerId: '0badcafe', isContinuous: true },
+    ...{ packedPartsMin: undefined, clock: systemClock, observe: () => undefined },
+    tally: new BackupTally(plan, systemClock),
+  })
+  const join = (onAsked: () => Promise<void> = async () => undefined) =>
+    joinPartitions({
+      ...{ cluster: clusterOf(onAsked), state, writers, writerContext, commits, clock: systemClock },
+      ...{ observe: () => undefined, onSurveyed: () => undefined, lookedAtMs: 200 },
+      ...{ selection: { chooseTopics: (names) => names, isChosen: () => true }, isolation: 'read_committed' },
+    })
+  return { writers, commits, join }
+}
+
 test('a partition that was given up goes on where the commit of what was read of it ends', async () => {
   const memory = new MemoryBackend('test')
   const storage = altered(memory, {
@@ -38,29 +62,13 @@ test('a partition that was given up goes on where the commit of what was read of
     },
   })
   const state = new BackupState('b')
-  const writerContext = contextOf(storage)
-  const plan = {
-    ...{ backupId: 'b', clusterId: 'c', isolation: 'read_committed', targetAtMs: 0 },
-    ...{ changedTopics: [{ name: 't', topicId: null, partitions: 1 }], partitions: [planOf(0)] },
-  } as unknown as BackupPlan
-  const given = new PartitionWriter(writerContext, planOf(0), 100)
-  const writers = [given]
-  const commits = new RunCommits({
-    ...{ plan, state, storage, writers, bootstrapServers: ['broker:9092'], program: 'test' },
-    ...{ runId: '0123456789abcdef0123456789abcdef', writerId: '0badcafe', isContinuous: true },
-    ...{ packedPartsMin: undefined, clock: systemClock, observe: () => undefined },
-    tally: new BackupTally(plan, systemClock),
-  })
+  const { writers, commits, join } = openRun(storage, state, [planOf(0)])
+  const given = writers[0] as PartitionWriter
   for (const offset of [0n, 1n, 2n]) await take(given, offset)
   given.giveUp('no_leader', 'nobody leads it')
   const committed: (bigint | undefined)[] = []
-  const cluster = clusterOf(async () => {
+  const hasJoined = await join(async () => {
     committed.push((await openBackup(memory, 'b')).partition('t', 0)?.nextOffset)
-  })
-  const hasJoined = await joinPartitions({
-    ...{ cluster, state, writers, writerContext, commits, clock: systemClock, observe: () => undefined },
-    selection: { chooseTopics: (names) => names, isChosen: () => true },
-    ...{ isolation: 'read_committed', onSurveyed: () => undefined, lookedAtMs: 200 },
   })
   assert.deepEqual(new Set(committed), new Set([3n]), 'the cluster is asked when the commit is there')
   const [joined] = writers
@@ -74,5 +82,24 @@ test('a partition that was given up goes on where the commit of what was read of
   assert.deepEqual(
     segments.map(({ parts }) => parts.map((part) => [part.beginOffset, part.nextOffset])),
     [[[0n, 3n]], [[3n, 4n]]],
+  )
+})
+
+test('of a partition that is new everything is known until it was not there yet; of one that another run has read, nothing', async () => {
+  const storage = new MemoryBackend('test')
+  const first = openRun(storage, new BackupState('b'), [])
+  await first.join()
+  assert.deepEqual(
+    first.writers.map(({ plan, standing }) => [plan.isNew, standing.recoveryPointMs]),
+    [[true, 200]],
+  )
+  await take(first.writers[0] as PartitionWriter, 0n)
+  await first.writers[0]?.checkpoint(true)
+  await first.commits.commit('complete')
+  const later = openRun(storage, await openBackup(storage, 'b'), [])
+  await later.join()
+  assert.deepEqual(
+    later.writers.map(({ plan, standing }) => [plan.isNew, plan.beginOffset, standing.recoveryPointMs]),
+    [[false, 1n, null]],
   )
 })

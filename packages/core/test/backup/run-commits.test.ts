@@ -2,11 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { BackupPlan } from '../../src/backup/backup-plan.ts'
 import { BackupTally } from '../../src/backup/backup-report.ts'
+import { PartitionWriter } from '../../src/backup/partition-writer.ts'
 import { RunCommits } from '../../src/backup/run-commits.ts'
 import { BackupState } from '../../src/format/backup-state.ts'
 import { openBackup } from '../../src/repository/open-backup.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { MemoryBackend } from '../../src/storage/memory/backend.ts'
+import type { StorageBackend } from '../../src/storage/storage-backend.ts'
+import { contextOf, planOf as ofTopic } from './new-writer.ts'
 
 const BACKUP = 'growing'
 const TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAACg'
@@ -30,11 +33,9 @@ function planOf(partitions: number): BackupPlan {
   } as unknown as BackupPlan
 }
 
-test('a topic that grows more than once between two commits is said as it is in the end', async () => {
-  const storage = new MemoryBackend('test')
-  const state = new BackupState(BACKUP)
+function openRun(storage: StorageBackend, state: BackupState, writers: readonly PartitionWriter[] = []) {
   const plan = planOf(1)
-  const commits = new RunCommits({
+  return new RunCommits({
     plan,
     state,
     storage,
@@ -47,8 +48,14 @@ test('a topic that grows more than once between two commits is said as it is in 
     clock: systemClock,
     observe: () => undefined,
     tally: new BackupTally(plan, systemClock),
-    writers: [],
+    writers,
   })
+}
+
+test('a topic that grows more than once between two commits is said as it is in the end', async () => {
+  const storage = new MemoryBackend('test')
+  const state = new BackupState(BACKUP)
+  const commits = openRun(storage, state)
   for (const partitions of [2, 3]) commits.join(planOf(partitions))
   await commits.commit('running')
   for (const opened of [state, await openBackup(storage, BACKUP)]) {
@@ -57,6 +64,22 @@ test('a topic that grows more than once between two commits is said as it is in 
       opened.partitions().map(({ partition }) => partition),
       [0, 1, 2],
     )
+  }
+  await storage.close()
+})
+
+test('the recovery point moves on where there is nothing to commit', async () => {
+  const storage = new MemoryBackend('test')
+  const state = new BackupState(BACKUP)
+  const writer = new PartitionWriter(contextOf(storage), ofTopic(0), 100)
+  const commits = openRun(storage, state, [writer])
+  await commits.commit('running')
+  const { number } = state.tip ?? {}
+  for (const askedAtMs of [200, 300]) {
+    writer.standing.note({ highWatermark: 0n, readableEnd: 0n, askedAtMs }, 0n)
+    await writer.checkpoint(true)
+    await commits.commit('running')
+    assert.deepEqual([writer.standing.recoveryPointMs, state.tip?.number], [askedAtMs, number])
   }
   await storage.close()
 })
