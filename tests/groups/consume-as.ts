@@ -7,6 +7,8 @@ export interface GroupReading {
   /** At most. */
   readonly records: number
   readonly protocol: 'classic' | 'consumer'
+  /** How long it waits for one more. */
+  readonly idleMs?: number
 }
 
 const IDLE_MS = 4_000
@@ -23,14 +25,14 @@ export interface ConsumedRecord {
 /** Reads as a member of a group does, commits what was read, and leaves. All that there is to a group that waits for more. */
 export async function consumeAs(
   cluster: KafkaCluster,
-  { group, topic, records, protocol }: GroupReading,
+  { group, topic, records, protocol, idleMs = IDLE_MS }: GroupReading,
 ): Promise<ConsumedRecord[]> {
   const lines = await cluster.tools.consoleConsumer({
     topic,
     group,
     protocol,
     maxRecords: records,
-    idleMs: IDLE_MS,
+    idleMs,
     isolation: 'read_committed',
     properties: { 'print.partition': 'true', 'print.offset': 'true', 'print.key': 'true' },
   })
