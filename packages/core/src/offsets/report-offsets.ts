@@ -1,7 +1,9 @@
+import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { GroupRecord } from '../format/groups-document.ts'
 import type { LedgerSource, TargetPlace } from '../format/restore-ledger.ts'
 import { partitionName } from '../kafka/cluster.ts'
 import type { MappedRun } from '../repository/offset-map.ts'
+import { LIMITS } from '../runtime/limits.ts'
 import { countRepeats, type ResumedLane } from './count-repeats.ts'
 import type { OffsetReport, ReportRow, TargetHow, UnmappedReason } from './offset-report.ts'
 import {
@@ -45,7 +47,7 @@ export type IsRestoredHistory = (
 
 /**
  * Says where groups go on in the target of a restore. Pure, but for the map that it reads twice at most. `translate`: where translations come
- * from, if not from the map.
+ * from, if not from the map. @throws KB_USAGE when there would be more than `LIMITS.offsetReportMaxRows` rows
  */
 export async function reportOffsets(
   groups: readonly GroupRecord[],
@@ -57,10 +59,12 @@ export async function reportOffsets(
   const placed = groups.map((own) => ({ group: own.group, ...positionsOf(own, context, isRestoredHistory) }))
   const wanted = placed.flatMap(({ positions }) => positions)
   const translation = await translate(wanted)
-  const drafts = placed.flatMap(({ group, positions, unmapped }) => [
-    ...unmapped,
-    ...rowsOfGroup(group, positions, { restore, translation }),
-  ])
+  const drafts: ReportRow[] = []
+  for (const { group, positions, unmapped } of placed) {
+    for (const row of unmapped) drafts.push(row)
+    for (const row of rowsOfGroup(group, positions, { restore, translation })) drafts.push(row)
+    assertReportable(drafts.length)
+  }
   const rows = await withRepeats(drafts, restore)
   return {
     rows: rows.sort(byGroupAndPlace),
@@ -71,6 +75,15 @@ export async function reportOffsets(
       unread === undefined || offsets.length === 0 ? [] : [{ group, readAtMs, unread }],
     ),
   }
+}
+
+/** Where records were spread anew a group has a row for each pair of partitions of source and target. */
+function assertReportable(rows: number): void {
+  if (rows <= LIMITS.offsetReportMaxRows) return
+  const most = LIMITS.offsetReportMaxRows.toLocaleString('en-US')
+  throw new KafkaBackupError('KB_USAGE', `a report about all of these groups has more than ${most} rows`, {
+    hint: 'Ask for some of them at a time: --groups GROUP',
+  })
 }
 
 interface Position extends WantedOffset {

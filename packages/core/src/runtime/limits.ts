@@ -137,6 +137,8 @@ export const LIMITS = {
   groupPatienceMs: 20_000,
   /** How long offsets of a group that cannot be read are carried over: as long as brokers keep them by default. */
   groupOffsetsKeptMs: 7 * 24 * 3_600_000,
+  /** Rows of a report of offsets, each of some 400 bytes in memory: 1,000 groups over 50 partitions that were spread over 20 others. */
+  offsetReportMaxRows: 1_000_000,
   /** Length of the name of a group in UTF-8: what Kafka's protocol can send. */
   groupNameMaxBytes: 32_767,
   /** Messages that either side sends in one authentication; the longest mechanism needs three. */

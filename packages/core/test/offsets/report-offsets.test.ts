@@ -4,6 +4,7 @@ import { seededRandom } from '../../../testkit/src/seeded-random.ts'
 import type { GroupRecord } from '../../src/format/groups-document.ts'
 import { isReportIncomplete, type ReportRow } from '../../src/offsets/offset-report.ts'
 import { type ReportedRestore, reportOffsets } from '../../src/offsets/report-offsets.ts'
+import { LIMITS } from '../../src/runtime/limits.ts'
 import { type RestoredRecord, randomRestore, type Shape } from './restored-map.ts'
 import { groupOf } from './sample-groups.ts'
 
@@ -157,5 +158,18 @@ describe('the report of offsets', () => {
         [1, 'unmapped', 'unfinished'],
       ],
     )
+  })
+
+  it('refuses to be larger than memory, and says what to ask for instead', async () => {
+    const { restore } = randomRestore(seededRandom(3), 'direct')
+    const elsewhere = (count: number) =>
+      groupOf('g', new Map(Array.from({ length: count }, (_, at) => [at + 10, 1n])))
+    const most = LIMITS.offsetReportMaxRows
+    assert.equal((await report([elsewhere(most)], restore)).rows.length, most)
+    await assert.rejects(report([elsewhere(most), elsewhere(1)], restore), {
+      code: 'KB_USAGE',
+      message: 'a report about all of these groups has more than 1,000,000 rows',
+      hint: 'Ask for some of them at a time: --groups GROUP',
+    })
   })
 })
