@@ -22,7 +22,7 @@ export class RunObserver {
   readonly #beganMs: number
   #shownMs: number
   #hasLine = false
-  #lag: RunLag | undefined
+  #lag: { readonly lag: RunLag; readonly measuredMs: number } | undefined
 
   constructor(target: ProgressTarget, clock: Clock, verb: CommandLine['verb']) {
     this.#target = target
@@ -34,7 +34,8 @@ export class RunObserver {
 
   readonly observe: Observer = (event) => {
     if (event.type === 'progressed') this.#progress(event.progress)
-    else if (event.type === 'lag_measured') this.#lag = event.lag
+    else if (event.type === 'lag_measured')
+      this.#lag = { lag: event.lag, measuredMs: this.#clock.monotonicMs() }
     else this.#note(event)
   }
 
@@ -51,7 +52,7 @@ export class RunObserver {
     this.#shownMs = nowMs
     const elapsedMs = nowMs - this.#beganMs
     const line = this.#lag
-      ? continuousLine(progress, this.#lag, this.#target)
+      ? continuousLine(progress, aged(this.#lag.lag, nowMs - this.#lag.measuredMs), this.#target)
       : progressLine(progress, elapsedMs, this.#target)
     this.#target.write(this.#target.isTerminal ? `\r\x1b[K${line}` : `${line}\n`)
     this.#hasLine = this.#target.isTerminal
@@ -63,6 +64,11 @@ export class RunObserver {
     this.end()
     this.#target.write(`${text}\n`)
   }
+}
+
+/** A checkpoint that waits for its store measures nothing, while the recovery point gets older. */
+function aged(lag: RunLag, sinceMs: number): RunLag {
+  return { ...lag, recoveryAgeMs: lag.recoveryAgeMs === null ? null : lag.recoveryAgeMs + sinceMs }
 }
 
 /** A run without an end has no percentage: what counts is how far it is behind. */

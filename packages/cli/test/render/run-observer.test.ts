@@ -142,6 +142,22 @@ test('what is told of histories, unread offsets, deletion and transactions is on
   ])
 })
 
+test('the recovery point of a run without an end gets older while no checkpoint measures it', () => {
+  const stage = new Stage({ isTerminal: false })
+  const lag = { offsets: 0, most: null, recoveryPointMs: 4_000 }
+  stage.observer.observe({ type: 'lag_measured', lag: { ...lag, recoveryAgeMs: 1_000 } })
+  stage.progressAfter(40_000)
+  stage.observer.observe({ type: 'lag_measured', lag: { ...lag, recoveryAgeMs: 2_000 } })
+  stage.progressAfter(10_000)
+  stage.observer.observe({ type: 'lag_measured', lag: { ...lag, recoveryAgeMs: null } })
+  stage.progressAfter(10_000)
+  assert.deepEqual(stage.written, [
+    '0 offsets behind   recovery point 41.0 s old   1,000 records   2.0 MB\n',
+    '0 offsets behind   recovery point 12.0 s old   1,000 records   2.0 MB\n',
+    '0 offsets behind   no recovery point yet   1,000 records   2.0 MB\n',
+  ])
+})
+
 test('offsets that are taken before the first record move the line, and it says what they are', () => {
   const stage = new Stage({ isTerminal: false, verb: 'restore' })
   const filling = { takenOffsets: 3_000_000, totalOffsets: 12_000_000 }
