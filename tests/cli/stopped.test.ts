@@ -10,6 +10,7 @@ import { assertExit } from '../harness/archive.ts'
 import { runProgram } from '../harness/run-program.ts'
 
 const STOPPED_READER = fileURLToPath(new URL('children/stopped-reader.ts', import.meta.url))
+const STOP_OUTSIDE = new URL('children/stop-outside.ts', import.meta.url).href
 
 let folder: TempFolder
 
@@ -33,5 +34,14 @@ for (const [finds, exitCode, code] of [
     assertExit(end, exitCode)
     assert.equal(end.json<{ error: { code: string } }>().error.code, code)
     assert.match(end.stderr, /Stopping/)
+  })
+}
+
+for (const when of ['before', 'after']) {
+  test(`a signal ${when} the program watches for it ends it with the exit code of a stop`, async () => {
+    const env = { WHEN: when, NODE_OPTIONS: `--import=${STOP_OUTSIDE}` }
+    const end = await runProgram(['describe', '--path', folder.path, '--backup-id', BACKUP], { env })
+    assertExit(end, 130)
+    assert.equal(end.stdout === '', when === 'before', end.stdout)
   })
 }

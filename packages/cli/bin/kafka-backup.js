@@ -8,6 +8,11 @@ if (major < 24) {
   )
   process.exit(2)
 }
+// Until the program watches signals itself, and when it has ended, nothing is under way that would have to be finished.
+for (const name of ['SIGINT', 'SIGTERM'])
+  process.on(name, () => {
+    if (process.listenerCount(name) === 1) process.exit(130)
+  })
 const { keepCompiled } = await import('./keep-compiled.js')
 keepCompiled()
 const { main } = await import('../src/main.ts')

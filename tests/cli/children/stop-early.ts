@@ -4,7 +4,8 @@ import { isMainThread } from 'node:worker_threads'
 const isRestarted = process.env.MALLOC_ARENA_MAX !== undefined
 
 function stop(name: string | symbol): void {
-  if (name !== 'SIGTERM') return
+  // The first one is there before the program.
+  if (name !== 'SIGTERM' || process.listenerCount(name) === 0) return
   process.off('newListener', stop)
   setImmediate(() => process.kill(process.pid, 'SIGTERM'))
 }
