@@ -1,4 +1,5 @@
 import { commitKey } from '../repository/key-layout.ts'
+import type { ObjectEntry } from '../storage/storage-backend.ts'
 import { type AffectedPartition, damage, type Finding } from './finding.ts'
 import { type Inventory, partitionOfKey } from './inventory.ts'
 import type { BrokenCommit } from './log-fold.ts'
@@ -7,29 +8,35 @@ import { PartitionSet } from './partition-set.ts'
 import type { SnapshotCheck } from './snapshot-check.ts'
 import type { LogWalk } from './walk-log.ts'
 
-/** What the findings about documents are made from. `named` are the keys of segments that some commit names. */
+/**
+ * What the findings about documents are made from. `named` are the keys of segments that some commit names, `unnamed` all objects
+ * that none names.
+ */
 export interface LogEvidence {
   readonly backupId: string
   readonly inventory: Inventory
   readonly walk: LogWalk
   readonly named: ReadonlySet<string>
+  readonly unnamed: readonly ObjectEntry[]
   readonly snapshots: SnapshotCheck
   readonly manifest: ManifestCheck
 }
 
 /** Findings about commits, snapshots and the manifest, once the whole log was walked. */
 export async function logFindings(evidence: LogEvidence): Promise<Finding[]> {
-  const { walk, snapshots, manifest } = evidence
+  const { walk, snapshots, manifest, inventory, unnamed } = evidence
   const { fold, lastNumber } = walk
   const known = knownPartitions(evidence)
   const all = known.sorted()
-  const proven = [await snapshots.readRest(), manifest.provenNumber(fold, lastNumber)]
+  const hasUnnamedArtifacts = unnamed.some(({ key }) => inventory.artifacts.has(key))
+  const end = { fold, lastNumber, hasUnnamedArtifacts }
+  const proven = [await snapshots.readRest(), manifest.provenNumber(end)]
   const lostNumber = proven.reduce((max, number) => (number > max ? number : max))
   return [
     ...fold.broken.map((broken) => brokenFinding(evidence, broken, known)),
     ...(lostNumber > lastNumber ? [lostEndFinding(evidence, lostNumber, all)] : []),
     ...snapshots.findings(all, lastNumber),
-    ...manifest.findings(fold, lastNumber, all),
+    ...manifest.findings(end, all),
   ]
 }
 

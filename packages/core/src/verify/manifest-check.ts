@@ -3,6 +3,15 @@ import type { LogFold } from './log-fold.ts'
 import { differingPartitions, type ManifestCopy, renderAs } from './manifest-copy.ts'
 import type { PartitionSet } from './partition-set.ts'
 
+/** Where a log ends. */
+export interface LogEnd {
+  readonly fold: LogFold
+  /** Highest number that belongs to it. */
+  readonly lastNumber: bigint
+  /** An artifact lies there that no commit names, and a manifest does not show artifacts. */
+  readonly hasUnnamedArtifacts: boolean
+}
+
 /** Compares `manifest.json` with the rendering of the state that it says it shows. */
 export class ManifestCheck {
   readonly #manifest: ManifestCopy
@@ -26,10 +35,10 @@ export class ManifestCheck {
   }
 
   /** Number of the commit that it proves, beyond the end of the log; 0 when it proves none. */
-  provenNumber(fold: LogFold, lastNumber: bigint): bigint {
+  provenNumber(end: LogEnd): bigint {
     const { commit } = this.#manifest
-    if (commit === null || commit <= lastNumber) return 0n
-    return this.#isOnlyNumberAhead(fold) ? 0n : commit
+    if (commit === null || commit <= end.lastNumber) return 0n
+    return this.#isOnlyNumberAhead(end) ? 0n : commit
   }
 
   /** Partitions in which it differs from the end of the log. */
@@ -37,7 +46,8 @@ export class ManifestCheck {
     return differingPartitions(this.#manifest.bytes, renderAs(fold.state))
   }
 
-  findings(fold: LogFold, lastNumber: bigint, all: readonly AffectedPartition[]): Finding[] {
+  findings(end: LogEnd, all: readonly AffectedPartition[]): Finding[] {
+    const { fold, lastNumber } = end
     const { key, state, commit } = this.#manifest
     const broken = (partitions: readonly AffectedPartition[], message: string) => [
       damage('KB_VALIDATION_FAILED', key, partitions.length > 0 ? partitions : all, message),
@@ -46,7 +56,7 @@ export class ManifestCheck {
     if (state === 'unreadable') return broken(all, 'it is larger than any manifest')
     if (commit === null) return broken(this.differing(fold).sorted(), 'it is not a rendering of any commit')
     if (commit > lastNumber) {
-      if (!this.#isOnlyNumberAhead(fold)) return []
+      if (!this.#isOnlyNumberAhead(end)) return []
       return broken(
         all,
         `it says commit ${commit}, the log ends at ${lastNumber}, and both hold the same: the number is damaged, or later commits were lost that added nothing`,
@@ -61,9 +71,10 @@ export class ManifestCheck {
       : []
   }
 
-  /** Ahead of the log, and yet nothing else in it differs: this proves no lost data. */
-  #isOnlyNumberAhead(fold: LogFold): boolean {
+  /** Ahead of the log, and yet nothing else in it differs, nor lies there unnamed: this proves no lost data. */
+  #isOnlyNumberAhead({ fold, hasUnnamedArtifacts }: LogEnd): boolean {
     const { commit, bytes } = this.#manifest
+    if (hasUnnamedArtifacts) return false
     return fold.isExact && commit !== null && bytes.equals(renderAs(fold.state, commit))
   }
 

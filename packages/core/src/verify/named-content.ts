@@ -1,6 +1,8 @@
 import type { ArtifactRecord, Commit, DivergenceRecord, GapRecord } from '../format/commit.ts'
 import type { RunRecord } from '../format/run-record.ts'
 import type { SegmentRecord } from '../format/segment-record.ts'
+import type { ObjectEntry } from '../storage/storage-backend.ts'
+import type { Inventory } from './inventory.ts'
 
 /** An artifact and the commit that names it. */
 export interface NamedArtifact {
@@ -34,6 +36,12 @@ export class NamedContent {
   /** Keys of the segments. */
   keys(): ReadonlySet<string> {
     return new Set(this.segments.map(({ key }) => key))
+  }
+
+  /** Segments, artifacts and quarantined batches that none of these commits ever named. */
+  unnamedOf({ segments, artifacts }: Inventory): ObjectEntry[] {
+    const named = new Set([...this.keys(), ...this.artifacts.map(({ record }) => record.key), ...this.pruned])
+    return [...segments.values(), ...artifacts.values()].filter(({ key }) => !named.has(key))
   }
 
   #drop(keys: readonly string[]): void {

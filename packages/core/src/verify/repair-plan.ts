@@ -95,7 +95,8 @@ export async function prepareRepair(source: RepairSource): Promise<PreparedRepai
       await rebuilt.look(commit.number, fold)
     },
   })
-  const evidence = { backupId, inventory, walk, named: content.keys(), snapshots, manifest }
+  const names = { named: content.keys(), unnamed: content.unnamedOf(inventory) }
+  const evidence = { backupId, inventory, walk, ...names, snapshots, manifest }
   const lostFindings = (await logFindings(evidence)).filter(({ severity, key }) => {
     return severity === 'damage' && parseKey(backupId, key)?.kind === 'commit'
   })

@@ -7,7 +7,7 @@ import type { TransformsById } from '../repository/segment-reader.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import { runConcurrently } from '../runtime/run-concurrently.ts'
 import { shellWord } from '../runtime/shell-word.ts'
-import type { StorageBackend } from '../storage/storage-backend.ts'
+import type { ObjectEntry, StorageBackend } from '../storage/storage-backend.ts'
 import { checkLedgers } from './check-ledgers.ts'
 import { checkMinima } from './check-minima.ts'
 import { checkSegment } from './check-segment.ts'
@@ -72,8 +72,9 @@ class Validation {
     const snapshotCheck = new SnapshotCheck({ storage, backupId, numbers, signal })
     const walk = await this.#walk(inventory, manifestCheck, snapshotCheck)
     const named = this.#named.keys()
-    const evidence = { backupId, inventory, walk, named, snapshots: snapshotCheck, manifest: manifestCheck }
-    const ofLog = await logFindings(evidence)
+    const unnamed = this.#named.unnamedOf(inventory)
+    const derived = { snapshots: snapshotCheck, manifest: manifestCheck }
+    const ofLog = await logFindings({ backupId, inventory, walk, named, unnamed, ...derived })
     const isLogWhole = !ofLog.some(({ severity, key }) => {
       return severity === 'damage' && parseKey(backupId, key)?.kind === 'commit'
     })
@@ -84,7 +85,7 @@ class Validation {
       ...(await checkMinima(storage, inventory, { backupId, ...this.#named }, signal)),
       ...(await checkLedgers(storage, backupId, inventory.restores, signal)),
       ...this.#foreign(inventory, walk),
-      ...this.#orphans(inventory, isLogWhole, named),
+      ...this.#orphans(unnamed, isLogWhole),
     ]
     return this.#report(inventory, walk, { findings, isLogWhole })
   }
@@ -166,24 +167,15 @@ class Validation {
     ]
   }
 
-  #orphans(inventory: Inventory, isLogWhole: boolean, named: ReadonlySet<string>): Finding[] {
+  #orphans(unnamed: readonly ObjectEntry[], isLogWhole: boolean): Finding[] {
     const message = isLogWhole
       ? 'no commit names it: a run was ended before it could commit it'
       : 'no commit that can be read names it'
-    return this.#unnamed(inventory, named).map(({ key }) => {
+    return unnamed.map(({ key }) => {
       const partition = partitionOfKey(this.#options.backupId, key)
       const partitions = partition ? [partition] : []
       return { severity: 'note', code: 'KB_VALIDATION_FAILED', key, partitions, message }
     })
-  }
-
-  #unnamed(inventory: Inventory, named: ReadonlySet<string>) {
-    const { pruned, artifacts } = this.#named
-    const namedArtifacts = new Set(artifacts.map(({ record }) => record.key))
-    const isNamed = (key: string) => named.has(key) || namedArtifacts.has(key) || pruned.has(key)
-    return [...inventory.segments.values(), ...inventory.artifacts.values()].filter(
-      ({ key }) => !isNamed(key),
-    )
   }
 
   /** What was pruned and is still there: a later prune deletes it. */
@@ -202,7 +194,7 @@ class Validation {
     const { storage, backupId, isDeep } = this.#options
     const { segments, commits, gaps, divergences } = this.#named
     const parts = segments.flatMap((segment) => segment.parts)
-    const orphans = this.#unnamed(inventory, this.#named.keys())
+    const orphans = this.#named.unnamedOf(inventory)
     const waiting = this.#waiting(inventory)
     const sum = <T>(items: readonly T[], pick: (item: T) => number) =>
       items.reduce((total, item) => total + pick(item), 0)

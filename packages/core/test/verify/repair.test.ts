@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isKafkaBackupError, KafkaBackupError } from '../../src/errors/kafka-backup-error.ts'
+import { sha256Hex } from '../../src/format/canonical-json.ts'
 import { renderManifest } from '../../src/format/manifest.ts'
 import type { RemovalContext } from '../../src/repository/append-removal.ts'
 import { appendCommit } from '../../src/repository/commit-log.ts'
-import { commitKey, manifestKey, snapshotKey } from '../../src/repository/key-layout.ts'
+import { artifactKey, commitKey, manifestKey, snapshotKey } from '../../src/repository/key-layout.ts'
 import { openBackup } from '../../src/repository/open-backup.ts'
 import { encodeSnapshotObject } from '../../src/repository/snapshot-object.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
@@ -13,7 +14,7 @@ import { prepareRepair } from '../../src/verify/repair-plan.ts'
 import { type RepairOptions, runRepair } from '../../src/verify/repair-run.ts'
 import { addRun, contextOf, FIRST_MS, prune, writeRuns } from '../repository/pruned-archive.ts'
 import { altered } from './altered-backend.ts'
-import { BACKUP, dataBatch, draft, ORDERS_0, validate, writeSegment } from './archive-writer.ts'
+import { BACKUP, dataBatch, draft, ORDERS_0, validate, WRITER, writeSegment } from './archive-writer.ts'
 import { STORES, type TamperableStore, withStore } from './tamperable-store.ts'
 
 const HOUR_MS = 3_600_000
@@ -129,6 +130,28 @@ test('a snapshot that stands in for a lost commit keeps the newest state whole',
     assert.deepEqual(await store.read(MANIFEST), renderManifest(state))
     assert.equal(report.plan.lost[0]?.restorableCommit, 1n)
     assert.equal(report.plan.canRemoveOrphans, false)
+  }))
+
+test('a last commit that named documents only is missed when it is lost, and they are no orphans', () =>
+  withStore('memory', async (store) => {
+    const state = await writeRuns(store.backend, 3)
+    const key = artifactKey(BACKUP, { kind: 'groups', number: 4n, writer: WRITER })
+    const bytes = Buffer.from('what groups have committed')
+    await store.write(key, bytes)
+    const groups = { kind: 'groups', key, bytes: bytes.length, sha256: sha256Hex(bytes) } as const
+    await appendCommit(store.backend, state, draft('run-4', 'complete', { artifacts: [groups] }))
+    await store.backend.replace(MANIFEST, renderManifest(state))
+    await store.remove(commitKey(BACKUP, 4n))
+    const before = await contentOf(store)
+    const { plan } = await repair(store.backend)
+    assert.deepEqual(
+      plan.lost.map(({ finding, restorableCommit }) => [finding.key, restorableCommit]),
+      [[commitKey(BACKUP, 4n), 3n]],
+    )
+    assert.deepEqual([plan.manifest, plan.orphans, plan.canRemoveOrphans], [null, [], false])
+    assert.deepEqual(await contentOf(store), before)
+    const report = await validate(store.backend)
+    assert.deepEqual([report.verdict, report.orphans.mayBeOfLostCommits], ['damaged', true])
   }))
 
 test('a manifest that is ahead of the log stays: it is all that tells of the commit that was lost', () =>
