@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { recoveryPoint } from '../../src/backup/measure-lag.ts'
+import { PartitionWriter } from '../../src/backup/partition-writer.ts'
 import { Standing } from '../../src/backup/standing.ts'
+import { MemoryBackend } from '../../src/storage/memory/backend.ts'
+import { contextOf, planOf } from './new-writer.ts'
 
 const at = (askedAtMs: number, readableEnd: bigint) => ({
   askedAtMs,
@@ -35,4 +39,17 @@ test('reading that is behind moves the lag and not the recovery point', () => {
   standing.take()
   standing.settle()
   assert.equal(standing.recoveryPointMs, 50, 'what was known before stays')
+})
+
+test('the recovery point of a run is that of its oldest partition, none while one knows none, and no matter of what was deleted', () => {
+  const context = contextOf(new MemoryBackend('test'))
+  const points = [300, 100, null].map(
+    (pointMs, partition) => new PartitionWriter(context, planOf(partition), pointMs),
+  )
+  const pointOf = () => recoveryPoint(points, ({ standing }) => standing.recoveryPointMs)
+  assert.equal(pointOf(), null)
+  points[2]?.giveUp('access_denied', 'no right')
+  assert.equal(pointOf(), null)
+  points[2]?.giveUp('topic_deleted', 'gone')
+  assert.equal(pointOf(), 100)
 })
