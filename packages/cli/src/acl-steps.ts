@@ -1,4 +1,5 @@
 import type { AclEntry } from '@kafka-backup/core'
+import { isShellWord } from '@kafka-backup/core/runtime'
 import { aclText } from './render/cluster-text.ts'
 import { shownName } from './render/shown-name.ts'
 import { plural } from './render/units.ts'
@@ -56,7 +57,8 @@ function canBeSaid(acl: AclEntry): boolean {
     (permission === 'ALLOW' || permission === 'DENY') &&
     !operation.startsWith('UNKNOWN_')
   const texts = [resource, principal, host]
-  return isKnown && principal.includes(':') && texts.every((text) => text !== '' && !TRIMMED.test(text))
+  const isWhole = (text: string) => text !== '' && !TRIMMED.test(text) && isShellWord(text)
+  return isKnown && principal.includes(':') && texts.every(isWhole)
 }
 
 /** `resources`: the ACLs of each, which differ in the name of the resource only. */

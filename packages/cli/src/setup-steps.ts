@@ -1,5 +1,6 @@
 import type { CapturedTopic, ClusterDocument, QuotaEntry, Section } from '@kafka-backup/core'
 import { isSectionUnread, NO_AUTHORIZER } from '@kafka-backup/core/repository'
+import { isShellWord } from '@kafka-backup/core/runtime'
 import { aclSteps } from './acl-steps.ts'
 import type { KnownCluster } from './read-cluster.ts'
 import { entityText } from './render/cluster-text.ts'
@@ -108,7 +109,7 @@ function topicPlan(topic: CapturedTopic): SetupPlan {
 
 /** Why kafka-topics would take a value for another one; null: it would not. */
 function toolObjection(value: string): string | null {
-  return value === '' || value.includes('=') || TRIMMED.test(value)
+  return value === '' || value.includes('=') || TRIMMED.test(value) || !isShellWord(value)
     ? 'kafka-topics cannot say its value'
     : null
 }
@@ -129,7 +130,8 @@ function quotaPlan(quotas: readonly QuotaEntry[]): SetupPlan {
       return flag && (name === null ? flag.others : `${flag.named}=${name}`)
     })
     const isSayable =
-      flags.every((flag) => flag !== undefined) && own.every(({ key }) => /^[\w.-]+$/.test(key))
+      flags.every((flag) => flag !== undefined && isShellWord(flag)) &&
+      own.every(({ key }) => /^[\w.-]+$/.test(key))
     if (!isSayable) return { steps: [], left: [notKnown(what, 'kafka-configs cannot say it')] }
     const values = own.map(({ key, value }) => `${key}=${value}`).join(',')
     const words = ['--alter', ...(flags as string[]), `--add-config=${values}`]

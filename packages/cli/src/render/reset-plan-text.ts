@@ -8,6 +8,7 @@ import { formatTime, plural } from './units.ts'
 
 const REASONS: Readonly<Record<string, string>> = {
   no_name: "its name is empty, which Kafka's tool does not take",
+  no_word: 'its name has a NUL, which no script can say',
   share_group: 'kafka-share-groups is for share groups',
   streams_group: 'kafka-streams-groups is for streams groups',
   no_offsets: 'it had committed nothing',

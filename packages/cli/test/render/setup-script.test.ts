@@ -182,6 +182,8 @@ test('quotas of each kind of entity have their flags', () => {
 test('what no tool can say is named and left out', () => {
   const acls = [
     aclOf({ resource: ' padded' }),
+    aclOf({ principal: 'User:a\0b' }),
+    aclOf({ resource: 'a\0b' }),
     aclOf({ principal: 'nobody' }),
     aclOf({ operation: 'UNKNOWN_99' }),
     aclOf({ resourceType: 'UNKNOWN_9' }),
@@ -190,14 +192,15 @@ test('what no tool can say is named and left out', () => {
   const quotas = [
     { entity: [{ type: 'planet', name: 'x' }], key: 'k', value: '1' },
     { entity: [{ type: 'user', name: 'x' }], key: 'a=1,b', value: '1' },
+    { entity: [{ type: 'user', name: 'a\0b' }], key: 'k', value: '1' },
   ]
-  const topics = [topicOf('t', { a: 'x=y', b: null, c: '', d: ' e', f: 'fine' })]
+  const topics = [topicOf('t', { a: 'x=y', b: null, c: '', d: ' e', f: 'fine', g: 'x\0y' })]
   const { steps, left } = planOf({ acls, quotas, topics })
   assert.deepEqual(
     steps.map(({ words }) => words.at(-1)),
     ['--config=f=fine'],
   )
-  assert.equal(left.length, acls.length + quotas.length + 4)
+  assert.equal(left.length, acls.length + quotas.length + 5)
   assert.ok(left.every(({ isMissing }) => isMissing))
 })
 

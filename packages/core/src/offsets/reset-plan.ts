@@ -1,4 +1,5 @@
 import type { GroupRecord } from '../format/groups-document.ts'
+import { isShellWord } from '../runtime/shell-word.ts'
 import type { OffsetReport, ReportRow } from './offset-report.ts'
 import type { WantedOffset } from './translate-offsets.ts'
 
@@ -65,9 +66,10 @@ export function planReset(
   return { strategy, groups: resets, left }
 }
 
-/** What Kafka's tool for consumer groups cannot set. */
+/** What a script that calls Kafka's tool for consumer groups cannot set. */
 function refusalOf({ group, type, offsets, unread }: KnownGroup): string | undefined {
   if (group === '') return 'no_name'
+  if (!isShellWord(group)) return 'no_word'
   if (type === 'share' || type === 'streams') return `${type}_group`
   if (offsets.length > 0) return undefined
   return unread === undefined ? 'no_offsets' : 'unread'

@@ -62,6 +62,7 @@ test('what groups had is set as it was, without what only the source knows', () 
 test('groups that the tool for consumer groups cannot set are named', () => {
   const groups = [
     groupOf('', 'classic', [1n]),
+    groupOf('a\0b', 'classic', [1n]),
     groupOf('s', 'share', []),
     groupOf('t', 'streams', [1n]),
     groupOf('u', 'unknown', []),
@@ -73,6 +74,7 @@ test('groups that the tool for consumer groups cannot set are named', () => {
     plan.left.map(({ group, reason }) => [group, reason]),
     [
       ['', 'no_name'],
+      ['a\0b', 'no_word'],
       ['s', 'share_group'],
       ['t', 'streams_group'],
       ['u', 'no_offsets'],
