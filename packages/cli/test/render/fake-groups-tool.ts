@@ -16,9 +16,11 @@ for word in "$@"; do printf '%s\\0' "$word" >>"$FAKE_LOG"; done
 printf '\\0' >>"$FAKE_LOG"
 group=x
 file=
+to=7
 for word in "$@"; do
   case $word in --group=*) group=\${word#--group=} ;; esac
   if [ "\${before:-}" = --from-file ]; then file=$word; fi
+  if [ "\${before:-}" = --to-offset ]; then to=$word; fi
   before=$word
 done
 case " $* " in
@@ -34,7 +36,7 @@ case " $* " in
   if [ -n "\${FAKE_ERROR:-}" ]; then printf 'Error: %s\\n' "$FAKE_ERROR"; exit 0; fi
   end=\${FAKE_END:-\\\\n}
   printf "\\\\nGROUP  TOPIC  PARTITION  NEW-OFFSET$end"
-  if [ -z "$file" ]; then printf "%s  orders  0  7$end" "$group"; exit 0; fi
+  if [ -z "$file" ]; then printf "%s  orders  0  %s$end" "$group" "$((to + \${FAKE_SHIFT:-0}))"; exit 0; fi
   while IFS=, read -r topic partition offset; do
     printf "%s  %s  %s  %s$end" "$group" "$topic" "$partition" "$((offset + \${FAKE_SHIFT:-0}))"
   done <"$file"

@@ -124,6 +124,21 @@ test('what the tool sets otherwise than planned, or not at all, is a failure', a
   assert.equal((await run(scriptOf(moved), refused)).status, 1)
 })
 
+test('an offset that the tool has moved into the range of a partition is not as planned', async () => {
+  const moved = planOf([], {
+    groups: [{ group: 'orders 5', topics: ['orders'], offsets: null }],
+    strategy: { kind: 'to_offset', offset: 12n },
+  })
+  for (const FAKE_END of ['\\n', '    ']) {
+    const clamped = await run(scriptOf(moved), { FAKE_SHIFT: '-2', FAKE_END })
+    assert.equal(clamped.status, 1)
+    assert.match(clamped.stderr, /^Not as planned .*\norders 0 12$/m)
+    assert.match(clamped.stdout, /^Groups set: 0. Not as planned: 1.$/m)
+    const { status, stderr } = await run(scriptOf(moved), { FAKE_END })
+    assert.equal(status, 0, stderr)
+  }
+})
+
 test('a table without ends of lines, as Kafka 3.9 prints it, is understood', async () => {
   const moved = planOf([], {
     groups: [{ group: 'g', topics: ['orders'], offsets: null }],
