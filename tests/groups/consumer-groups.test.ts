@@ -151,6 +151,10 @@ test('what a group had is kept when it is emptied, and when it is gone', async (
   assert.equal(kept('deleted'), 'ABSENT')
   // Its coordinator deletes it minutes later.
   assert.equal(kept('emptied'), 'NO_OFFSETS')
+  const verb = ['offset-reset', 'script', ...placeOf(archive), '--bootstrap-servers', cluster.bootstrap]
+  const { stdout } = await expectExit(0, [...verb, '--strategy', 'as-of', '--groups', 'deleted', 'living'])
+  assert.match(stdout, /^# deleted: offsets are of \d.*Z \(ABSENT\)$/m)
+  assert.doesNotMatch(stdout, /^# living/m)
   await driver.leaveGroup('living')
 })
 

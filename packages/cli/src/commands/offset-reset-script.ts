@@ -4,7 +4,7 @@ import { writeNewScript } from '../new-script.ts'
 import { openStorage } from '../open-storage.ts'
 import { PROGRAM } from '../program-name.ts'
 import { isPlanIncomplete, type KnownPlan, readResetPlan } from '../read-reset-plan.ts'
-import { groupsAsOf } from '../render/offset-report-text.ts'
+import { carriedText, groupsAsOf } from '../render/offset-report-text.ts'
 import { leftTexts, planDocument, strategyText } from '../render/reset-plan-text.ts'
 import { renderResetScript } from '../render/reset-script.ts'
 import { plural } from '../render/units.ts'
@@ -51,15 +51,17 @@ function originOf({ known, shown, told, plan }: KnownPlan): string[] {
     ...restore,
     ...by,
     strategyText(plan.strategy),
+    ...plan.carried.map(carriedText),
   ]
 }
 
 function writtenText(file: string, { plan }: KnownPlan, isExecuting: boolean): string {
   const does = isExecuting ? 'sets' : 'tries to set, without changing anything,'
   const head = `Written to ${file}: it ${does} offsets of ${plural(plan.groups.length, 'consumer group')}`
-  return [head, ...leftTexts(plan.left)].join('\n')
+  return [head, ...plan.carried.map(carriedText), ...leftTexts(plan.left)].join('\n')
 }
 
 function sayLeft(context: CommandContext, { plan }: KnownPlan): void {
-  for (const line of leftTexts(plan.left).filter((text) => text !== '')) context.say(line)
+  const lines = [...plan.carried.map(carriedText), ...leftTexts(plan.left)]
+  for (const line of lines.filter((text) => text !== '')) context.say(line)
 }

@@ -1,4 +1,4 @@
-import type { OffsetReport, ReportRow } from '@kafka-backup/core'
+import type { CarriedGroup, OffsetReport, ReportRow } from '@kafka-backup/core'
 import type { KnownGroups } from '../read-offset-report.ts'
 import type { ToldReport } from '../read-told-report.ts'
 import { renderCsv } from './csv.ts'
@@ -32,15 +32,22 @@ export function reportText(known: KnownGroups, told: ToldReport): string {
       ({ group, type, unread }) =>
         `${shownName(group)}: no offsets ${unread === null ? `(${type} group)` : `could be read (${unread})`}`,
     ),
-    ...carried.map(
-      ({ group, readAtMs, unread }) =>
-        `${shownName(group)}: offsets are of ${formatTime(readAtMs)} (${unread})`,
-    ),
+    ...carried.map(carriedText),
     ...copyNotes(told),
   ]
   if (notes.length > 0) lines.push('', ...notes)
   lines.push('', verdictOf(report))
   return lines.join('\n')
+}
+
+/** `billing: offsets are of 2026-11-28T05:09:34.828Z (ABSENT)` */
+export function carriedText({ group, readAtMs, unread }: CarriedGroup): string {
+  return `${shownName(group)}: offsets are of ${formatTime(readAtMs)} (${unread})`
+}
+
+/** The same for programs. */
+export function carriedDocument({ group, readAtMs, unread }: CarriedGroup) {
+  return { group, read_at: formatTime(readAtMs), unread }
 }
 
 /** Who told where records are. */
@@ -159,11 +166,7 @@ export function reportDocument(known: KnownGroups, { toldBy, shown, clusterId, r
       records_without: withoutHeaders,
     })),
     without_offsets: report.withoutOffsets,
-    carried_over: report.carried.map(({ group, readAtMs, unread }) => ({
-      group,
-      read_at: formatTime(readAtMs),
-      unread,
-    })),
+    carried_over: report.carried.map(carriedDocument),
   }
 }
 

@@ -1,7 +1,7 @@
 import type { LeftAsIs, ResetPlan, ResetStrategy } from '@kafka-backup/core'
 import type { KnownPlan } from '../read-reset-plan.ts'
 import { renderCsv } from './csv.ts'
-import { groupsAsOf, knownDocument, toldText } from './offset-report-text.ts'
+import { carriedDocument, carriedText, groupsAsOf, knownDocument, toldText } from './offset-report-text.ts'
 import { shownName } from './shown-name.ts'
 import { renderTable } from './table.ts'
 import { formatTime, plural } from './units.ts'
@@ -31,6 +31,7 @@ export function planText({ known, told, plan }: KnownPlan): string {
     strategyText(plan.strategy),
     '',
     planTable(plan),
+    ...(plan.carried.length === 0 ? [] : ['', ...plan.carried.map(carriedText)]),
     ...leftTexts(plan.left),
   ].join('\n')
 }
@@ -88,7 +89,7 @@ export function planCsv({ groups }: ResetPlan): string {
 
 /** The same as JSON. */
 export function planDocument({ known, shown, told, plan }: KnownPlan) {
-  const { strategy, groups, left } = plan
+  const { strategy, groups, left, carried } = plan
   return {
     kind: 'offset_reset_plan',
     version: 1,
@@ -104,6 +105,7 @@ export function planDocument({ known, shown, told, plan }: KnownPlan) {
           : null,
     groups,
     left,
+    carried_over: carried.map(carriedDocument),
     repeats: strategy.kind === 'from_mapping' && told ? repeatsByGroup(told.report.rows) : null,
   }
 }

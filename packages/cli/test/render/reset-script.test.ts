@@ -42,7 +42,7 @@ after(() => tool.close())
 
 function planOf(groups: readonly string[], more: Partial<ResetPlan> = {}): ResetPlan {
   const resets = groups.map((group) => ({ group, topics: ['orders'], offsets: OFFSETS }))
-  return { strategy: { kind: 'from_mapping' }, groups: resets, left: [], ...more }
+  return { strategy: { kind: 'from_mapping' }, groups: resets, left: [], carried: [], ...more }
 }
 
 function scriptOf(plan: ResetPlan, isExecuting = true): string {
@@ -159,7 +159,7 @@ test('each strategy has the words of the tool', async () => {
     [{ kind: 'to_offset', offset: 12n }, ['--to-offset', '12']],
     [{ kind: 'to_timestamp', timestampMs: 1_500n }, ['--to-datetime', '1970-01-01T00:00:01.500Z']],
   ] as const) {
-    const { status, calls } = await run(scriptOf({ strategy, groups, left: [] }))
+    const { status, calls } = await run(scriptOf({ strategy, groups, left: [], carried: [] }))
     assert.equal(status, 0)
     const topics = ['--topic', 'orders', '--topic', 'payments']
     assert.deepEqual(calls.at(-1), ['--reset-offsets', '--group=g', ...words, ...topics, '--execute'])

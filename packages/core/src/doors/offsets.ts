@@ -1,6 +1,7 @@
 export { copyByNames, copyOfRestore, type FoundCopy } from '../offsets/found-copy.ts'
 export type { HeaderCounts } from '../offsets/header-map.ts'
 export {
+  type CarriedGroup,
   isReportIncomplete,
   type OffsetReport,
   type ReportRow,

@@ -1,6 +1,6 @@
 import type { GroupRecord } from '../format/groups-document.ts'
 import { isShellWord } from '../runtime/shell-word.ts'
-import type { OffsetReport, ReportRow } from './offset-report.ts'
+import type { CarriedGroup, OffsetReport, ReportRow } from './offset-report.ts'
 import type { WantedOffset } from './translate-offsets.ts'
 
 /**
@@ -35,9 +35,11 @@ export interface ResetPlan {
   /** In order of name. */
   readonly groups: readonly GroupReset[]
   readonly left: readonly LeftAsIs[]
+  /** Groups that are set to what they had when they could still be read. */
+  readonly carried: readonly CarriedGroup[]
 }
 
-type KnownGroup = Pick<GroupRecord, 'group' | 'type' | 'offsets' | 'unread'>
+type KnownGroup = Pick<GroupRecord, 'group' | 'type' | 'offsets' | 'readAtMs' | 'unread'>
 
 /** Decides what is to be set. `report` is of the same groups; null: none of a restore, so that topics have their own names. Pure. */
 export function planReset(
@@ -47,6 +49,7 @@ export function planReset(
 ): ResetPlan {
   const resets: GroupReset[] = []
   const left: LeftAsIs[] = []
+  const carried: CarriedGroup[] = []
   const rowsOf = report && Map.groupBy(report.rows, ({ group }) => group)
   for (const own of groups) {
     const refusal = refusalOf(own)
@@ -59,11 +62,13 @@ export function planReset(
       : { offsets: own.offsets, unmapped: [] }
     left.push(...unmapped)
     if (offsets.length === 0) continue
+    if (own.unread !== undefined)
+      carried.push({ group: own.group, readAtMs: own.readAtMs, unread: own.unread })
     const topics = [...new Set(offsets.map(({ topic }) => topic))].sort()
     const isByPartition = strategy.kind === 'from_mapping' || strategy.kind === 'as_of'
     resets.push({ group: own.group, topics, offsets: isByPartition ? offsets.map(bare) : null })
   }
-  return { strategy, groups: resets, left }
+  return { strategy, groups: resets, left, carried }
 }
 
 /** What a script that calls Kafka's tool for consumer groups cannot set. */

@@ -9,6 +9,7 @@ function groupOf(group: string, type: GroupRecord['type'], offsets: readonly big
   return {
     group,
     type,
+    readAtMs: 1n,
     offsets: offsets.map((offset, partition): GroupOffset => ({ ...entry, partition, offset })),
   }
 }
@@ -52,11 +53,14 @@ test('each target partition is set once, and what has none is named', () => {
 })
 
 test('what groups had is set as it was, without what only the source knows', () => {
-  const { groups } = planReset([groupOf('g', 'consumer', [5n, 0n])], null, { kind: 'as_of' })
+  const gone = { ...groupOf('h', 'classic', [2n]), unread: 'ABSENT' }
+  const known = [groupOf('g', 'consumer', [5n, 0n]), gone]
+  const { groups, carried } = planReset(known, null, { kind: 'as_of' })
   assert.deepEqual(groups[0]?.offsets, [
     { topic: 'orders', partition: 0, offset: 5n },
     { topic: 'orders', partition: 1, offset: 0n },
   ])
+  assert.deepEqual(carried, [{ group: 'h', readAtMs: 1n, unread: 'ABSENT' }])
 })
 
 test('groups that the tool for consumer groups cannot set are named', () => {
