@@ -96,6 +96,20 @@ test('a script tries unless it was written to set', async () => {
   assert.deepEqual(await modes(true), ['--execute', false])
 })
 
+test('a group with members is not moved either', async () => {
+  const moved = planOf([], {
+    groups: [{ group: 'g', topics: ['orders'], offsets: null }],
+    strategy: { kind: 'to_latest' },
+  })
+  const { status, stderr, calls } = await run(scriptOf(moved), { FAKE_STATE: 'Stable' })
+  assert.equal(status, 1)
+  assert.match(stderr, /Not set: the group is Stable/)
+  assert.deepEqual(
+    calls.map(([verb]) => verb),
+    ['--describe'],
+  )
+})
+
 test('only groups without members are set, and the others are still tried', async () => {
   for (const state of ['Stable', 'PreparingRebalance', 'Reconciling', 'Unknown']) {
     const { status, stderr, calls } = await run(scriptOf(planOf(['g', 'h'])), { FAKE_STATE: state })

@@ -149,6 +149,7 @@ test('ACLs that differ in the operation or the name of a resource only are one c
     aclOf({ resourceType: 'TOPIC', resource: 'b', operation: 'READ' }),
     aclOf({ resourceType: 'TOPIC', resource: 'c', operation: 'READ' }),
     aclOf({ resourceType: 'CLUSTER', resource: 'kafka-cluster', operation: 'ALL', permission: 'DENY' }),
+    aclOf({ pattern: 'PREFIXED' }),
   ]
   const { steps, left } = planOf({ acls })
   assert.deepEqual(
@@ -157,9 +158,21 @@ test('ACLs that differ in the operation or the name of a resource only are one c
       '--allow-principal=User:alice --allow-host=* --operation=DescribeConfigs --operation=Read --resource-pattern-type=literal --topic=a --topic=b',
       '--allow-principal=User:alice --allow-host=* --operation=Read --resource-pattern-type=literal --topic=c',
       '--deny-principal=User:alice --deny-host=* --operation=All --resource-pattern-type=literal --cluster',
+      '--allow-principal=User:alice --allow-host=* --operation=Read --resource-pattern-type=prefixed --group=g',
     ],
   )
   assert.deepEqual(left, [])
+  const names = Array.from({ length: 101 }, (_, at) => `g${at}`)
+  const many = planOf({ acls: names.map((resource) => aclOf({ resource })) })
+  const said = many.steps.map(({ words }) => words.filter((word) => word.startsWith('--group=')))
+  assert.deepEqual(
+    said.map((own) => own.length),
+    [50, 50, 1],
+  )
+  assert.deepEqual(
+    said.flat(),
+    names.map((name) => `--group=${name}`),
+  )
 })
 
 test('quotas of each kind of entity have their flags', () => {
@@ -195,7 +208,9 @@ test('what no tool can say is named and left out', () => {
     { entity: [{ type: 'user', name: 'a\0b' }], key: 'k', value: '1' },
   ]
   const topics = [topicOf('t', { a: 'x=y', b: null, c: '', d: ' e', f: 'fine', g: 'x\0y' })]
-  const { steps, left } = planOf({ acls, quotas, topics })
+  const ofBroker = { name: 'h', value: '5', source: 'broker' as const }
+  const mixed = topics.map((topic) => ({ ...topic, settings: [...topic.settings, ofBroker] }))
+  const { steps, left } = planOf({ acls, quotas, topics: mixed })
   assert.deepEqual(
     steps.map(({ words }) => words.at(-1)),
     ['--config=f=fine'],

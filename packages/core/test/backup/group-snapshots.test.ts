@@ -87,6 +87,39 @@ test('groups wait for the records that they had read, and are written once', asy
   assert.equal(stage.artifacts.length, 1)
 })
 
+test('the largest offset that any group had read has to be stored, and all of it', async () => {
+  for (const [storedUpTo, count] of [
+    [6n, 0],
+    [7n, 1],
+  ] as const) {
+    const stage = new Stage()
+    const topics = [{ name: 'orders', topicId: null, partitions: 1 }]
+    const begins = [{ topic: 'orders', partition: 0, offset: storedUpTo }]
+    await appendCommit(stage.storage, stage.state, draft('run-1', 'running', { topics, begins }))
+    const slower = [{ ...GROUP.offsets![0]!, offset: 3n }]
+    stage.answer = () => [
+      { ...GROUP, group: 'f', offsets: slower },
+      GROUP,
+      { ...GROUP, group: 'h', offsets: slower },
+    ]
+    await (await stage.begin()).writeIfCovered([writer(null)])
+    assert.equal(stage.artifacts.length, count, `stored up to ${storedUpTo}`)
+  }
+})
+
+test('what is committed while groups are asked has to be stored as well', async () => {
+  const stage = new Stage()
+  stage.answer = () => {
+    stage.nowMs = BEGAN_MS + 5
+    return [GROUP]
+  }
+  const groups = await stage.begin()
+  await groups.writeIfCovered([writer(BEGAN_MS + 4)])
+  assert.equal(stage.artifacts.length, 0)
+  await groups.writeIfCovered([writer(BEGAN_MS + 5)])
+  assert.equal(stage.artifacts.length, 1)
+})
+
 test('a partition that nobody reads any more holds no groups back, nor does one that they have not read', async () => {
   const unread = { unread: { topic: 'orders' } } as unknown as Partial<PartitionWriter>
   const other = { plan: { topic: 'orders', partition: 1 } } as unknown as Partial<PartitionWriter>

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { BackupState } from '../../src/format/backup-state.ts'
+import { BackupState, type PartitionState } from '../../src/format/backup-state.ts'
+import { heldExtent } from '../../src/format/held-parts.ts'
 import type { TimeQuestion, TopicPartition } from '../../src/kafka/cluster.ts'
 import { copyByNames } from '../../src/offsets/found-copy.ts'
 import { reportByTimes } from '../../src/offsets/report-by-times.ts'
@@ -115,6 +116,24 @@ describe('the report by timestamps', () => {
       }
     }
     assert.ok(exact >= asked * 0.7, `${exact} of ${asked} as large as they may be`)
+  })
+
+  it('finds the same for the second offset of each part alone', async () => {
+    for (const seed of SEEDS) {
+      const storage = new MemoryBackend('times')
+      const { state, committed } = await writeRandomArchive(storage, prng(seed), { orders: 1 })
+      const archive = { storage, backupId: BACKUP, transforms: TRANSFORMS, signal }
+      const histories = state.histories('orders', 0)
+      const { parts } = heldExtent(histories, histories.at(-1) as PartitionState)
+      for (const { part } of parts) {
+        const position = { topic: 'orders', partition: 0, offset: part.firstOffset + 1n }
+        const answer = (await findUnreadMinima(archive, state, [position]))(position)
+        const records = committed.get('orders/0') ?? []
+        const expected = minimumOf(records.filter(({ offset }) => offset >= position.offset))
+        const isSafe = expected === null ? answer === null : answer !== null && answer <= expected
+        assert.ok(isSafe, `seed ${seed}, offset ${position.offset}: ${answer}, ${expected}`)
+      }
+    }
   })
 
   for (const isSpread of [false, true]) {

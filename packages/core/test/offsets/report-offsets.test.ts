@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { seededRandom } from '../../../testkit/src/seeded-random.ts'
 import type { GroupRecord } from '../../src/format/groups-document.ts'
+import type { LedgerSource } from '../../src/format/restore-ledger.ts'
 import { isReportIncomplete, type ReportRow } from '../../src/offsets/offset-report.ts'
 import { type ReportedRestore, reportOffsets } from '../../src/offsets/report-offsets.ts'
 import { LIMITS } from '../../src/runtime/limits.ts'
@@ -135,8 +136,36 @@ describe('the report of offsets', () => {
     )
     assert.deepEqual(found.carried, [{ group: 'behind', readAtMs: 1n, unread: 'ABSENT' }])
     assert.equal(isReportIncomplete(found), true)
+    const isUnread = async (at: number) => isReportIncomplete(await report(groups.slice(at, at + 1), restore))
+    assert.deepEqual([await isUnread(3), await isUnread(4)], [false, true])
     const fine = await report(groups.slice(0, 1), restore)
     assert.equal(isReportIncomplete(fine), false, 'what nobody asked to restore is no loss')
+  })
+
+  it('counts partitions as not read that a group has no offset in, of the topics that it reads', async () => {
+    const target = { topic: 'copy', partition: 0 }
+    const [own, beside, other] = [
+      { topic: 'orders', partition: 0, lineage: 1 },
+      { topic: 'orders', partition: 1, lineage: 1 },
+      { topic: 'audit', partition: 0, lineage: 1 },
+    ] as const
+    const restoreOf = (sources: readonly LedgerSource[]): ReportedRestore => ({
+      ...{ sources, routes: [{ sources, targets: [target] }], begins: new Map() },
+      ...{ ends: new Map([['copy/0', 20n]]), isKeepingOffsets: false, isFinished: true },
+      runs: async function* () {
+        for (const [at, source] of sources.entries())
+          yield { source, target, sourceOffset: 0n, targetOffset: BigInt(10 * at), records: 10 }
+      },
+    })
+    const at = async (sources: readonly LedgerSource[]) => {
+      const { rows } = await report([groupOf('g', new Map([[0, 8n]]))], restoreOf(sources))
+      return rows.map(({ topic, targetOffset, how, repeats }) => [topic, targetOffset, how, repeats])
+    }
+    assert.deepEqual(await at([beside, own]), [
+      ['orders', 0n, 'lowest_safe', 8n],
+      ['orders', 0n, 'uncommitted', 8n],
+    ])
+    assert.deepEqual(await at([other, own]), [['orders', 18n, 'exact', 0n]])
   })
 
   it('has no safe offset where a source that is joined is not there yet', async () => {
