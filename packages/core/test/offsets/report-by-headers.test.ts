@@ -183,6 +183,41 @@ describe('the report by headers', () => {
     })
   }
 
+  it('looks at what the restore has written, from its begin to its end in the ledger', async () => {
+    const source = { topic: 'orders', partition: 0, lineage: 1 }
+    const targets = [0, 1].map((partition) => ({ topic: 'copy', partition }))
+    // An earlier restore wrote the same five records; nothing of the source went to the other partition.
+    const log = Array.from({ length: 10 }, (_, at) => {
+      const own = [header('x-original-offset', int64(BigInt(at % 5))), header('x-source-partition', int32(0))]
+      return recordOf(BigInt(at), own)
+    })
+    const copy: FoundCopy = {
+      ...{ sources: [source], routes: [{ sources: [source], targets }], topics: [], refusals: new Map() },
+      begins: new Map([['copy/0', 5n]]),
+      ends: new Map([
+        ['copy/0', 10n],
+        ['copy/1', 3n],
+      ]),
+      ...{ isKeepingOffsets: false, isFinished: true },
+    }
+    const logs = new Map([
+      ['copy/0', log],
+      ['copy/1', [0n, 1n, 2n].map((offset) => recordOf(offset, []))],
+    ])
+    const groups = [2n, 5n].map((offset) => groupOf(`at ${offset}`, new Map([[0, offset]])))
+    const found = await report(groups, copy, { logs, records: [] })
+    assert.deepEqual(
+      found.report.rows.map(({ targetOffset, how, repeats }) => [targetOffset, how, repeats]),
+      [
+        [7n, 'exact', 0n],
+        [3n, 'end', 0n],
+        [10n, 'end', 0n],
+        [3n, 'end', 0n],
+      ],
+    )
+    assert.deepEqual(found.counts.get('copy'), { withHeaders: 5, withoutHeaders: 3 })
+  })
+
   it('says of which topics no record has headers, and maps nothing there', async () => {
     const restored = randomRestore(seededRandom(1), 'direct')
     const target = targetOf(seededRandom(1), restored)
