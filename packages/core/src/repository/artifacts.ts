@@ -4,7 +4,8 @@ import { sha256Hex } from '../format/canonical-json.ts'
 import type { ArtifactRecord } from '../format/commit.ts'
 import { LIMITS } from '../runtime/limits.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
-import { artifactKey } from './key-layout.ts'
+import { compressDocument, decompressDocument } from './document-frame.ts'
+import { artifactKey, isCompressedKey } from './key-layout.ts'
 import { readWithSecondLook } from './second-look.ts'
 
 // A batch in quarantine may be larger than a document.
@@ -15,7 +16,8 @@ export interface NewArtifact {
   readonly kind: string
   /** Of the run. */
   readonly writer: string
-  readonly bytes: Uint8Array
+  /** The document as it is. */
+  readonly bytes: Buffer
 }
 
 /**
@@ -34,9 +36,12 @@ export async function writeArtifact(
       `the artifact "${kind}" would have ${bytes.length} bytes, more than ${LIMITS.documentMaxBytes}`,
     )
   }
-  const key = artifactKey(state.backupId, { kind, number: state.nextNumber, writer })
-  await storage.put(key, bytes, signal ? { signal } : {})
-  return { kind, key, bytes: bytes.length, sha256: sha256Hex(bytes) }
+  const frame = await compressDocument(bytes)
+  const place = { kind, number: state.nextNumber, writer, isCompressed: frame !== null }
+  const key = artifactKey(state.backupId, place)
+  const stored = frame ?? bytes
+  await storage.put(key, stored, signal ? { signal } : {})
+  return { kind, key, bytes: stored.length, sha256: sha256Hex(stored) }
 }
 
 /** The newest artifact of a kind, as of the state's last commit. */
@@ -44,7 +49,10 @@ export function latestArtifact(state: BackupState, kind: string): ArtifactRecord
   return state.artifacts.findLast((artifact) => artifact.kind === kind)
 }
 
-/** The bytes that the commit named. @throws KB_OBJECT_NOT_FOUND, KB_VALIDATION_FAILED, KB_LIMIT_EXCEEDED, KB_STORAGE_* */
+/**
+ * The document that the commit named, or the bytes of a quarantined batch.
+ * @throws KB_OBJECT_NOT_FOUND, KB_VALIDATION_FAILED, KB_LIMIT_EXCEEDED, KB_STORAGE_*
+ */
 export async function readArtifact(
   storage: StorageBackend,
   record: ArtifactRecord,
@@ -52,10 +60,22 @@ export async function readArtifact(
 ): Promise<Buffer> {
   return readWithSecondLook(
     () => storage.read(record.key, ARTIFACT_MAX_BYTES, signal ? { signal } : {}),
-    (bytes) => {
-      if (bytes.length === record.bytes && sha256Hex(bytes) === record.sha256) return bytes
-      const message = 'length or SHA-256 differs from what its commit says'
-      throw new KafkaBackupError('KB_VALIDATION_FAILED', message, { context: { key: record.key } })
+    async (bytes) => {
+      if (bytes.length !== record.bytes || sha256Hex(bytes) !== record.sha256)
+        throw damaged(record, 'length or SHA-256 differs from what its commit says')
+      return isCompressedKey(record.key) ? decompressed(record, bytes) : bytes
     },
   )
+}
+
+async function decompressed(record: ArtifactRecord, frame: Buffer): Promise<Buffer> {
+  try {
+    return await decompressDocument(frame, LIMITS.documentMaxBytes)
+  } catch (error) {
+    throw damaged(record, `it cannot be decompressed: ${(error as Error).message}`, error)
+  }
+}
+
+function damaged({ key }: ArtifactRecord, message: string, cause?: unknown): KafkaBackupError {
+  return new KafkaBackupError('KB_VALIDATION_FAILED', message, { cause, context: { key } })
 }

@@ -18,6 +18,7 @@ export type ParsedKey =
       readonly artifactKind: string
       readonly number: bigint
       readonly writer: string
+      readonly isCompressed: boolean
     }
   | { readonly kind: 'restore'; readonly restoreId: string; readonly number: bigint }
   | {
@@ -45,7 +46,7 @@ const BUNDLE = /^bundles\/bundle-([0-9]{10})-([0-9a-f]{8})\.(?:zst|lz4)$/
 const MINIMA = /^(.+)\.minima-([1-9])\.json$/
 const COMMIT = /^commits\/([0-9]{20})\.json$/
 const SNAPSHOT = /^snapshots\/([0-9]{20})\.json\.zst$/
-const ARTIFACT = /^artifacts\/([a-z][a-z0-9-]{0,63})\/([0-9]{20})-([0-9a-f]{8})\.json$/
+const ARTIFACT = /^artifacts\/([a-z][a-z0-9-]{0,63})\/([0-9]{20})-([0-9a-f]{8})\.json(\.zst)?$/
 const LEASE = /^leases\/([0-9a-f]{8})\.json$/
 const RESTORE = /^restores\/([0-9a-f]{16}-[0-9]{4,9})\/([0-9]{10})\.json$/
 
@@ -82,13 +83,19 @@ export function quarantineKey(
   return `${backupId}/quarantine/${place.topic}/partition=${place.partition}/${name}`
 }
 
-/** `daily/artifacts/topics/00000000000000000412-9f2c11ab.json`: `number` is that of the commit that was next when it was written. */
+/** `daily/artifacts/topics/00000000000000000412-9f2c11ab.json` (or `.json.zst`): `number` is that of the commit that was next when it was written. */
 export function artifactKey(
   backupId: string,
-  place: { kind: string; number: bigint; writer: string },
+  place: { kind: string; number: bigint; writer: string; isCompressed: boolean },
 ): string {
-  const name = `${String(place.number).padStart(20, '0')}-${place.writer}.json`
+  const extension = place.isCompressed ? 'json.zst' : 'json'
+  const name = `${String(place.number).padStart(20, '0')}-${place.writer}.${extension}`
   return `${backupId}/artifacts/${place.kind}/${name}`
+}
+
+/** Whether the document under the key of an artifact is stored as one Zstandard frame. */
+export function isCompressedKey(key: string): boolean {
+  return key.endsWith('.json.zst')
 }
 
 /** `daily/bundles/bundle-0000000007-9f2c11ab.zst` */
@@ -181,9 +188,8 @@ export function parseKey(backupId: string, key: string): ParsedKey | undefined {
   if (commit?.[1]) return { kind: 'commit', number: BigInt(commit[1]) }
   const snapshot = SNAPSHOT.exec(rest)
   if (snapshot?.[1]) return { kind: 'snapshot', number: BigInt(snapshot[1]) }
-  const [, artifactKind, number, writer] = ARTIFACT.exec(rest) ?? []
-  if (artifactKind && number && writer)
-    return { kind: 'artifact', artifactKind, number: BigInt(number), writer }
+  const artifact = parseArtifact(ARTIFACT.exec(rest))
+  if (artifact) return artifact
   const lease = LEASE.exec(rest)
   if (lease?.[1]) return { kind: 'lease', lease: lease[1] }
   const restore = RESTORE.exec(rest)
@@ -212,6 +218,13 @@ function parseMinima(backupId: string, rest: string): ParsedKey | undefined {
   const kind = parseKey(backupId, segment)?.kind
   if (kind !== 'segment' && kind !== 'bundle') return undefined
   return { kind: 'minima', segment, number: Number(number) }
+}
+
+function parseArtifact(match: RegExpExecArray | null): ParsedKey | undefined {
+  const [, artifactKind, number, writer, compression] = match ?? []
+  if (!artifactKind || !number || !writer) return undefined
+  const isCompressed = compression !== undefined
+  return { kind: 'artifact', artifactKind, number: BigInt(number), writer, isCompressed }
 }
 
 function parseOfPartition(match: RegExpExecArray | null) {

@@ -1,8 +1,7 @@
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
-import { promisify } from 'node:util'
-import { createZstdCompress, zstdDecompress } from 'node:zlib'
+import { createZstdCompress } from 'node:zlib'
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import type { BackupState } from '../format/backup-state.ts'
 import { sha256Hex } from '../format/canonical-json.ts'
@@ -14,8 +13,7 @@ import {
 } from '../format/skippable-frame.ts'
 import { decodeSnapshot, snapshotPieces } from '../format/snapshot.ts'
 import { LIMITS } from '../runtime/limits.ts'
-
-const decompress = promisify(zstdDecompress)
+import { decompressDocument } from './document-frame.ts'
 
 const DIGEST_BYTES = 32
 // The default of 16 KiB makes a thousand pieces of a snapshot of 16 MiB.
@@ -66,17 +64,12 @@ export async function decodeSnapshotObject(bytes: Buffer): Promise<BackupState> 
   try {
     const digest = decodeSkippable(SNAPSHOT_DIGEST_MAGIC, bytes.subarray(frame.length))
     if (!digest.equals(digestOf(frame))) throw new Error('SHA-256 differs')
-    document = await decompress(frame, { maxOutputLength: maxRawBytes(frame.length), chunkSize: CHUNK_BYTES })
+    document = await decompressDocument(frame, LIMITS.snapshotMaxRawBytes)
   } catch (error) {
     const message = `the snapshot is damaged: ${(error as Error).message}`
     throw new KafkaBackupError('KB_SNAPSHOT_CORRUPT', message, { cause: error })
   }
   return decodeSnapshot(document)
-}
-
-function maxRawBytes(frameBytes: number): number {
-  const plausible = Math.max(LIMITS.snapshotFreeRawBytes, frameBytes * LIMITS.snapshotMaxRatio)
-  return Math.min(LIMITS.snapshotMaxRawBytes, plausible)
 }
 
 function digestOf(frame: Buffer): Buffer {

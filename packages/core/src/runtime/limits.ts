@@ -54,10 +54,12 @@ export const LIMITS = {
   packedPartsMin: 256,
   /** Largest snapshot, decompressed. */
   snapshotMaxRawBytes: 512 * 1024 * 1024,
-  /** A snapshot decompresses to this much whatever its size, and to {@link snapshotMaxRatio} times its size beyond. */
-  snapshotFreeRawBytes: 16 * 1024 * 1024,
+  /** A compressed document decompresses to this much whatever its size, and to {@link documentMaxRatio} times its size beyond. */
+  documentFreeRawBytes: 16 * 1024 * 1024,
   /** Documents of digests and offsets shrink to a tenth; a thousandth is a bomb. */
-  snapshotMaxRatio: 256,
+  documentMaxRatio: 256,
+  /** Documents of artifacts from this length on are compressed: smaller ones take one block of a file system in any case. */
+  documentCompressedMinBytes: 4096,
   /** Largest object read whole into memory (documents only; segments are read by range). */
   documentMaxBytes: 256 * 1024 * 1024,
   /** Largest configuration file. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { promisify } from 'node:util'
-import { zstdCompress } from 'node:zlib'
+import { zstdCompress, zstdCompressSync } from 'node:zlib'
 import { KafkaBackupError } from '../../src/errors/kafka-backup-error.ts'
 import { BackupState } from '../../src/format/backup-state.ts'
 import { canonicalJson, type JsonValue, parseCanonical, sha256Hex } from '../../src/format/canonical-json.ts'
@@ -20,7 +20,9 @@ import {
 } from '../../src/format/skippable-frame.ts'
 import { encodeSnapshot } from '../../src/format/snapshot.ts'
 import { decodeTopics, encodeTopics, saysTheSame } from '../../src/format/topics-document.ts'
+import { readArtifact } from '../../src/repository/artifacts.ts'
 import { decodeSnapshotObject, encodeSnapshotObject } from '../../src/repository/snapshot-object.ts'
+import { MemoryBackend } from '../../src/storage/memory/backend.ts'
 import { CLUSTER_SAMPLE } from '../format/cluster-sample.ts'
 import { BEGINS, begun, commit, divergence, gap, part, segment, TOPICS } from '../format/fold-samples.ts'
 import { randomCommit } from '../format/random-commit.ts'
@@ -230,6 +232,29 @@ async function snapshotObject(document: Buffer): Promise<Buffer> {
   return withDigest(await compress(document))
 }
 
+/** Of a commit that names exactly these bytes. */
+async function readCompressedArtifact(bytes: Buffer): Promise<Buffer> {
+  const storage = new MemoryBackend('artifact')
+  const key = 'daily/artifacts/groups/00000000000000000001-9f2c11ab.json.zst'
+  await storage.put(key, bytes)
+  return readArtifact(storage, { kind: 'groups', key, bytes: bytes.length, sha256: sha256Hex(bytes) })
+}
+
+/** A document of groups as a commit names it: the frame is damaged before its digest was taken. */
+function compressedArtifactTarget(): FuzzTarget {
+  const samples = [3, 40].map((count) => zstdCompressSync(encodeGroups(randomGroups(prng(count), count))))
+  return {
+    name: 'compressed artifacts',
+    weight: 0.3,
+    categories: INTEGRITY,
+    acceptedMin: 0,
+    make: (random) => {
+      const bytes = damage(random, random.pick(samples), random.pick(samples))
+      return { bytes, run: async () => encodeGroups(decodeGroups(await readCompressedArtifact(bytes))) }
+    },
+  }
+}
+
 function seekTableTarget(): FuzzTarget {
   const table = encodeSeekTable([
     { bytes: 300, rawBytes: 0 },
@@ -314,6 +339,7 @@ export async function archiveTargets(): Promise<FuzzTarget[]> {
     commitTarget(),
     groupsTarget(),
     await snapshotTarget(),
+    compressedArtifactTarget(),
     artifactTarget('documents of topics', encodeTopics(TOPICS_SAMPLE), readTopics),
     artifactTarget('documents of clusters', encodeCluster(CLUSTER_SAMPLE), readCluster),
     ...(await transformTargets()),

@@ -10,6 +10,7 @@ import { decompressBody } from '../../src/protocol/batch-compression.ts'
 import { ByteReader } from '../../src/protocol/byte-reader.ts'
 import { decompressRecords, visitRecords } from '../../src/protocol/record.ts'
 import { BatchCursor } from '../../src/protocol/record-batch.ts'
+import { decompressDocument } from '../../src/repository/document-frame.ts'
 import { decodeSnapshotObject } from '../../src/repository/snapshot-object.ts'
 import { LIMITS } from '../../src/runtime/limits.ts'
 import { answering, readFetchAnswer } from './answer-targets.ts'
@@ -38,6 +39,7 @@ const link = (bytes: Buffer, key: number, version: number) => ({
 /** Who opens a bomb, by name. */
 export const BOMB_DECODERS = {
   snapshot: decodeSnapshotObject,
+  artifact: (bytes: Buffer) => decompressDocument(bytes, LIMITS.documentMaxBytes),
   gzip: codec('gzip'),
   snappy: codec('snappy'),
   lz4: codec('lz4'),

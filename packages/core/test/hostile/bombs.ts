@@ -30,6 +30,14 @@ function zstdRuns(blocks: number, statedBytes: bigint | null = null): Buffer {
   return Buffer.concat([header, Buffer.alloc(4 * blocks, Buffer.from([0x02, 0x00, 0x10, 0x41])), last])
 }
 
+/** Compressed blocks without the length that stands behind the byte of the window. */
+function undeclared(rawBytes: number): Buffer {
+  const frame = zstdCompressSync(Buffer.alloc(rawBytes, 'offset'))
+  const header = Buffer.from(frame.subarray(0, 6))
+  header[4]! &= 0x3f
+  return Buffer.concat([header, frame.subarray(10)])
+}
+
 function linked(frame: Buffer): Buffer {
   frame[4]! &= ~0x20
   repairLz4Header(frame)
@@ -144,6 +152,15 @@ function documentBombs(): Bomb[] {
   return [
     ...tiny,
     bomb('snapshot', 'a snapshot of 400 MiB of nothing', snapshotOf(zstdRuns(3_200))),
+    bomb('artifact', 'an artifact of 240 MiB of nothing', zstdRuns(1_920)),
+    bomb('artifact', 'an artifact of 10 GiB in blocks of one byte', zstdRuns(81_920)),
+    bomb('artifact', 'an artifact that states 255 MiB', zstdRuns(1, 255n * BigInt(MIB))),
+    bomb('artifact', 'an artifact that yields 64 MiB and does not say so', undeclared(64 * MIB)),
+    bomb(
+      'artifact',
+      'an artifact of a million empty frames',
+      times(MILLION, zstdCompressSync(Buffer.alloc(0))),
+    ),
     bomb('index', 'an index of 64 MiB that is opened and never closed', index('['.repeat(64 * MIB))),
     bomb(
       'index',

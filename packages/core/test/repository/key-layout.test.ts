@@ -5,6 +5,7 @@ import {
   assertBackupId,
   bundleKey,
   commitKey,
+  isCompressedKey,
   leaseKey,
   manifestKey,
   offsetStateKey,
@@ -44,12 +45,14 @@ test('every key is parsed back to what it was built from', () => {
       sequence,
       writer,
     })
-    const place = { kind: 'topics', number, writer }
+    const isCompressed = random.chance(0.5)
+    const place = { kind: 'topics', number, writer, isCompressed }
     assert.deepEqual(parseKey(backup, artifactKey(backup, place)), {
       kind: 'artifact',
       artifactKind: 'topics',
       number,
       writer,
+      isCompressed,
     })
     assert.deepEqual(parseKey(backup, commitKey(backup, number)), { kind: 'commit', number })
     assert.deepEqual(parseKey(backup, snapshotKey(backup, number)), { kind: 'snapshot', number })
@@ -64,6 +67,15 @@ test('keys are spelled as the document shows them', () => {
   assert.equal(bundleKey('daily', place), 'daily/bundles/bundle-0000000031-9f2c11ab.zst')
   assert.equal(commitKey('daily', 412n), 'daily/commits/00000000000000000412.json')
   assert.equal(snapshotKey('daily', 400n), 'daily/snapshots/00000000000000000400.json.zst')
+  const document = { kind: 'groups', number: 412n, writer: '9f2c11ab' }
+  for (const [isCompressed, extension] of [
+    [false, 'json'],
+    [true, 'json.zst'],
+  ] as const) {
+    const key = artifactKey('daily', { ...document, isCompressed })
+    assert.equal(key, `daily/artifacts/groups/00000000000000000412-9f2c11ab.${extension}`)
+    assert.equal(isCompressedKey(key), isCompressed)
+  }
 })
 
 test('a key that we would not build is foreign', () => {
@@ -104,6 +116,9 @@ test('a key that we would not build is foreign', () => {
     'daily/artifacts/topics/00000000000000000001.json',
     'daily/artifacts/Report/00000000000000000001-9f2c11ab.json',
     'daily/artifacts/../00000000000000000001-9f2c11ab.json',
+    'daily/artifacts/topics/00000000000000000001-9f2c11ab.zst',
+    'daily/artifacts/topics/00000000000000000001-9f2c11ab.json.lz4',
+    'daily/artifacts/topics/00000000000000000001-9f2c11ab.json.zst.zst',
   ]
   for (const key of foreign) assert.equal(parseKey('daily', key), undefined, JSON.stringify(key))
   // The id is text, not a pattern.

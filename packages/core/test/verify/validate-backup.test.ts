@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { zstdCompressSync } from 'node:zlib'
 import { sha256Hex } from '../../src/format/canonical-json.ts'
 import { renderManifest } from '../../src/format/manifest.ts'
 import { appendCommit } from '../../src/repository/commit-log.ts'
@@ -65,15 +66,18 @@ for (const kind of Object.keys(STORES) as (keyof typeof STORES)[]) {
       await writeSampleArchive(store.backend)
       const place = { topic: 'orders', partition: 0, sequence: 9, writer: '00c0ffee' }
       const batch = quarantineKey(BACKUP, place)
-      const artifact = artifactKey(BACKUP, { kind: 'topics', number: 5n, writer: '00c0ffee' })
-      for (const key of [batch, artifact]) await store.write(key, Buffer.from('hello'))
+      const unnamed = { kind: 'topics', number: 5n, writer: '00c0ffee' }
+      const artifact = artifactKey(BACKUP, { ...unnamed, isCompressed: false })
+      const compressed = artifactKey(BACKUP, { ...unnamed, isCompressed: true })
+      for (const key of [batch, artifact, compressed]) await store.write(key, Buffer.from('hello'))
       const report = await validate(store.backend)
       assert.equal(report.verdict, 'complete')
-      assert.deepEqual(report.orphans, { objects: 2, bytes: 10, mayBeOfLostCommits: false })
+      assert.deepEqual(report.orphans, { objects: 3, bytes: 15, mayBeOfLostCommits: false })
       assert.deepEqual(
         report.findings.map(({ severity, key, partitions }) => [severity, key, partitions]).sort(),
         [
           ['note', artifact, []],
+          ['note', compressed, []],
           ['note', batch, [{ topic: 'orders', partition: 0 }]],
         ],
       )
@@ -154,27 +158,44 @@ test('a backup whose last run did not get to its end is incomplete', () =>
     assert.deepEqual(report.orphans.objects, 1)
   }))
 
-test('an artifact is checked against the commit that names it', () =>
-  withStore('memory', async (store) => {
-    const { state } = await writeSampleArchive(store.backend)
-    const bytes = Buffer.from('{"topics":[]}\n')
-    const key = `${BACKUP}/artifacts/topic-configs/00000000000000000005-9f2c11ab.json`
-    const artifacts = [{ kind: 'topic-configs', key, bytes: bytes.length, sha256: sha256Hex(bytes) }]
-    await store.write(key, bytes)
-    await appendCommit(store.backend, state, draft('run-3', 'complete', { artifacts }))
-    await store.write(manifestKey(BACKUP), renderManifest(state))
-    assert.deepEqual((await validate(store.backend)).findings, [])
-    const changed = Buffer.from(bytes)
-    changed[3]! ^= 1
-    for (const damaged of [changed, bytes.subarray(1), null]) {
-      if (damaged) await store.write(key, damaged)
-      else await store.remove(key)
-      const { findings } = await validate(store.backend)
-      assert.deepEqual(
-        findings.map((finding) => [finding.severity, finding.key, finding.partitions.length]),
-        [['damage', key, 3]],
-      )
-    }
+for (const isCompressed of [false, true]) {
+  test(`an artifact is checked against the commit that names it (${isCompressed ? 'compressed' : 'as it is'})`, () =>
+    withStore('memory', async (store) => {
+      const { state } = await writeSampleArchive(store.backend)
+      const document = Buffer.from('{"topics":[]}\n')
+      const bytes = isCompressed ? zstdCompressSync(document) : document
+      const place = { kind: 'topic-configs', number: 5n, writer: '9f2c11ab', isCompressed }
+      const key = artifactKey(BACKUP, place)
+      const artifacts = [{ kind: 'topic-configs', key, bytes: bytes.length, sha256: sha256Hex(bytes) }]
+      await store.write(key, bytes)
+      await appendCommit(store.backend, state, draft('run-3', 'complete', { artifacts }))
+      await store.write(manifestKey(BACKUP), renderManifest(state))
+      assert.deepEqual((await validate(store.backend)).findings, [])
+      const changed = Buffer.from(bytes)
+      changed[3]! ^= 1
+      for (const damaged of [changed, bytes.subarray(1), null]) {
+        if (damaged) await store.write(key, damaged)
+        else await store.remove(key)
+        const { findings } = await validate(store.backend)
+        assert.deepEqual(
+          findings.map((finding) => [finding.severity, finding.key, finding.partitions.length]),
+          [['damage', key, 3]],
+        )
+      }
+    }))
+}
+
+test('an artifact that was written wrong is found, although its bytes are those that its commit names', () =>
+  withStore('memory', async ({ backend }) => {
+    const { state } = await writeSampleArchive(backend)
+    const bytes = zstdCompressSync('{"topics":[]}\n').subarray(0, -1)
+    const key = artifactKey(BACKUP, { kind: 'topics', number: 5n, writer: '9f2c11ab', isCompressed: true })
+    await backend.put(key, bytes)
+    const artifacts = [{ kind: 'topics', key, bytes: bytes.length, sha256: sha256Hex(bytes) }]
+    await appendCommit(backend, state, draft('run-3', 'complete', { artifacts }))
+    await backend.replace(manifestKey(BACKUP), renderManifest(state))
+    const { verdict, findings } = await validate(backend)
+    assert.deepEqual([verdict, findings.map((finding) => finding.key)], ['damaged', [key]])
   }))
 
 test('damage is not thrown, and does not hide other damage', () =>
