@@ -4,9 +4,9 @@ import { DEFAULT_GRACE } from '../default-grace.ts'
 /** `kafka-backup prune` */
 export const pruneLine: CommandLine = {
   name: 'prune',
-  summary: 'Take old segments out of a backup, and delete what earlier prunes took out',
+  summary: 'Take old segments and documents out of a backup, and delete what earlier prunes took out',
   description:
-    'Takes the oldest segments out of a backup: a commit says so at once, and their objects are deleted by this or a later prune when the grace has passed and no restore reads them. Segments go whole, from the begin of each partition; the last one of a partition always stays. Without anything that says what goes, it only deletes what earlier prunes took out. Exit code 8: the store refused to delete an object.',
+    'Takes the oldest segments out of a backup: a commit says so at once, and their objects are deleted by this or a later prune when the grace has passed and no restore reads them. Segments go whole, from the begin of each partition; the last one of a partition always stays. Where age or --keep says it of all topics, documents of groups, topics and the cluster go too that were superseded by then. Without anything that says what goes, it only deletes what earlier prunes took out. Exit code 8: the store refused to delete an object.',
   verb: 'read',
   options: [
     {

@@ -53,9 +53,9 @@ export const describeCommand: Command = {
   },
 }
 
-/** What is damaged hides nothing else. */
+/** What is damaged, or pruned, hides nothing else. */
 function shownDamage(error: unknown): { readonly damage: string } {
   const { category, code, message } = toKafkaBackupError(error)
-  if (category !== 'integrity' && code !== 'KB_OBJECT_NOT_FOUND') throw error
+  if (category !== 'integrity' && code !== 'KB_OBJECT_NOT_FOUND' && code !== 'KB_PRUNED') throw error
   return { damage: message }
 }

@@ -93,10 +93,10 @@ function requestOf({ options, clock }: CommandContext): PruneRequest {
 
 async function confirm(context: CommandContext, prepared: PreparedPrune): Promise<void> {
   const { plan, freed } = prepared
-  if (plan.segments === 0 && freed.due.length === 0) return
+  if (plan.segments + plan.documents.length === 0 && freed.due.length === 0) return
   context.say(prunePlanText(prepared, { location: '', nowMs: context.clock.nowMs() }))
   await confirmNames(
-    `Old records of backup ${plan.backupId} will be gone for good`,
+    `Old ${plan.segments > 0 || plan.documents.length === 0 ? 'records' : 'documents'} of backup ${plan.backupId} will be gone for good`,
     [plan.backupId],
     promptOf(context),
   )

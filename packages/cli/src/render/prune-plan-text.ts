@@ -5,6 +5,7 @@ import { renderTable } from './table.ts'
 import { formatBytes, formatCount, formatDuration, formatTime, plural } from './units.ts'
 
 type Pins = PreparedPrune['pins']
+type Plan = PreparedPrune['plan']
 type Pinned = PreparedPrune['freed']['pinned']
 
 /** What surrounds a plan that is shown. */
@@ -20,7 +21,9 @@ export function prunePlanText(prepared: PreparedPrune, { nowMs }: PlanPlace): st
   const due = freed.due.reduce((sum, { bytes }) => sum + bytes, 0)
   return [
     `Prune of ${plan.backupId} (commit ${plan.commit}): ${plural(plan.segments, 'segment')}, ${plural(plan.records, 'record')}, ${formatBytes(plan.storedBytes)} of ${formatBytes(plan.heldBytes)}`,
-    ...(plan.entries.length > 0 ? [planTable(prepared)] : ['  nothing goes']),
+    ...(plan.entries.length > 0 ? [planTable(prepared)] : []),
+    ...(plan.documents.length > 0 ? [`  and ${documentsText(plan)}`] : []),
+    ...(isEmpty(plan) ? ['  nothing goes'] : []),
     ...(plan.segments > 0 && plan.prunedUntilMs !== null && plan.prunedUntilMs >= 0n
       ? [`  whole from ${formatTime(plan.prunedUntilMs + 1n)} on, by the newest record that goes`]
       : []),
@@ -32,7 +35,7 @@ export function prunePlanText(prepared: PreparedPrune, { nowMs }: PlanPlace): st
           `  left alone because compacted: ${plan.compactedTopics.join(', ')} (--compacted takes from them too)`,
         ]
       : []),
-    ...(plan.segments > 0
+    ...(!isEmpty(plan)
       ? [
           graceMs === 0
             ? '  deleted at once (--grace 0)'
@@ -43,6 +46,25 @@ export function prunePlanText(prepared: PreparedPrune, { nowMs }: PlanPlace): st
     ...waitingLines(freed.waiting, graceMs, nowMs),
     ...pinLines(freed.pinned, pins),
   ].join('\n')
+}
+
+function isEmpty({ entries, documents }: Plan): boolean {
+  return entries.length + documents.length === 0
+}
+
+/** `14 documents (12 groups, 2 topics), 3.1 MiB` */
+export function documentsText({ documents }: Pick<Plan, 'documents'>): string {
+  const kinds = documentKinds(documents).map(({ kind, objects }) => `${formatCount(objects)} ${kind}`)
+  const bytes = documents.reduce((sum, { bytes: own }) => sum + own, 0)
+  return `${plural(documents.length, 'document')} (${kinds.join(', ')}), ${formatBytes(bytes)}`
+}
+
+function documentKinds(documents: Plan['documents']) {
+  return [...Map.groupBy(documents, ({ kind }) => kind)].sort().map(([kind, own]) => ({
+    kind,
+    objects: own.length,
+    bytes: own.reduce((sum, { bytes }) => sum + bytes, 0),
+  }))
 }
 
 function planTable({ plan, state }: PreparedPrune): string {
@@ -113,7 +135,7 @@ export function prunePlanDocument({ plan, freed, pins, request }: PreparedPrune,
 }
 
 /** What a plan takes out. */
-export function planDocument(plan: PreparedPrune['plan']) {
+export function planDocument(plan: Plan) {
   return {
     segments: plan.segments,
     records: plan.records,
@@ -121,6 +143,7 @@ export function planDocument(plan: PreparedPrune['plan']) {
     held_bytes: plan.heldBytes,
     left_bytes: plan.leftBytes,
     pruned_until: plan.prunedUntilMs,
+    documents: documentKinds(plan.documents),
     compacted_topics: plan.compactedTopics,
     partitions: plan.entries.map(({ range, segments }) => ({
       topic: range.topic,

@@ -1,5 +1,12 @@
 import type { PruneReport, SweepReport } from '@kafka-backup/core'
-import { pinLines, pinnedDocument, planDocument, waitingDocument, waitingLines } from './prune-plan-text.ts'
+import {
+  documentsText,
+  pinLines,
+  pinnedDocument,
+  planDocument,
+  waitingDocument,
+  waitingLines,
+} from './prune-plan-text.ts'
 import { formatBytes, plural } from './units.ts'
 
 const REFUSALS_SHOWN = 5
@@ -9,10 +16,12 @@ export function pruneText(report: PruneReport, graceMs: number): string {
   const { plan, commit, deleted, refused, waiting, pinned, pins } = report
   const bytes = deleted.reduce((sum, { bytes: own }) => sum + own, 0)
   const word = (refused.length > 0 ? 'Failed' : 'Complete').padEnd(12)
-  const taken =
-    commit === null
-      ? 'nothing was taken out'
-      : `${plural(plan.segments, 'segment')}, ${plural(plan.records, 'record')}, ${formatBytes(plan.storedBytes)} taken out with commit ${commit}`
+  const records = `${plural(plan.segments, 'segment')}, ${plural(plan.records, 'record')}, ${formatBytes(plan.storedBytes)}`
+  const gone = [
+    ...(plan.segments > 0 ? [records] : []),
+    ...(plan.documents.length > 0 ? [documentsText(plan)] : []),
+  ].join(' and ')
+  const taken = commit === null ? 'nothing was taken out' : `${gone} taken out with commit ${commit}`
   return [
     `${word}${taken} · ${plural(deleted.length, 'object')} (${formatBytes(bytes)}) deleted`,
     ...waitingLines(waiting, graceMs),

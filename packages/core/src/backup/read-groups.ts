@@ -3,6 +3,7 @@ import type { BackupState } from '../format/backup-state.ts'
 import { type GroupRecord, type GroupsDocument, groupsDigest } from '../format/groups-document.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { latestGroups } from '../repository/group-artifacts.ts'
+import { openBackup } from '../repository/open-backup.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { mergeGroups } from './merge-groups.ts'
@@ -76,7 +77,10 @@ export function isNews(reading: GroupReading, knownDigest: string | null): boole
   return knownDigest === null ? reading.groups.length > 0 : groupsDigest(reading) !== knownDigest
 }
 
-/** Damage to what was written before is what `validate` tells; a run goes on without it. */
+/**
+ * Damage to what was written before is what `validate` tells; a run goes on without it. What the state names may have been superseded and
+ * pruned since: then the newest state has the one that counts.
+ */
 async function knownGroups(
   storage: StorageBackend,
   state: BackupState,
@@ -86,6 +90,8 @@ async function knownGroups(
     return await latestGroups(storage, state, signal)
   } catch (error) {
     signal.throwIfAborted()
+    if (isKafkaBackupError(error, 'KB_PRUNED'))
+      return knownGroups(storage, await openBackup(storage, state.backupId, { signal }), signal)
     const isLost = isKafkaBackupError(error, 'KB_OBJECT_NOT_FOUND')
     if (isLost || (isKafkaBackupError(error) && error.category === 'integrity')) return null
     throw error

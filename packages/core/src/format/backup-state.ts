@@ -22,6 +22,7 @@ import {
 } from './fold-step.ts'
 import { PackedSegments, writtenSegments } from './packed-segments.ts'
 import { type HistoryBegin, PartitionState } from './partition-state.ts'
+import { documentRefusal } from './pruned-documents.ts'
 import { type PrunedHistory, partsBelow, pruneRefusal, withRange } from './pruned-history.ts'
 import type { SegmentRecord } from './segment-record.ts'
 
@@ -221,7 +222,8 @@ export class BackupState {
 
   #assertRemovable({ pruned, compacted, segments, number }: Commit): void {
     const refusal = pruned
-      ? pruneRefusal(pruned, (topic, partition) => this.histories(topic, partition))
+      ? (pruneRefusal(pruned, (topic, partition) => this.histories(topic, partition)) ??
+        documentRefusal(pruned.artifacts, this.artifacts))
       : compacted && compactionRefusal({ segments, compacted }, this)
     if (refusal !== undefined) throw this.#corrupt(number, refusal)
   }
@@ -242,13 +244,14 @@ export class BackupState {
     this.#segments = [...before, ...segments, ...rest]
   }
 
-  #prune({ partitions }: PruneRecord, number: bigint): void {
+  #prune({ partitions, artifacts = [] }: PruneRecord, number: bigint): void {
     this.prunes.push(number)
-    const dropped = new Set(partitions.flatMap(({ objects }) => objects))
+    const dropped = new Set([...partitions.flatMap(({ objects }) => objects), ...artifacts])
     if (dropped.size === 0) return
+    this.artifacts = this.artifacts.filter(({ key }) => !dropped.has(key))
+    if (partitions.length === 0) return
     for (const range of partitions) this.#forget(range, number)
     this.#segments = this.segments.filter(({ key }) => !dropped.has(key))
-    this.artifacts = this.artifacts.filter(({ key }) => !dropped.has(key))
   }
 
   #forget(range: PrunedRange, commit: bigint): void {

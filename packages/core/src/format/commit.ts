@@ -149,7 +149,9 @@ export function decodeCommit(bytes: Buffer): Commit {
 function featured(commit: Pick<Commit, 'segments' | 'gaps' | 'divergences' | 'pruned' | 'compacted'>) {
   const { segments, gaps, divergences, pruned, compacted } = commit
   const prunedLineages = pruned?.partitions.map(({ lineage }) => lineage)
-  return { segments, gaps, divergences, prunedLineages, isCompacted: compacted !== undefined }
+  const hasPrunedArtifacts = pruned?.artifacts !== undefined
+  const isCompacted = compacted !== undefined
+  return { segments, gaps, divergences, prunedLineages, isCompacted, hasPrunedArtifacts }
 }
 
 /** What prunes, compacts or names artifacts alone belongs to no run. The first adds nothing, the second segments alone. */

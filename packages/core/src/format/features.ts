@@ -10,7 +10,9 @@ const QUARANTINE = 'quarantine'
 const PRUNED = 'pruned'
 /** Segments were replaced by others. A reader that does not know this would take the commit for one that goes on with them. */
 const COMPACTED = 'compacted'
-const KNOWN: readonly string[] = [LINEAGES, QUARANTINE, PRUNED, COMPACTED]
+/** Documents are taken out of the backup. A reader that knows only how segments are would go on naming what is deleted. */
+const PRUNED_ARTIFACTS = 'pruned_artifacts'
+const KNOWN: readonly string[] = [LINEAGES, QUARANTINE, PRUNED, COMPACTED, PRUNED_ARTIFACTS]
 
 /** What decides which features a document needs. */
 export interface FeaturedContent {
@@ -21,6 +23,8 @@ export interface FeaturedContent {
   readonly prunedLineages?: readonly number[] | undefined
   /** Segments are, or were, replaced. */
   readonly isCompacted?: boolean
+  /** Documents are pruned: by a commit, since a state remembers nothing of them. */
+  readonly hasPrunedArtifacts?: boolean
 }
 
 /** The entries of `features` that a document with this content has. */
@@ -39,6 +43,7 @@ export function featuresOf(content: FeaturedContent): string[] {
     ...(hasQuarantine ? [QUARANTINE] : []),
     ...(prunedLineages === undefined ? [] : [PRUNED]),
     ...(content.isCompacted === true ? [COMPACTED] : []),
+    ...(content.hasPrunedArtifacts === true ? [PRUNED_ARTIFACTS] : []),
   ]
 }
 

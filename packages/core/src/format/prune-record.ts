@@ -30,6 +30,8 @@ export interface PruneRecord {
   readonly partitions: readonly PrunedRange[]
   /** Keys of objects that no commit names, ascending: whoever is about to name one has to stop. */
   readonly orphans: readonly string[]
+  /** Keys of documents that were superseded, ascending; absent: none. */
+  readonly artifacts?: readonly string[] | undefined
 }
 
 const rangeSchema = z
@@ -60,14 +62,26 @@ const rangeSchema = z
     }),
   )
 
+const documentKeys = listOf(z.string(), 1).refine(
+  (keys) => keys.every((key, at) => at === 0 || (keys[at - 1] ?? '') < key),
+  'artifacts ascend',
+)
+
 /** Schema of `pruned` of a commit. */
 export const pruneSchema = z
-  .object({ partitions: listOf(rangeSchema), orphans: listOf(z.string()) })
-  .refine(({ partitions, orphans }) => partitions.length + orphans.length > 0, 'nothing is pruned')
+  .object({
+    partitions: listOf(rangeSchema),
+    orphans: listOf(z.string()),
+    artifacts: documentKeys.optional(),
+  })
+  .refine(
+    ({ partitions, orphans, artifacts = [] }) => partitions.length + orphans.length + artifacts.length > 0,
+    'nothing is pruned',
+  )
 
 /** What a commit takes out, as it stands in documents. */
-export function pruneDocument({ partitions, orphans }: PruneRecord) {
-  return { partitions: partitions.map(prunedRangeDocument), orphans }
+export function pruneDocument({ partitions, orphans, artifacts }: PruneRecord) {
+  return { partitions: partitions.map(prunedRangeDocument), orphans, artifacts }
 }
 
 /** One range, as it stands in documents. */

@@ -140,7 +140,8 @@ function assertNoConflict(draft: CommitDraft, writing: ReadonlySet<string>, winn
 
 /** Keys of the objects that nothing names once the commit is made, beside orphans. */
 function freedObjects({ pruned, compacted }: Pick<Commit, 'pruned' | 'compacted'>): readonly string[] {
-  return compacted?.objects ?? pruned?.partitions.flatMap(({ objects }) => objects) ?? []
+  if (compacted) return compacted.objects
+  return pruned ? [...pruned.partitions.flatMap(({ objects }) => objects), ...(pruned.artifacts ?? [])] : []
 }
 
 function assertNoRemoval(draft: CommitDraft, winner: Commit): void {
@@ -184,7 +185,7 @@ function assertPlace(backupId: string, number: bigint, commit: Commit): void {
   throw new KafkaBackupError('KB_COMMIT_CORRUPT', `the object holds ${found}`)
 }
 
-function assertPrunedKeys(backupId: string, { partitions, orphans }: PruneRecord): void {
+function assertPrunedKeys(backupId: string, { partitions, orphans, artifacts = [] }: PruneRecord): void {
   const isObjectOf = (key: string, { topic, partition }: PrunedRange) => {
     const parsed = parseKey(backupId, key)
     const isOfPartition = parsed?.kind === 'segment' || parsed?.kind === 'quarantine'
@@ -193,6 +194,7 @@ function assertPrunedKeys(backupId: string, { partitions, orphans }: PruneRecord
   const astray = [
     ...partitions.flatMap((range) => range.objects.filter((key) => !isObjectOf(key, range))),
     ...orphans.filter((key) => !isOrphanKey(backupId, key)),
+    ...artifacts.filter((key) => parseKey(backupId, key)?.kind !== 'artifact'),
   ]
   if (astray[0] === undefined) return
   throw new KafkaBackupError('KB_COMMIT_CORRUPT', `"${astray[0]}" is not the key of what can be removed`)

@@ -1,17 +1,17 @@
 import type { BackupState } from '../format/backup-state.ts'
 import { CLUSTER_KIND, type ClusterDocument, decodeCluster } from '../format/cluster-document.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
-import { latestArtifact, readArtifact } from './artifacts.ts'
+import { newestDocument } from './newest-document.ts'
 
 /**
  * The cluster beside its topics and groups, as of the state's last commit; null: no run described it.
- * @throws KB_OBJECT_NOT_FOUND, KB_VALIDATION_FAILED, KB_FORMAT_UNSUPPORTED, KB_LIMIT_EXCEEDED, KB_STORAGE_*
+ * @throws KB_PRUNED, KB_OBJECT_NOT_FOUND, KB_VALIDATION_FAILED, KB_FORMAT_UNSUPPORTED, KB_LIMIT_EXCEEDED, KB_STORAGE_*
  */
 export async function newestCluster(
   storage: StorageBackend,
   state: BackupState,
   signal?: AbortSignal,
 ): Promise<ClusterDocument | null> {
-  const record = latestArtifact(state, CLUSTER_KIND)
-  return record ? decodeCluster(await readArtifact(storage, record, signal)) : null
+  const newest = await newestDocument(storage, state, CLUSTER_KIND, signal)
+  return newest && decodeCluster(newest.bytes)
 }

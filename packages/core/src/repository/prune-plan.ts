@@ -1,5 +1,6 @@
 import type { BackupState, PartitionState } from '../format/backup-state.ts'
-import type { PrunedRange } from '../format/commit.ts'
+import type { ArtifactRecord, PrunedRange } from '../format/commit.ts'
+import { supersededDocuments } from '../format/pruned-documents.ts'
 import { partsBelow, prunedRangeOf } from '../format/pruned-history.ts'
 
 /** What is to go. `beforeMs` and `maxBytes` each take segments; a `floor` alone takes everything that it does not protect. Without any of them nothing goes. */
@@ -10,6 +11,8 @@ export interface PruneChoice {
   readonly maxBytes: number | null
   /** Nothing goes that this earlier state does not hold; null: no such bound. */
   readonly floor: BackupState | null
+  /** Documents go that all of these earlier states name, but for the newest of its kind in any of them; empty: none goes. */
+  readonly documentBounds: readonly BackupState[]
   readonly isChosen: (topic: string) => boolean
   /** Also topics in which segments show holes of compaction: their oldest records may be the newest of their keys. */
   readonly hasCompacted: boolean
@@ -27,6 +30,8 @@ export interface PrunePlan {
   /** The newest commit that it was made from. */
   readonly commit: bigint
   readonly entries: readonly PrunePlanEntry[]
+  /** Documents that go, in the order of the log. */
+  readonly documents: readonly ArtifactRecord[]
   readonly segments: number
   readonly records: number
   readonly storedBytes: number
@@ -71,6 +76,7 @@ export function planPrune(state: BackupState, choice: PruneChoice): PrunePlan {
     backupId: state.backupId,
     commit: state.tip?.number ?? 0n,
     entries,
+    documents: documentsOf(state, choice),
     segments: sum(({ segments }) => segments),
     records: sum(({ range }) => range.records),
     storedBytes,
@@ -82,6 +88,14 @@ export function planPrune(state: BackupState, choice: PruneChoice): PrunePlan {
       ...entries.map(({ range }) => range.maxTimestampMs),
     ]),
   }
+}
+
+function documentsOf(state: BackupState, { documentBounds }: PruneChoice): ArtifactRecord[] {
+  if (documentBounds.length === 0) return []
+  const bounds = documentBounds.map(({ artifacts }) => {
+    return new Set(supersededDocuments(artifacts).map(({ key }) => key))
+  })
+  return supersededDocuments(state.artifacts).filter(({ key }) => bounds.every((keys) => keys.has(key)))
 }
 
 function isFloorAlone({ beforeMs, maxBytes, floor }: PruneChoice): boolean {

@@ -1,16 +1,18 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { BackupState } from '../format/backup-state.ts'
+import type { PruneRecord } from '../format/commit.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { appendRemoval, type RemovalContext, renderAndTell } from './append-removal.ts'
 import { assertExclusiveCommits } from './commit-log.ts'
 import { type SweepReport, sortWaiting, sweepFreed } from './delete-waiting.ts'
+import { documentBounds } from './document-bounds.ts'
 import { openBackup, openExistingBackup } from './open-backup.ts'
 import { type PruneChoice, type PrunePlan, planPrune } from './prune-plan.ts'
 import { findPins, type RestorePins } from './restore-pins.ts'
 import { findUnnamed, type WaitingObject } from './waiting-objects.ts'
 
 /** What somebody asks a prune for. Times in milliseconds. */
-export interface PruneRequest extends Omit<PruneChoice, 'floor' | 'isChosen'> {
+export interface PruneRequest extends Omit<PruneChoice, 'floor' | 'documentBounds' | 'isChosen'> {
   /** Of all topics of the backup those that may lose something. */
   readonly choose: (topics: readonly string[]) => readonly string[]
   /** What the last so many complete runs added stays; null: no such bound. */
@@ -46,7 +48,9 @@ export async function preparePrune(context: RemovalContext, request: PruneReques
   const state = await openExistingBackup(storage, backupId, { signal })
   const floor = await floorOf(context, state, request.keepRuns)
   const chosen = new Set(request.choose([...state.topics.keys()]))
-  const plan = planPrune(state, { ...request, floor, isChosen: (topic) => chosen.has(topic) })
+  const choice = { ...request, floor, isChosen: (topic: string) => chosen.has(topic) }
+  const bounds = await documentBounds(storage, state, choice, signal)
+  const plan = planPrune(state, { ...choice, documentBounds: bounds })
   const pins = await findPins(storage, backupId, signal)
   const { waiting } = await findUnnamed(storage, state, signal)
   const freed = sortWaiting(waiting, pins.pins, { nowMs: clock.nowMs(), graceMs: request.graceMs })
@@ -64,13 +68,18 @@ export async function runPrune(context: RemovalContext, prepared: PreparedPrune)
   assertExclusiveCommits(storage)
   const beganMs = await renderAndTell(storage, state, signal)
   if (request.isRelative) assertClock(clock.nowMs(), beganMs)
-  const partitions = plan.entries.map(({ range }) => range)
-  const commit =
-    partitions.length > 0
-      ? await appendRemoval(context, state, { pruned: { partitions, orphans: [] } })
-      : null
+  const pruned = prunedBy(plan)
+  const commit = pruned && (await appendRemoval(context, state, { pruned }))
   const nowMs = commit === null ? beganMs : await renderAndTell(storage, state, signal)
   return { plan, commit, ...(await sweepFreed(context, state, { nowMs, graceMs: request.graceMs })) }
+}
+
+/** What a commit takes out by a plan; null: nothing. */
+function prunedBy({ entries, documents }: PrunePlan): PruneRecord | null {
+  if (entries.length + documents.length === 0) return null
+  const partitions = entries.map(({ range }) => range)
+  const artifacts = documents.map(({ key }) => key).sort()
+  return { partitions, orphans: [], ...(artifacts.length > 0 ? { artifacts } : {}) }
 }
 
 /** Objects by the commit that freed them, for people. */

@@ -5,7 +5,7 @@ import { restoresPrefix } from './key-layout.ts'
 import { type LedgerOptions, listRestoreIds, RestoreLedger, readLedger } from './restore-ledger.ts'
 import type { WaitingObject } from './waiting-objects.ts'
 
-/** An open restore, and what it may still read: what its commit held of its partitions. Times in milliseconds. */
+/** An open restore, and what it may still read: what its commit held of its partitions, and of documents. Times in milliseconds. */
 export interface RestorePin {
   readonly restoreId: string
   readonly commit: bigint
@@ -54,12 +54,16 @@ export async function findPins(
   return { pins, damaged }
 }
 
-/** The restore that may still read an object; undefined: none does. Who reads a later commit does not know the object any more. */
+/**
+ * The restore that may still read an object; undefined: none does. Who reads a later commit does not know the object any more, and who reads
+ * an earlier one does not know a document that was written since.
+ */
 export function pinOf(
-  { commit, partitions }: WaitingObject,
+  { commit, partitions, document }: WaitingObject,
   pins: readonly RestorePin[],
 ): RestorePin | undefined {
-  const isRead = (pin: RestorePin) => [...partitions].some((name) => pin.partitions.has(name))
+  const isRead = (pin: RestorePin) =>
+    document === null ? [...partitions].some((name) => pin.partitions.has(name)) : document <= pin.commit
   return pins.find((pin) => pin.commit < commit && isRead(pin))
 }
 

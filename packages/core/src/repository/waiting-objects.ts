@@ -14,6 +14,8 @@ export interface WaitingObject {
   readonly freedAtMs: number
   /** The partitions (`topic/partition`) that something was taken out of with it; none: it was an orphan. */
   readonly partitions: ReadonlySet<string>
+  /** Of a document the number in its key, below which no commit names it; null: it is none. */
+  readonly document: bigint | null
 }
 
 /** What lies below a backup and is named by nothing. */
@@ -41,9 +43,9 @@ export async function findUnnamed(
     if (freed.length === 0) continue
     const entry = await storage.stat(commitKey(state.backupId, number), { signal })
     invariant(entry, 'a commit that was just read')
-    for (const { owner, partitions } of freed) {
+    for (const { owner, ...readBy } of freed) {
       for (const { key, bytes } of unnamed.get(owner) ?? [])
-        waiting.push({ key, bytes, commit: number, freedAtMs: entry.modifiedMs, partitions })
+        waiting.push({ key, bytes, commit: number, freedAtMs: entry.modifiedMs, ...readBy })
       unnamed.delete(owner)
     }
   }
@@ -53,26 +55,31 @@ export async function findUnnamed(
   return { waiting: waiting.reverse(), orphans }
 }
 
-interface FreedObject extends Pick<WaitingObject, 'partitions'> {
+interface FreedObject extends Pick<WaitingObject, 'partitions' | 'document'> {
   /** The key that the commit names; what belongs to it goes with it. */
   readonly owner: string
 }
 
 /** What a commit frees. Of a bundle it does not say what was in it: in any of the partitions that the commit writes anew. */
 function freedBy({ backupId, segments, pruned, compacted }: Commit): FreedObject[] {
-  const { partitions = [], orphans = [] } = pruned ?? {}
+  const { partitions = [], orphans = [], artifacts = [] } = pruned ?? {}
   const rewritten = new Set(
     compacted && segments.flatMap(({ parts }) => parts.map((part) => `${part.topic}/${part.partition}`)),
   )
   return [
     ...partitions.flatMap(({ topic, partition, objects }) =>
-      objects.map((owner) => ({ owner, partitions: new Set([`${topic}/${partition}`]) })),
+      objects.map((owner) => ({ owner, partitions: new Set([`${topic}/${partition}`]), document: null })),
     ),
-    ...orphans.map((owner) => ({ owner, partitions: new Set<string>() })),
+    ...orphans.map((owner) => ({ owner, partitions: new Set<string>(), document: null })),
+    ...artifacts.map((owner) => {
+      const parsed = parseKey(backupId, owner)
+      const document = parsed?.kind === 'artifact' ? parsed.number : null
+      return { owner, partitions: new Set<string>(), document }
+    }),
     ...(compacted?.objects ?? []).map((owner) => {
       const parsed = parseKey(backupId, owner)
       const own = parsed?.kind === 'segment' ? new Set([`${parsed.topic}/${parsed.partition}`]) : rewritten
-      return { owner, partitions: own }
+      return { owner, partitions: own, document: null }
     }),
   ]
 }

@@ -49,8 +49,8 @@ export class NamedContent {
     this.segments = this.segments.filter(({ key }) => !this.pruned.has(key))
   }
 
-  #prune({ partitions, orphans }: NonNullable<Commit['pruned']>): void {
-    this.#drop([...partitions.flatMap(({ objects }) => objects), ...orphans])
+  #prune({ partitions, orphans, artifacts = [] }: NonNullable<Commit['pruned']>): void {
+    this.#drop([...partitions.flatMap(({ objects }) => objects), ...orphans, ...artifacts])
     this.artifacts = this.artifacts.filter(({ record }) => !this.pruned.has(record.key))
     this.gaps = this.gaps.filter(
       (gap) =>

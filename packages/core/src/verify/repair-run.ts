@@ -59,7 +59,7 @@ export async function runRepair(
   })
   await renderAndTell(storage, state, signal)
   const due = old.map(({ key, bytes }): WaitingObject => {
-    return { key, bytes, commit, freedAtMs: nowMs, partitions: new Set() }
+    return { key, bytes, commit, freedAtMs: nowMs, partitions: new Set(), document: null }
   })
   const { deleted, refused } = await deleteDue(storage, due, signal)
   const all = [...written.refused, ...refused.map(({ object, error }) => ({ key: object.key, error }))]

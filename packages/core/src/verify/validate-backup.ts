@@ -1,7 +1,9 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import type { ArtifactRecord } from '../format/commit.ts'
 import { hasEverything } from '../format/run-record.ts'
 import { readArtifact } from '../repository/artifacts.ts'
 import { assertBackupId, commitKey, ownerKey, parseKey } from '../repository/key-layout.ts'
+import { isNamed } from '../repository/newest-document.ts'
 import { openUndamaged, removalsIn } from '../repository/removal-of.ts'
 import type { TransformsById } from '../repository/segment-reader.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
@@ -147,11 +149,19 @@ class Validation {
         await readArtifact(storage, record, signal)
       } catch (error) {
         if (!isDamageError(error)) throw error
+        if (error.code === 'KB_OBJECT_NOT_FOUND' && (await this.#isPrunedMeanwhile(record))) continue
         const own = touchedBy(commit)
         findings.push(damageFrom(error, record.key, own.length > 0 ? own : this.#allPartitions(walk)))
       }
     }
     return findings
+  }
+
+  /** A commit that is younger than the walk may have freed it, and it was deleted. */
+  async #isPrunedMeanwhile(record: ArtifactRecord): Promise<boolean> {
+    const { storage, backupId, signal } = this.#options
+    const newest = await openUndamaged(storage, backupId, signal)
+    return newest !== null && !isNamed(newest, record)
   }
 
   #foreign(inventory: Inventory, walk: LogWalk): Finding[] {

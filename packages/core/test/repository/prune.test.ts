@@ -89,7 +89,13 @@ test('each way to say what goes takes what it says, and never the last segment',
 test('records without a time are never old, and one from the future keeps what follows', () =>
   withStore('memory', async ({ backend }) => {
     const state = await writeRuns(backend, 4)
-    const choice = { ...NOTHING_ASKED, floor: null, isChosen: () => true, beforeMs: FIRST_MS * 2n }
+    const choice = {
+      ...NOTHING_ASKED,
+      floor: null,
+      documentBounds: [],
+      isChosen: () => true,
+      beforeMs: FIRST_MS * 2n,
+    }
     const history = state.partition('orders', 0)
     assert.ok(history)
     const at = (number: number, maxTimestampMs: bigint) => {
@@ -114,7 +120,13 @@ test('compacted topics are left alone unless somebody says so', () =>
       frames: [{ batches: [dataBatch(25n, 5)] }],
     })
     await appendCommit(backend, state, draft('run-9', 'complete', { segments: [segment] }))
-    const choice = { ...NOTHING_ASKED, floor: null, isChosen: () => true, beforeMs: FIRST_MS * 2n }
+    const choice = {
+      ...NOTHING_ASKED,
+      floor: null,
+      documentBounds: [],
+      isChosen: () => true,
+      beforeMs: FIRST_MS * 2n,
+    }
     const plan = planPrune(state, choice)
     assert.deepEqual([plan.entries, plan.compactedTopics], [[], ['orders']])
     assert.equal(planPrune(state, { ...choice, hasCompacted: true }).entries.length, 2)
