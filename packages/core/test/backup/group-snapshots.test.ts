@@ -11,8 +11,10 @@ import type { Cluster } from '../../src/kafka/cluster.ts'
 import type { ConsumerGroup } from '../../src/kafka/consumer-group.ts'
 import { appendCommit } from '../../src/repository/commit-log.ts'
 import { latestGroups } from '../../src/repository/group-artifacts.ts'
-import type { Clock } from '../../src/runtime/clock.ts'
+import { openBackup } from '../../src/repository/open-backup.ts'
+import { type Clock, systemClock } from '../../src/runtime/clock.ts'
 import { MemoryBackend } from '../../src/storage/memory/backend.ts'
+import { prune } from '../repository/pruned-archive.ts'
 import { BACKUP, draft } from '../verify/archive-writer.ts'
 
 const GROUP: ConsumerGroup = {
@@ -209,4 +211,19 @@ test('a damaged document of a run before is as good as none', async () => {
   await stage.storage.replace(artifact!.key, Buffer.from('damaged'))
   await (await stage.begin()).writeAtEnd('complete')
   assert.equal(stage.artifacts.length, 1)
+})
+
+test('what a state names and others have pruned since is looked up in the newest one', async () => {
+  const stage = new Stage()
+  for (const offset of [7n, 8n]) {
+    stage.answer = () => [{ ...GROUP, offsets: [{ ...GROUP.offsets![0]!, offset }] }]
+    await (await stage.begin()).writeAtEnd('complete')
+    await stage.commit()
+  }
+  const behind = await openBackup(stage.storage, BACKUP, { asOfCommit: 1n })
+  await prune(stage.storage, { beforeMs: 2n ** 62n })
+  const silent = { consumerGroups: async () => ({ clusterId: 'c', groups: [], silentBrokers: new Map() }) }
+  const source = { cluster: silent, clock: systemClock, signal: new AbortController().signal }
+  const { before } = await readGroups(source, stage.storage, behind)
+  assert.equal(before?.groups[0]?.offsets[0]?.offset, 8n)
 })

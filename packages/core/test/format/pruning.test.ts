@@ -9,7 +9,7 @@ import { heldBeginOffset, prunedRangeOf } from '../../src/format/pruned-history.
 import { decodeSnapshot, encodeSnapshot } from '../../src/format/snapshot.ts'
 import { prng } from '../protocol/prng.ts'
 import { expectCode } from '../protocol/samples.ts'
-import { begun, commit, gap, part, segment } from './fold-samples.ts'
+import { begun, commit, expectRefused, gap, part, segment } from './fold-samples.ts'
 import { nextCommit, plainHistories, randomState, randomStep } from './random-log.ts'
 import { prunableParts, pruneCommit, randomRanges } from './random-prune.ts'
 
@@ -205,4 +205,75 @@ test('a commit prunes or adds, and only what adds belongs to a run', () => {
   }
   const hidden = sealDocument({ ...fields, features: [] } as { [key: string]: JsonValue })
   expectCode('KB_COMMIT_CORRUPT', () => decodeCommit(hidden), 'a prune that does not say so')
+})
+
+const document = (kind: string, number: number) => ({
+  ...{ kind, bytes: 1, sha256: 'ab'.repeat(32) },
+  key: `b/${kind === 'quarantine' ? kind : `artifacts/${kind}`}/${number}.json`,
+})
+
+/** Groups of commits 2, 3 and 4, topics of 2, and a batch in quarantine. */
+function documented(): BackupState {
+  const state = begun()
+  const first = ['topics', 'groups', 'quarantine'].map((kind) => document(kind, 2))
+  state.apply(commit(2n, { previousSha256: '1', artifacts: first }), '2')
+  for (const number of [3, 4]) {
+    const artifacts = [document('groups', number)]
+    state.apply(commit(BigInt(number), { artifacts }), number === 4 ? 'd'.repeat(64) : String(number))
+  }
+  return state
+}
+
+function documentPrune(keys: readonly string[]): Commit {
+  return {
+    ...commit(5n, { previousSha256: 'd'.repeat(64) }),
+    run: null,
+    pruned: { partitions: [], orphans: [], artifacts: keys },
+  }
+}
+
+test('documents that were superseded are pruned, and nothing else is', () => {
+  const keys = [2, 3].map((number) => document('groups', number).key)
+  const wrong: [string, readonly string[]][] = [
+    ['the newest of its kind', [document('groups', 4).key]],
+    ['the only one of its kind', [document('topics', 2).key]],
+    ['a batch in quarantine', [document('quarantine', 2).key]],
+    ['one that is not there', [...keys, document('groups', 9).key]],
+  ]
+  for (const [what, own] of wrong) {
+    const state = documented()
+    expectRefused(state, documentPrune(own), what)
+    expectCode('KB_COMMIT_CORRUPT', () => state.assertFollowedBy(documentPrune(own)), what)
+    assert.equal(state.artifacts.length, 5)
+  }
+  const state = documented()
+  const before = plainHistories(state)
+  state.apply(documentPrune(keys), 'e'.repeat(64))
+  const left = [document('topics', 2), document('quarantine', 2), document('groups', 4)]
+  assert.deepEqual([state.artifacts, state.prunes, plainHistories(state)], [left, [5n], before])
+  const resumed = decodeSnapshot(encodeSnapshot(state))
+  assert.deepEqual([resumed.artifacts, resumed.prunes], [left, [5n]])
+  expectRefused(state, { ...documentPrune(keys), number: 6n, previousSha256: 'e'.repeat(64) }, 'twice')
+})
+
+test('a commit that prunes documents says so, and names them in order', () => {
+  const keys = [2, 3].map((number) => document('groups', number).key)
+  const good = documentPrune(keys)
+  const { bytes } = encodeCommit(good)
+  assert.deepEqual(decodeCommit(bytes), good)
+  const { sha256: _, ...fields } = JSON.parse(bytes.toString())
+  assert.deepEqual(fields.features, ['pruned', 'pruned_artifacts'])
+  assert.equal(unknownFeature(fields.features), undefined)
+  const refuse = (changes: { readonly [name: string]: JsonValue }) =>
+    expectCode(
+      'KB_COMMIT_CORRUPT',
+      () => decodeCommit(sealDocument({ ...fields, ...changes })),
+      JSON.stringify(changes),
+    )
+  refuse({ features: ['pruned'] })
+  const { pruned } = fields
+  for (const artifacts of [[...keys].reverse(), [keys[0] ?? '', keys[0] ?? ''], [], ['', 7]])
+    refuse({ pruned: { ...pruned, artifacts } })
+  const { artifacts: __, ...without } = pruned
+  refuse({ pruned: { ...without, orphans: ['b/x'] } })
 })

@@ -128,6 +128,12 @@ function pruneOf(state: BackupState): Commit {
   return { ...commit(state.nextNumber, { previousSha256: state.tip?.sha256 ?? null }), run: null, pruned }
 }
 
+/** The next commit of a state, which prunes a document. */
+function documentPruneOf(state: BackupState): Commit {
+  const artifacts = ['b/artifacts/groups/00000000000000000001-00000001.json.zst']
+  return { ...pruneOf(state), pruned: { partitions: [], orphans: [], artifacts } }
+}
+
 function commitTarget(): FuzzTarget {
   const random = prng(14)
   const content = { topics: TOPICS, begins: BEGINS, segments: [segment(part(5n, 9n))], gaps: [gap(10n, 12n)] }
@@ -137,6 +143,7 @@ function commitTarget(): FuzzTarget {
     commit(2n, next),
     commit(2n, { previousSha256: '1', divergences: [divergence()] }),
     pruneOf(begun()),
+    documentPruneOf(begun()),
     ...Array.from({ length: 5 }, () => randomCommit(random)),
   ]
   const samples = commits.map((sample) => encodeCommit({ ...sample, writer: '00000001' }).bytes)

@@ -207,6 +207,8 @@ test('a name in a commit is used only when it is the name of what it holds', () 
     const wrong: Partial<CommitDraft>[] = [
       ...keys.map((key) => ({ segments: [{ ...segment, key }] })),
       { artifacts: [{ kind: 'report', key: segment.key, bytes: 1, sha256: digest }] },
+      { run: null, pruned: { partitions: [], orphans: [], artifacts: [segment.key] } },
+      { run: null, pruned: { partitions: [], orphans: [], artifacts: [commitKey(BACKUP, 1n)] } },
       {
         artifacts: [
           {

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isKafkaBackupError } from '../../src/errors/kafka-backup-error.ts'
+import { encodeTopics } from '../../src/format/topics-document.ts'
+import { writeArtifact } from '../../src/repository/artifacts.ts'
 import { assertStillThere } from '../../src/repository/assert-held.ts'
+import { appendCommit } from '../../src/repository/commit-log.ts'
 import { digestBackup } from '../../src/repository/describe-backup.ts'
 import { commitKey } from '../../src/repository/key-layout.ts'
 import { openBackup } from '../../src/repository/open-backup.ts'
 import { readSourcePieces } from '../../src/restore/batch-source.ts'
+import { capturedSettings } from '../../src/restore/captured-topics.ts'
 import {
   isIncomplete,
   planRestore,
@@ -13,9 +17,11 @@ import {
   type RestoreSelection,
 } from '../../src/restore/restore-plan.ts'
 import type { StorageBackend } from '../../src/storage/storage-backend.ts'
+import { TOPICS_SAMPLE } from '../format/topics-sample.ts'
 import { FIRST_MS, prune, writeRuns } from '../repository/pruned-archive.ts'
-import { BACKUP, TRANSFORMS } from '../verify/archive-writer.ts'
+import { BACKUP, draft, TRANSFORMS } from '../verify/archive-writer.ts'
 import { withStore } from '../verify/tamperable-store.ts'
+import { REQUEST } from './sample-request.ts'
 
 /** orders/0 held 0-39 and orders/1 100-139; everything below 20 and 120 is pruned. Record n has the time FIRST_MS + n seconds. */
 async function pruned(storage: StorageBackend, graceMs = 0): Promise<void> {
@@ -164,4 +170,30 @@ test('a description says what is left and from when on it is whole', () =>
         [120n, 20, 2, 5n],
       ],
     )
+  }))
+
+test('settings of topics that were pruned with their document are refused, unless nobody wants them', () =>
+  withStore('memory', async ({ backend }) => {
+    const state = await writeRuns(backend, 1)
+    for (const number of [2, 3]) {
+      const document = { ...TOPICS_SAMPLE, writer: `0000000${number}` }
+      const artifact = { kind: 'topics', writer: document.writer, bytes: encodeTopics(document) }
+      const artifacts = [await writeArtifact(backend, state, artifact)]
+      await appendCommit(backend, state, draft(`run-${number}`, 'complete', { artifacts }))
+    }
+    const asOf = await openBackup(backend, BACKUP, { asOfCommit: 2n })
+    const wanted = (restoreTopicConfigs: boolean) =>
+      capturedSettings(backend, asOf, { ...REQUEST, restoreTopicConfigs }, signal)
+    await prune(backend, { beforeMs: FIRST_MS, graceMs: 3_600_000 })
+    assert.equal((await wanted(true)).captured?.writer, '00000002', 'it is not deleted yet')
+    await prune(backend, {})
+    await assert.rejects(wanted(true), (error) => {
+      assert.ok(isKafkaBackupError(error, 'KB_PRUNED'))
+      assert.match(`${error.message} ${error.hint}`, /topics as of commit 2.*--restore-topic-configs false/)
+      return true
+    })
+    assert.deepEqual(await wanted(false), { captured: null, captureTrouble: null })
+    const newest = await openBackup(backend, BACKUP)
+    const now = await capturedSettings(backend, newest, { ...REQUEST, restoreTopicConfigs: true }, signal)
+    assert.deepEqual([now.captured?.writer, now.captureTrouble], ['00000003', null])
   }))
