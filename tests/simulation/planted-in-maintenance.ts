@@ -30,6 +30,14 @@ export const OF_MAINTENANCE: readonly PlantedDefect[] = [
     under: MAINTAINED,
   },
   {
+    name: 'a prune takes the documents that counted at its time',
+    file: 'repository/prune-plan.ts',
+    from: 'new Set(supersededDocuments(artifacts).map(({ key }) => key))',
+    to: 'new Set(artifacts.map(({ key }) => key))',
+    caughtAs: ['lost'],
+    under: MAINTAINED,
+  },
+  {
     name: 'a repair removes what a run that is alive has named meanwhile',
     file: 'repository/commit-log.ts',
     from: 'draft.pruned.orphans.find((key) => named.has(key))',

@@ -6,6 +6,8 @@ export interface CommitDocument {
   readonly number: string
   readonly previous_sha256: string | null
   readonly program: string
+  /** Milliseconds since 1970, by the clock of its writer. */
+  readonly created_at: string
   /** null: it takes something out, or writes it anew. */
   readonly run: RunDocument | null
   readonly topics: readonly {
@@ -18,7 +20,11 @@ export interface CommitDocument {
   readonly gaps: readonly GapDocument[]
   readonly divergences?: readonly DivergenceDocument[]
   readonly artifacts: readonly { readonly kind: string; readonly key: string; readonly sha256: string }[]
-  readonly pruned?: { readonly partitions: readonly PrunedDocument[]; readonly orphans: readonly string[] }
+  readonly pruned?: {
+    readonly partitions: readonly PrunedDocument[]
+    readonly orphans: readonly string[]
+    readonly artifacts?: readonly string[]
+  }
   readonly compacted?: { readonly objects: readonly string[] }
 }
 
@@ -113,6 +119,11 @@ const SKIPPABLE_OVERHEAD_BYTES = 8
 
 export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
+}
+
+/** The document of an artifact. */
+export function documentIn(key: string, bytes: Buffer): string {
+  return (key.endsWith('.zst') ? zstdDecompressSync(bytes) : bytes).toString()
 }
 
 /** The batches of one part of a segment, found through the seek table alone, by a decoder that shares nothing with the program. */

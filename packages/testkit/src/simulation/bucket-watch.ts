@@ -87,6 +87,7 @@ export class BucketWatch implements BucketObserver {
     }
     for (const key of compacted?.objects ?? []) free(key, false)
     for (const key of pruned?.partitions.flatMap(({ objects }) => objects) ?? []) free(key, false)
+    for (const key of pruned?.artifacts ?? []) free(key, false)
     for (const key of pruned?.orphans ?? []) free(key.replace(MINIMA, ''), true)
   }
 
@@ -97,5 +98,6 @@ export class BucketWatch implements BucketObserver {
     if (run && hasBundle) count('bundle')
     if (compacted) count(hasBundle ? 'compaction into larger bundles' : 'compaction into segments')
     if (pruned && pruned.partitions.length > 0) count('prune of records')
+    if (pruned?.artifacts) count('prune of documents')
   }
 }

@@ -1,6 +1,6 @@
 import type { ArchiveCase } from './archive-checker.ts'
 import type { ArchivedState } from './archive-history.ts'
-import { type CommitDocument, sha256 } from './archive-reading.ts'
+import { type CommitDocument, documentIn, sha256 } from './archive-reading.ts'
 import { ArchivedEnds } from './archived-ends.ts'
 import { comparableHistory } from './comparable-history.ts'
 import type { Finding, FindingClass } from './finding.ts'
@@ -28,6 +28,7 @@ interface GroupsArtifact {
 export function checkGroups(archive: GroupCase, state: GroupState): Finding[] {
   const findings: Finding[] = []
   const ends = new ArchivedEnds()
+  const pruned = new Set(state.commits.flatMap((commit) => commit.pruned?.artifacts ?? []))
   for (const commit of state.commits) {
     ends.add(commit)
     for (const { kind, key, sha256: digest } of commit.artifacts) {
@@ -35,11 +36,12 @@ export function checkGroups(archive: GroupCase, state: GroupState): Finding[] {
       const find = (kindOfFinding: FindingClass, detail: string) =>
         findings.push({ class: kindOfFinding, where: key, detail })
       const bytes = archive.objects.get(key)?.bytes
+      if (!bytes && pruned.has(key)) continue
       if (!bytes || sha256(bytes) !== digest) {
         find('altered', 'it is not what its commit says')
         continue
       }
-      for (const missing of missingIn(JSON.parse(bytes.toString()), { archive, state, commit, ends }))
+      for (const missing of missingIn(JSON.parse(documentIn(key, bytes)), { archive, state, commit, ends }))
         find('lost', missing)
     }
   }

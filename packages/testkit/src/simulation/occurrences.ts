@@ -14,6 +14,7 @@ export const OCCURRENCES = [
   'compaction into larger bundles',
   'prune',
   'prune that crashed',
+  'prune of documents',
   'prune of records',
   'freed object deleted',
 ] as const

@@ -27,7 +27,30 @@ export function brokenPromises(
   if (olderThanMs !== null && maxBytes === null)
     broken.push(...youngerOnes(objects, state, ranges, askedAtMs - olderThanMs))
   if (keepRuns !== null) broken.push(...keptOnes({ objects, backupId }, state, ranges, keepRuns))
+  const artifacts = pruned?.artifacts ?? []
+  const beforeMs = olderThanMs === null ? null : askedAtMs - olderThanMs
+  broken.push(...neededDocuments(state, artifacts, { beforeMs, keepRuns }))
   return broken
+}
+
+/** Documents that nothing had superseded by the time that was asked for, and before the runs that are kept. */
+function neededDocuments(
+  { commits }: ArchivedState,
+  taken: readonly string[],
+  { beforeMs, keepRuns }: { readonly beforeMs: number | null; readonly keepRuns: number | null },
+): string[] {
+  const kept = keepRuns === null ? commits.length : firstKept(commits, keepRuns)
+  const documents = commits.flatMap(({ artifacts }, at) => artifacts.map((artifact) => ({ ...artifact, at })))
+  return taken.flatMap((key) => {
+    const own = documents.find((document) => document.key === key)
+    const next = documents.findIndex(({ kind, at }) => kind === own?.kind && at > own.at)
+    const heir = documents[next]
+    if (!own || !heir) return `${key} goes, and it is the newest of its kind`
+    if (heir.at >= kept) return `${key} goes, and what was kept began before it was superseded`
+    if (beforeMs === null) return []
+    const isOld = commits.slice(heir.at).some((commit) => Number(commit.created_at) <= beforeMs)
+    return isOld ? [] : `${key} goes with those before ${beforeMs}, and was superseded later`
+  })
 }
 
 function youngerOnes(
@@ -59,11 +82,7 @@ function keptOnes(
   ranges: readonly PrunedDocument[],
   keepRuns: number,
 ): string[] {
-  const complete = commits.filter(({ run }) => run?.outcome === 'complete').slice(-keepRuns)
-  const kept = new Set(complete.map(({ run }) => run!.id))
-  const first =
-    complete.length < keepRuns ? 0 : commits.findIndex(({ run }) => run !== null && kept.has(run.id))
-  const floor = foldCommits(objects, backupId, first)
+  const floor = foldCommits(objects, backupId, firstKept(commits, keepRuns))
   return ranges.flatMap(({ topic, partition, lineage = 1, end_offset }) => {
     const own = floor.histories.find(
       (entry) => entry.topic === topic && entry.partition === partition && entry.lineage === lineage,
@@ -72,6 +91,13 @@ function keptOnes(
     const name = `${topic}/${partition} lineage ${lineage}`
     return `${name} goes up to ${end_offset}, and the ${keepRuns} runs that are kept began at ${own?.nextOffset}`
   })
+}
+
+/** How many commits there were before what the last complete runs added. */
+function firstKept(commits: readonly CommitDocument[], keepRuns: number): number {
+  const complete = commits.filter(({ run }) => run?.outcome === 'complete').slice(-keepRuns)
+  const kept = new Set(complete.map(({ run }) => run!.id))
+  return complete.length < keepRuns ? 0 : commits.findIndex(({ run }) => run !== null && kept.has(run.id))
 }
 
 function piecesIn(state: ArchivedState, range: PrunedDocument): readonly HistoryPiece[] {
