@@ -21,6 +21,7 @@ export interface CommitDocument {
   readonly run: { readonly id: string; readonly outcome: string }
   readonly segments: readonly { readonly key: string; readonly bytes: number }[]
   readonly gaps: readonly unknown[]
+  readonly artifacts: readonly { readonly kind: string; readonly key: string }[]
 }
 
 // Of a record batch of magic 2, big endian.

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { fillTopics, type KafkaCluster, startKafkaCluster } from '@kafka-backup/testkit'
+import { fillTopics, type KafkaCluster, SourceDriver, startKafkaCluster } from '@kafka-backup/testkit'
 import { MANY_COMMITS } from '../crash/source-data.ts'
 import {
   type Archive,
@@ -15,6 +15,7 @@ import {
   restoreArgs,
 } from '../harness/archive.ts'
 import { SHORT_QUOTA_WINDOWS, throttleProgram } from '../harness/client-quota.ts'
+import { readCommits } from '../harness/committed-batches.ts'
 import { createTopics } from '../harness/new-topics.ts'
 import { assertSameRecords, recordDigests } from '../harness/record-digests.ts'
 import { runProgram, startProgram } from '../harness/run-program.ts'
@@ -32,6 +33,7 @@ interface PruneDocument {
   readonly commit: string | null
   readonly segments: number
   readonly deleted: { readonly objects: number }
+  readonly documents: readonly { readonly kind: string; readonly objects: number; readonly bytes: number }[]
   readonly pinned: readonly { readonly restore_id: string; readonly objects: number }[]
 }
 
@@ -189,6 +191,49 @@ test('a prune that is killed between its commit and any of its deletions is fini
     'killed-copy',
     (await held(archive)).map(([from]) => from),
   )
+})
+
+test('documents of groups that were superseded go, and who asks for them is told so', async () => {
+  const topic = 'read-by-many'
+  const archive = await backedUp(topic, 1)
+  await using driver = new SourceDriver(cluster)
+  for (const offset of [10n, 20n, 30n, 40n]) {
+    await driver.plantGroups('reader-', { groups: 60, topic, partitions: PARTITIONS, offset })
+    await expectExit(0, backupArgs(cluster, archive, [topic]))
+  }
+  const commits = (await readCommits(archive))
+    .filter(({ artifacts }) => artifacts.some(({ kind }) => kind === 'groups'))
+    .map(({ number }) => number)
+  const folder = archivePath(archive, 'artifacts', 'groups')
+  const stored = await readdir(folder)
+  assert.ok(stored.length === 4 && stored.every((name) => name.endsWith('.json.zst')), stored.join())
+  const groupsAsOf = (commit: string | undefined) =>
+    verbArgs('describe', archive, '--groups', '--as-of-commit', String(commit))
+  const before = (await expectExit(0, groupsAsOf(commits[2]))).stdout
+  const report = await prune(archive, '--keep', '1')
+  assert.deepEqual(
+    [report.segments, report.documents.map(({ kind, objects }) => [kind, objects]), report.deleted.objects],
+    [0, [['groups', 2]], 2],
+  )
+  assert.deepEqual(await readdir(folder), stored.slice(2))
+  assert.equal(
+    (await expectExit(0, groupsAsOf(commits[2]))).stdout,
+    before,
+    'as the runs that are kept found it',
+  )
+  const asked = [groupsAsOf(commits[1]), verbArgs('offsets', archive, '--as-of-commit', String(commits[1]))]
+  asked[1]?.splice(1, 0, 'report')
+  for (const args of asked) {
+    const refused = await runProgram(args)
+    assertExit(refused, 5)
+    assert.match(refused.stderr, /KB_PRUNED/)
+    assert.match(refused.stderr, /document of groups as of commit/)
+  }
+  const left = (
+    await expectExit(0, verbArgs('prune', archive, '--dry-run', '--keep', '1'))
+  ).json<PruneDocument>()
+  assert.deepEqual(left.documents, [], 'the newest stays, and what counted when the kept run began')
+  await expectComplete(archive)
 })
 
 test('a backup and prunes at the same time do not disturb each other', async () => {

@@ -13,6 +13,11 @@ export interface ArtifactHeading {
   readonly clusterId: string
 }
 
+/** Whether the document under the key of an artifact is stored as one Zstandard frame. */
+export function isCompressedKey(key: string): boolean {
+  return key.endsWith('.json.zst')
+}
+
 /** Of a message that shows what a document says of itself. */
 const SHOWN_CHARS = 200
 

@@ -146,12 +146,14 @@ export function decodeCommit(bytes: Buffer): Commit {
   }
 }
 
-function featured(commit: Pick<Commit, 'segments' | 'gaps' | 'divergences' | 'pruned' | 'compacted'>) {
-  const { segments, gaps, divergences, pruned, compacted } = commit
+function featured(
+  commit: Pick<Commit, 'segments' | 'gaps' | 'divergences' | 'artifacts' | 'pruned' | 'compacted'>,
+) {
+  const { segments, gaps, divergences, artifacts, pruned, compacted } = commit
   const prunedLineages = pruned?.partitions.map(({ lineage }) => lineage)
   const hasPrunedArtifacts = pruned?.artifacts !== undefined
   const isCompacted = compacted !== undefined
-  return { segments, gaps, divergences, prunedLineages, isCompacted, hasPrunedArtifacts }
+  return { segments, gaps, divergences, artifacts, prunedLineages, isCompacted, hasPrunedArtifacts }
 }
 
 /** What prunes, compacts or names artifacts alone belongs to no run. The first adds nothing, the second segments alone. */

@@ -1,3 +1,4 @@
+import { isCompressedKey } from './artifact-document.ts'
 import type { DivergenceRecord } from './divergence.ts'
 import type { GapRecord } from './gap.ts'
 import type { SegmentRecord } from './segment-record.ts'
@@ -12,13 +13,23 @@ const PRUNED = 'pruned'
 const COMPACTED = 'compacted'
 /** Documents are taken out of the backup. A reader that knows only how segments are would go on naming what is deleted. */
 const PRUNED_ARTIFACTS = 'pruned_artifacts'
-const KNOWN: readonly string[] = [LINEAGES, QUARANTINE, PRUNED, COMPACTED, PRUNED_ARTIFACTS]
+/** Documents are stored as frames. A reader that does not know this would take their keys for damage. */
+const COMPRESSED_ARTIFACTS = 'compressed_artifacts'
+const KNOWN: readonly string[] = [
+  LINEAGES,
+  QUARANTINE,
+  PRUNED,
+  COMPACTED,
+  PRUNED_ARTIFACTS,
+  COMPRESSED_ARTIFACTS,
+]
 
 /** What decides which features a document needs. */
 export interface FeaturedContent {
   readonly segments: readonly SegmentRecord[]
   readonly gaps: readonly GapRecord[]
   readonly divergences: readonly DivergenceRecord[]
+  readonly artifacts: readonly { readonly key: string }[]
   /** Lineages of what is pruned; absent: nothing is, or was. */
   readonly prunedLineages?: readonly number[] | undefined
   /** Segments are, or were, replaced. */
@@ -44,6 +55,7 @@ export function featuresOf(content: FeaturedContent): string[] {
     ...(prunedLineages === undefined ? [] : [PRUNED]),
     ...(content.isCompacted === true ? [COMPACTED] : []),
     ...(content.hasPrunedArtifacts === true ? [PRUNED_ARTIFACTS] : []),
+    ...(content.artifacts.some(({ key }) => isCompressedKey(key)) ? [COMPRESSED_ARTIFACTS] : []),
   ]
 }
 

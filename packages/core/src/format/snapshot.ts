@@ -105,11 +105,12 @@ export function snapshotPieces(state: BackupState): Generator<string> {
   const hasPrunes = state.prunes.length > 0
   const prunedLineages = hasPrunes ? lineagesOf(histories.filter(({ pruned }) => pruned)) : undefined
   const isCompacted = state.compactions.length > 0
+  const { artifacts } = state
   return sealedPieces({
     format: FORMAT,
     version: 1,
     // What has parts of a later history has the divergence that began it.
-    features: featuresOf({ segments: [], gaps, divergences, prunedLineages, isCompacted }),
+    features: featuresOf({ segments: [], gaps, divergences, artifacts, prunedLineages, isCompacted }),
     commit_sha256: tip.sha256,
     state: {
       backup_id: state.backupId,
@@ -136,7 +137,7 @@ export function snapshotPieces(state: BackupState): Generator<string> {
       divergences: histories.flatMap(({ divergence, sinceCommit }) =>
         divergence ? [{ ...divergenceDocument(divergence), since_commit: sinceCommit.toString() }] : [],
       ),
-      artifacts: state.artifacts.map((artifact) => ({ ...artifact })),
+      artifacts: artifacts.map((artifact) => ({ ...artifact })),
       runs: state.runs.map((run) => ({
         ...runDocument(run),
         last_commit: run.lastCommit.toString(),

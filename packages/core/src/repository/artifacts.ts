@@ -1,11 +1,12 @@
 import { KafkaBackupError } from '../errors/kafka-backup-error.ts'
+import { isCompressedKey } from '../format/artifact-document.ts'
 import type { BackupState } from '../format/backup-state.ts'
 import { sha256Hex } from '../format/canonical-json.ts'
 import type { ArtifactRecord } from '../format/commit.ts'
 import { LIMITS } from '../runtime/limits.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { compressDocument, decompressDocument } from './document-frame.ts'
-import { artifactKey, isCompressedKey } from './key-layout.ts'
+import { artifactKey } from './key-layout.ts'
 import { readWithSecondLook } from './second-look.ts'
 
 // A batch in quarantine may be larger than a document.

@@ -93,11 +93,6 @@ export function artifactKey(
   return `${backupId}/artifacts/${place.kind}/${name}`
 }
 
-/** Whether the document under the key of an artifact is stored as one Zstandard frame. */
-export function isCompressedKey(key: string): boolean {
-  return key.endsWith('.json.zst')
-}
-
 /** `daily/bundles/bundle-0000000007-9f2c11ab.zst` */
 export function bundleKey(
   backupId: string,

@@ -270,7 +270,12 @@ test('a commit that prunes documents says so, and names them in order', () => {
       () => decodeCommit(sealDocument({ ...fields, ...changes })),
       JSON.stringify(changes),
     )
-  refuse({ features: ['pruned'] })
+  for (const features of [
+    ['pruned'],
+    ['pruned_artifacts', 'pruned'],
+    ['pruned', 'pruned_artifacts', 'compressed_artifacts'],
+  ])
+    refuse({ features })
   const { pruned } = fields
   for (const artifacts of [[...keys].reverse(), [keys[0] ?? '', keys[0] ?? ''], [], ['', 7]])
     refuse({ pruned: { ...pruned, artifacts } })

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BackupState } from '../../src/format/backup-state.ts'
 import { type JsonValue, sealDocument } from '../../src/format/canonical-json.ts'
+import { decodeCommit, encodeCommit } from '../../src/format/commit.ts'
 import { renderManifest } from '../../src/format/manifest.ts'
 import { decodeSnapshot, encodeSnapshot } from '../../src/format/snapshot.ts'
 import { prng } from '../protocol/prng.ts'
 import { expectCode } from '../protocol/samples.ts'
+import { begun, commit, DIGEST } from './fold-samples.ts'
 import { FIRST, NOTHING, nextCommit, plainHistories, randomState, randomStep } from './random-log.ts'
 
 test('a snapshot gives back the whole state', () => {
@@ -96,3 +98,25 @@ function findWholeState(): BackupState {
     if (hasGap && hasLater) return state
   }
 }
+
+test('a compressed document is declared by the commit that names it and by snapshots behind it', () => {
+  const key = 'b/artifacts/groups/00000000000000000002-00000001.json'
+  for (const [name, features] of [
+    [key, []],
+    [`${key}.zst`, ['compressed_artifacts']],
+  ] as const) {
+    const state = begun()
+    const artifacts = [{ kind: 'groups', key: name, bytes: 1, sha256: DIGEST }]
+    const next = commit(2n, { previousSha256: DIGEST, artifacts })
+    const { bytes } = encodeCommit(next)
+    assert.deepEqual(decodeCommit(bytes), next)
+    state.apply({ ...next, previousSha256: '1' }, DIGEST)
+    const snapshot = encodeSnapshot(state)
+    assert.deepEqual(decodeSnapshot(snapshot).artifacts, artifacts)
+    for (const document of [bytes, snapshot])
+      assert.deepEqual(JSON.parse(document.toString()).features, features)
+    const { sha256: _, ...fields } = JSON.parse(bytes.toString())
+    const wrong = sealDocument({ ...fields, features: features.length > 0 ? [] : ['compressed_artifacts'] })
+    expectCode('KB_COMMIT_CORRUPT', () => decodeCommit(wrong))
+  }
+})

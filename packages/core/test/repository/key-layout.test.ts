@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { isCompressedKey } from '../../src/format/artifact-document.ts'
 import {
   artifactKey,
   assertBackupId,
   bundleKey,
   commitKey,
-  isCompressedKey,
   leaseKey,
   manifestKey,
   offsetStateKey,
