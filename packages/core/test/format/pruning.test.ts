@@ -212,13 +212,14 @@ const document = (kind: string, number: number) => ({
   key: `b/${kind === 'quarantine' ? kind : `artifacts/${kind}`}/${number}.json`,
 })
 
-/** Groups of commits 2, 3 and 4, topics of 2, and a batch in quarantine. */
+/** Groups of commits 2, 3 and 4, topics of 2, and two batches in quarantine. */
 function documented(): BackupState {
   const state = begun()
   const first = ['topics', 'groups', 'quarantine'].map((kind) => document(kind, 2))
   state.apply(commit(2n, { previousSha256: '1', artifacts: first }), '2')
   for (const number of [3, 4]) {
-    const artifacts = [document('groups', number)]
+    const quarantined = number === 3 ? [document('quarantine', 3)] : []
+    const artifacts = [document('groups', number), ...quarantined]
     state.apply(commit(BigInt(number), { artifacts }), number === 4 ? 'd'.repeat(64) : String(number))
   }
   return state
@@ -244,12 +245,13 @@ test('documents that were superseded are pruned, and nothing else is', () => {
     const state = documented()
     expectRefused(state, documentPrune(own), what)
     expectCode('KB_COMMIT_CORRUPT', () => state.assertFollowedBy(documentPrune(own)), what)
-    assert.equal(state.artifacts.length, 5)
+    assert.equal(state.artifacts.length, 6)
   }
   const state = documented()
   const before = plainHistories(state)
   state.apply(documentPrune(keys), 'e'.repeat(64))
-  const left = [document('topics', 2), document('quarantine', 2), document('groups', 4)]
+  const quarantined = [document('quarantine', 2), document('quarantine', 3)]
+  const left = [document('topics', 2), ...quarantined, document('groups', 4)]
   assert.deepEqual([state.artifacts, state.prunes, plainHistories(state)], [left, [5n], before])
   const resumed = decodeSnapshot(encodeSnapshot(state))
   assert.deepEqual([resumed.artifacts, resumed.prunes], [left, [5n]])

@@ -207,8 +207,6 @@ test('a name in a commit is used only when it is the name of what it holds', () 
     const wrong: Partial<CommitDraft>[] = [
       ...keys.map((key) => ({ segments: [{ ...segment, key }] })),
       { artifacts: [{ kind: 'report', key: segment.key, bytes: 1, sha256: digest }] },
-      { run: null, pruned: { partitions: [], orphans: [], artifacts: [segment.key] } },
-      { run: null, pruned: { partitions: [], orphans: [], artifacts: [commitKey(BACKUP, 1n)] } },
       {
         artifacts: [
           {
@@ -229,6 +227,11 @@ test('a name in a commit is used only when it is the name of what it holds', () 
       )
     }
     const state = await openBackup(backend, BACKUP)
+    for (const key of [segment.key, commitKey(BACKUP, 1n), 'other/artifacts/x']) {
+      const pruned = { partitions: [], orphans: [], artifacts: [key] }
+      const prune = { ...draft('', 'running'), run: null, pruned }
+      await assert.rejects(appendCommit(backend, state, prune), /not the key of what can be removed/)
+    }
     await appendCommit(backend, state, draft('run-1', 'running', { segments: [segment] }))
     assert.equal(state.partition(ORDERS_1.topic, 0)?.nextOffset, 2n)
   }))
