@@ -52,9 +52,9 @@ function isEmpty({ entries, documents }: Plan): boolean {
   return entries.length + documents.length === 0
 }
 
-/** `14 documents (12 groups, 2 topics), 3.1 MiB` */
+/** `14 documents (groups 12, topics 2), 3.1 MB` */
 export function documentsText({ documents }: Pick<Plan, 'documents'>): string {
-  const kinds = documentKinds(documents).map(({ kind, objects }) => `${formatCount(objects)} ${kind}`)
+  const kinds = documentKinds(documents).map(({ kind, objects }) => `${kind} ${formatCount(objects)}`)
   const bytes = documents.reduce((sum, { bytes: own }) => sum + own, 0)
   return `${plural(documents.length, 'document')} (${kinds.join(', ')}), ${formatBytes(bytes)}`
 }
