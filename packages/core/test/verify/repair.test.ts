@@ -135,7 +135,7 @@ test('a snapshot that stands in for a lost commit keeps the newest state whole',
 test('a last commit that named documents only is missed when it is lost, and they are no orphans', () =>
   withStore('memory', async (store) => {
     const state = await writeRuns(store.backend, 3)
-    const key = artifactKey(BACKUP, { kind: 'groups', number: 4n, writer: WRITER })
+    const key = artifactKey(BACKUP, { kind: 'groups', number: 4n, writer: WRITER, isCompressed: false })
     const bytes = Buffer.from('what groups have committed')
     await store.write(key, bytes)
     const groups = { kind: 'groups', key, bytes: bytes.length, sha256: sha256Hex(bytes) } as const
