@@ -45,3 +45,9 @@ export function memorySlope(samples: readonly ProcessSample[]): MemorySlope {
   const rest = samples.reduce((sum, { hours, mib }) => sum + (mib - y - slope * (hours - x)) ** 2, 0)
   return { mibPerHour: slope, standardError: Math.sqrt(rest / (count - 2) / spread) }
 }
+
+/** The sample with the least memory of each so many minutes. */
+export function leastOfEach(samples: readonly ProcessSample[], minutes: number): ProcessSample[] {
+  const spans = Map.groupBy(samples, ({ hours }) => Math.floor((hours * 60) / minutes))
+  return [...spans.values()].map((own) => own.reduce((least, one) => (one.mib < least.mib ? one : least)))
+}
