@@ -4,11 +4,13 @@ import type { BackupPlan } from '../../src/backup/backup-plan.ts'
 import { BackupTally } from '../../src/backup/backup-report.ts'
 import { PartitionWriter } from '../../src/backup/partition-writer.ts'
 import { RunCommits } from '../../src/backup/run-commits.ts'
+import { KafkaBackupError } from '../../src/errors/kafka-backup-error.ts'
 import { BackupState } from '../../src/format/backup-state.ts'
 import { openBackup } from '../../src/repository/open-backup.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { MemoryBackend } from '../../src/storage/memory/backend.ts'
 import type { StorageBackend } from '../../src/storage/storage-backend.ts'
+import { altered } from '../verify/altered-backend.ts'
 import { contextOf, planOf as ofTopic } from './new-writer.ts'
 
 const BACKUP = 'growing'
@@ -82,4 +84,31 @@ test('the recovery point moves on where there is nothing to commit', async () =>
     assert.deepEqual([writer.standing.recoveryPointMs, state.tip?.number], [askedAtMs, number])
   }
   await storage.close()
+})
+
+test('no commit follows a failed one but the last word of the run, which says what nobody else would', async () => {
+  const memory = new MemoryBackend('test')
+  let isBroken = false
+  const storage = altered(memory, {
+    put: (key, bytes, options) => {
+      if (isBroken) throw new KafkaBackupError('KB_STORAGE_FULL', 'broken')
+      return memory.put(key, bytes, options)
+    },
+  })
+  const state = new BackupState(BACKUP)
+  const commits = openRun(storage, state)
+  await commits.commit('running')
+  isBroken = true
+  commits.join(planOf(2))
+  await assert.rejects(commits.commit('running'), { code: 'KB_STORAGE_FULL' })
+  isBroken = false
+  await assert.rejects(commits.commit('running', { isNeeded: true }), { code: 'KB_STORAGE_FULL' })
+  await assert.rejects(commits.commit('complete'), { code: 'KB_STORAGE_FULL' })
+  await commits.commit('failed')
+  assert.deepEqual(
+    (await openBackup(memory, BACKUP)).runs.map(({ outcome }) => outcome),
+    ['failed'],
+  )
+  assert.equal(state.topics.get('orders')?.partitions, 1, 'what a failed commit said is said by no later one')
+  await memory.close()
 })
