@@ -1,4 +1,5 @@
 import type { Clock, LoadedConfig, Observer, Random, Registry } from '@kafka-backup/core'
+import type { TreeCommand } from './command-tree.ts'
 
 /** What surrounds a command. stdout carries the result only; everything else goes to stderr. */
 export interface CommandContext {
@@ -37,6 +38,8 @@ export interface CommandOption {
   readonly description: string
   /** Given twice, it has both texts, as a list. */
   readonly isRepeatable?: boolean
+  /** The texts that it may have, where its notation does not list them. */
+  readonly choices?: readonly string[]
 }
 
 /** One verb as the command line knows it: all that its help and its flags need, without loading what it does. */
@@ -65,6 +68,18 @@ export interface CommandLine {
   readonly examples: readonly string[]
   /** What it does. It is loaded when it runs: the engine takes far longer to load than a help to print. */
   load(): Promise<Command>
+}
+
+/** A verb that tells of the program itself, such as `completion`: it has no settings, asks nobody, and prints a text. */
+export interface ProgramLine
+  extends Pick<CommandLine, 'name' | 'isHidden' | 'summary' | 'description' | 'words' | 'examples'> {
+  load(): Promise<ProgramText>
+}
+
+/** A text that is made from the commands that the program has. */
+export interface ProgramText {
+  /** `words`: what stands behind the verb. @throws KB_USAGE */
+  render(tree: TreeCommand, words: readonly string[]): string
 }
 
 /** What a verb does. */

@@ -8,6 +8,10 @@ const INDENT = '  '
 /** How help looks: a term that is too long for its column has its description on the next line. */
 export const HELP_LAYOUT: Partial<Help> = {
   minWidthToWrap: DESCRIPTION_COLUMNS_MIN,
+  // Choices stand in the notation of an option or in its description already.
+  optionDescription({ description, defaultValue }) {
+    return typeof defaultValue === 'string' ? `${description} (default: "${defaultValue}")` : description
+  },
   padWidth(command, helper) {
     const longest = Math.max(
       helper.longestOptionTermLength(command, helper),

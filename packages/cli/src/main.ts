@@ -4,6 +4,7 @@ import { backupLine } from './command-lines/backup.ts'
 import { catLine } from './command-lines/cat.ts'
 import { clusterPlanLine } from './command-lines/cluster-plan.ts'
 import { compactLine } from './command-lines/compact.ts'
+import { completionLine } from './command-lines/completion.ts'
 import { countLine } from './command-lines/count.ts'
 import { describeLine } from './command-lines/describe.ts'
 import { diffLine } from './command-lines/diff.ts'
@@ -49,6 +50,7 @@ export async function main(): Promise<void> {
     compactLine,
     repairLine,
     probeLine,
+    completionLine,
   ]
   const exitCode = await runCli(openRegistry, lines, process.argv.slice(2))
   // A result that could not be printed has set it already.

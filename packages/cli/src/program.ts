@@ -1,8 +1,15 @@
 import type { Setting } from '@kafka-backup/core'
 import { Command as CommanderCommand, Option } from 'commander'
-import type { CommandLine, OutputFormat } from './command.ts'
+import type { CommandLine, OutputFormat, ProgramLine } from './command.ts'
 import { HELP_LAYOUT } from './help-layout.ts'
 import { VERSION } from './program-name.ts'
+import { appended, PLACES, settingOption } from './setting-option.ts'
+
+/** A verb that tells of the program, after parsing. */
+export interface ParsedProgramLine {
+  readonly programLine: ProgramLine
+  readonly words: readonly string[]
+}
 
 /** A command line after parsing: the verb, its settings given as flags, and its own options. */
 export interface ParsedCommand {
@@ -27,43 +34,15 @@ Exit codes:
 
 const HELP_COLUMNS_MAX = 100
 const GENERAL = 'General options:'
-const PLACES = 'What and where:'
-const CONNECTION = 'Connections:'
-const TUNING = 'Fine tuning:'
-const PLACE_FLAGS = new Set([
-  'backup-id',
-  'repo',
-  'path',
-  'prefix',
-  'bootstrap-servers',
-  'topics',
-  'exclude-topics',
-  'topic-mapping',
-  'internal-topics',
-  'include-internal-topics',
-  'partitions',
-  'as-of-commit',
-  'from',
-  'to',
-  'offsets',
-  'source-partitions',
-  'partition-mapping',
-  'repartition',
-  'allow-many-to-one',
-  'existing-topics',
-  'resume',
-  'verify',
-  'dry-run',
-])
 
 /** The settings that a verb has flags for, by the flag. */
 export type FlagsOf = (line: CommandLine) => ReadonlyMap<string, Setting>
 
 /** The program with all verbs; `onParsed` gets the verb that was chosen. Errors of usage are thrown, not printed. */
 export function buildProgram(
-  lines: readonly CommandLine[],
+  lines: readonly (CommandLine | ProgramLine)[],
   flagsOf: FlagsOf,
-  onParsed: (parsed: ParsedCommand) => void,
+  onParsed: (parsed: ParsedCommand | ParsedProgramLine) => void,
 ): CommanderCommand {
   const program = new CommanderCommand('kafka-backup')
     .description('Backup and restore for Apache Kafka: verifiable, byte for byte.')
@@ -79,8 +58,20 @@ export function buildProgram(
     .exitOverride()
     .showSuggestionAfterError()
     .addHelpText('after', EXIT_CODES_HELP)
-  for (const line of lines) addCommand(program, line, flagsOf(line), onParsed)
+  for (const line of lines) {
+    if ('verb' in line) addCommand(program, line, flagsOf(line), onParsed)
+    else addProgramLine(program, line, onParsed)
+  }
   return program
+}
+
+function addProgramLine(
+  program: CommanderCommand,
+  programLine: ProgramLine,
+  onParsed: (parsed: ParsedProgramLine) => void,
+): void {
+  const verb = addVerb(program, programLine)
+  verb.action(() => onParsed({ programLine, words: verb.args }))
 }
 
 function addCommand(
@@ -89,14 +80,7 @@ function addCommand(
   flags: ReadonlyMap<string, Setting>,
   onParsed: (parsed: ParsedCommand) => void,
 ): void {
-  const [family, name] = line.name.includes(' ') ? line.name.split(' ') : [undefined, line.name]
-  const verb = (family === undefined ? program : familyOf(program, family))
-    .command(name as string, { hidden: line.isHidden === true })
-    .summary(line.summary)
-    .description(line.description)
-    .addHelpOption(new Option('-h, --help', 'show this help').helpGroup(GENERAL))
-    .exitOverride()
-    .allowExcessArguments(false)
+  const verb = addVerb(program, line)
   const attributes = new Map<string, Setting>()
   for (const [flag, setting] of flags) {
     if (line.takes?.(setting.path) === false) continue
@@ -104,13 +88,12 @@ function addCommand(
     attributes.set(option.attributeName(), setting)
     verb.addOption(option)
   }
-  for (const { flags: notation, description, isRepeatable } of line.options) {
+  for (const { flags: notation, description, isRepeatable, choices } of line.options) {
     const option = new Option(notation, description).helpGroup(PLACES)
+    if (choices) option.argChoices = [...choices]
     verb.addOption(isRepeatable === true ? option.argParser(appended) : option)
   }
-  for (const { flags: notation, description } of line.words ?? []) verb.argument(notation, description)
   for (const option of generalOptions(formatsOf(line))) verb.addOption(option)
-  verb.addHelpText('after', examplesHelp(line))
   verb.action(() => {
     const options: Record<string, unknown> = verb.opts()
     const given = [...attributes].flatMap(([name, setting]) => {
@@ -129,6 +112,21 @@ function addCommand(
       isQuiet: options.quiet === true,
     })
   })
+}
+
+/** What every verb has: its place below a family, its help, and the words behind it. */
+function addVerb(program: CommanderCommand, line: CommandLine | ProgramLine): CommanderCommand {
+  const [family, name] = line.name.includes(' ') ? line.name.split(' ') : [undefined, line.name]
+  const verb = (family === undefined ? program : familyOf(program, family))
+    .command(name as string, { hidden: line.isHidden === true })
+    .summary(line.summary)
+    .description(line.description)
+    .addHelpOption(new Option('-h, --help', 'show this help').helpGroup(GENERAL))
+    .exitOverride()
+    .allowExcessArguments(false)
+    .addHelpText('after', examplesHelp(line))
+  for (const { flags: notation, description } of line.words ?? []) verb.argument(notation, description)
+  return verb
 }
 
 const FAMILIES: Readonly<Record<string, string>> = {
@@ -164,52 +162,6 @@ function generalOptions(formats: readonly OutputFormat[]): Option[] {
   ]
 }
 
-function settingOption(flag: string, setting: Setting): Option {
-  const isBoolean = setting.type.kind === 'boolean'
-  const value = isBoolean ? ' [true|false]' : ` <${placeholder(setting)}>`
-  const option = new Option(flag + value, helpText(setting))
-  option.helpGroup(groupOf(option.name(), setting))
-  // Given twice, a list has the items of both; nothing of what somebody asked for may be lost.
-  if (isRepeatable(setting)) option.argParser(appended)
-  if (setting.status.kind !== 'effective') option.hideHelp()
-  return option
-}
-
-function appended(value: string, earlier: readonly string[] = []): readonly string[] {
-  return [...earlier, value]
-}
-
-function isRepeatable({ type }: Setting): boolean {
-  return type.kind === 'list' || type.kind === 'pairs' || type.kind === 'sections'
-}
-
-function groupOf(flag: string, { path }: Setting): string {
-  if (PLACE_FLAGS.has(flag)) return PLACES
-  return /^(source|target)\./.test(path) ? CONNECTION : TUNING
-}
-
-/** The description of the reference, without its markup, and the default where there is one worth telling. */
-function helpText(setting: Setting): string {
-  const text = setting.description.replaceAll('`', '')
-  const value = setting.default
-  const isTold = typeof value === 'string' || typeof value === 'number' || value === true
-  return isTold ? `${text} (default: ${value})` : text
-}
-
-const UNIT_PLACEHOLDERS = { bytes: 'bytes', milliseconds: 'ms', seconds: 's' } as const
-
-function placeholder(setting: Setting): string {
-  if (setting.type.kind === 'choice') {
-    const choices = setting.type.choices.join('|')
-    return choices.length > 32 ? 'name' : choices
-  }
-  if (setting.type.kind === 'list') return 'a,b'
-  if (setting.type.kind === 'pairs') return 'old=new,…'
-  if (setting.type.kind === 'sections') return 'name=value,…'
-  if (setting.unit !== undefined) return UNIT_PLACEHOLDERS[setting.unit]
-  return setting.type.kind === 'integer' ? 'n' : 'text'
-}
-
-function examplesHelp(line: CommandLine): string {
+function examplesHelp(line: CommandLine | ProgramLine): string {
   return `\nExamples:\n${line.examples.map((example) => `  ${example}`).join('\n')}\n${EXIT_CODES_HELP}`
 }

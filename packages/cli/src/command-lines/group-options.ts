@@ -67,6 +67,7 @@ export const STRATEGIES = [
 export const STRATEGY_OPTIONS: readonly CommandOption[] = [
   {
     flags: '--strategy <name>',
+    choices: STRATEGIES,
     description: `${STRATEGIES.join(', ')}; without it, from-mapping: what each group wanted next, where the restore put it. as-of is what it had committed, unchanged`,
   },
   { flags: '--to <value>', description: 'the offset of to-offset, or the time of to-timestamp' },

@@ -52,6 +52,8 @@ export interface SettingExtras {
   /** For a setting that is not effective: what this version does; writing that is neither warned of nor refused. */
   readonly default?: SettingValue
   readonly unit?: 'bytes' | 'milliseconds' | 'seconds'
+  /** Of a text that is a path on this machine. */
+  readonly names?: 'file' | 'folder'
   /** Replaces the flag that follows from the path; null for none. */
   readonly flag?: string | null
   /** Says what is wrong with a text, a list item or either side of a pair: "must be …". */

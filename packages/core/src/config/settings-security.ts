@@ -64,9 +64,13 @@ type Row = (name: string, type: SettingType, description: string, extras?: Setti
 
 function tlsSettings(row: Row): Setting[] {
   return [
-    row('ssl_ca_location', STRING, 'PEM file with the authorities to trust. Absent: those of the system.'),
-    row('ssl_certificate_location', STRING, 'PEM file with the certificate of the account (mutual TLS).'),
-    row('ssl_key_location', STRING, 'PEM file with the key of that certificate.'),
+    row('ssl_ca_location', STRING, 'PEM file with the authorities to trust. Absent: those of the system.', {
+      names: 'file',
+    }),
+    row('ssl_certificate_location', STRING, 'PEM file with the certificate of the account (mutual TLS).', {
+      names: 'file',
+    }),
+    row('ssl_key_location', STRING, 'PEM file with the key of that certificate.', { names: 'file' }),
     row('ssl_key_password', SECRET, 'Password of the key, if it has one.'),
     row(
       'ssl_verify_hostname',
@@ -95,11 +99,13 @@ function bearerSettings(row: Row): Setting[] {
       name('ca_location'),
       STRING,
       'PEM file with the authorities to trust at the token endpoint. Absent: those of the system.',
+      { names: 'file' },
     ),
     row(
       name('token_file'),
       STRING,
       'File that holds a token, kept fresh by somebody else and read for every connection.',
+      { names: 'file' },
     ),
     row(name('extensions'), LIST, 'SASL extensions, as `name=value`.', { check: extensionRule }),
   ]

@@ -49,7 +49,7 @@ export const STORAGE_SETTINGS: readonly Setting[] = [
     'storage.path',
     STRING,
     'The repository as a folder, instead of `repo`. In a file it is relative to the folder of that file, elsewhere to the working folder. A name that has a colon is written `./NAME`. For `filesystem`.',
-    { check: pathRule },
+    { check: pathRule, names: 'folder' },
   ),
   effective(
     'storage.prefix',
@@ -121,7 +121,7 @@ export const STORAGE_SETTINGS: readonly Setting[] = [
     'service_account_path',
     STRING,
     'File with the key of the service account, relative as `storage.path` is. Without it the default credentials are used.',
-    { check: pathRule },
+    { check: pathRule, names: 'file' },
   ),
   accepted(
     ['storage.project_id', STRING, 'Project of the bucket.'],
@@ -162,7 +162,7 @@ export const SIDE_SETTINGS: readonly Setting[] = [
     'offset_storage.db_path',
     STRING,
     'The SQLite file; several backups may share one. Relative as `storage.path` is. Without it: `kafka-backup/` and a file for each backup in `$XDG_STATE_HOME`, which is `~/.local/state` if it is not set.',
-    { check: filePathRule },
+    { check: filePathRule, names: 'file' },
   ),
   accepted(['offset_storage.s3_key', STRING, 'Where the file is copied to.'], COPY_KEY),
   effective(
@@ -175,6 +175,7 @@ export const SIDE_SETTINGS: readonly Setting[] = [
     'metrics.file',
     STRING,
     'File that gets the figures of the run in the text format of Prometheus, at every commit and at the end.',
+    { names: 'file' },
   ),
   accepted(['metrics.enabled', BOOLEAN, 'Whether an endpoint serves metrics.'], NO_METRICS, {
     default: false,
