@@ -1,4 +1,4 @@
-import type { Clock, LoadedConfig, Observer, Random, Registry } from '@kafka-backup/core'
+import type { Clock, ConfigSources, LoadedConfig, Observer, Random, Registry } from '@kafka-backup/core'
 import type { TreeCommand } from './command-tree.ts'
 
 /** What surrounds a command. stdout carries the result only; everything else goes to stderr. */
@@ -67,7 +67,17 @@ export interface CommandLine {
   /** Lines that can be pasted. */
   readonly examples: readonly string[]
   /** What it does. It is loaded when it runs: the engine takes far longer to load than a help to print. */
-  load(): Promise<Command>
+  load(): Promise<Command | SettingsCommand>
+  /** Of a {@link SettingsCommand}: wrong settings are what it tells of, and keep it from nothing. */
+  readonly isAboutSettings?: boolean
+}
+
+/** What a verb does that looks at settings and uses none of them. */
+export interface SettingsCommand {
+  examine(
+    sources: ConfigSources,
+    context: Pick<CommandContext, 'registry' | 'options' | 'say'>,
+  ): Promise<CommandResult>
 }
 
 /** A verb that tells of the program itself, such as `completion`: it has no settings, asks nobody, and prints a text. */

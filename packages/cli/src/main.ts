@@ -5,6 +5,7 @@ import { catLine } from './command-lines/cat.ts'
 import { clusterPlanLine } from './command-lines/cluster-plan.ts'
 import { compactLine } from './command-lines/compact.ts'
 import { completionLine } from './command-lines/completion.ts'
+import { configLines } from './command-lines/config.ts'
 import { countLine } from './command-lines/count.ts'
 import { describeLine } from './command-lines/describe.ts'
 import { diffLine } from './command-lines/diff.ts'
@@ -50,6 +51,7 @@ export async function main(): Promise<void> {
     compactLine,
     repairLine,
     probeLine,
+    ...configLines,
     completionLine,
   ]
   const exitCode = await runCli(openRegistry, lines, process.argv.slice(2))

@@ -116,9 +116,11 @@ function addCommand(
 
 /** What every verb has: its place below a family, its help, and the words behind it. */
 function addVerb(program: CommanderCommand, line: CommandLine | ProgramLine): CommanderCommand {
-  const [family, name] = line.name.includes(' ') ? line.name.split(' ') : [undefined, line.name]
-  const verb = (family === undefined ? program : familyOf(program, family))
-    .command(name as string, { hidden: line.isHidden === true })
+  const names = line.name.split(' ')
+  const name = names.pop() ?? ''
+  const verb = names
+    .reduce(familyOf, program)
+    .command(name, { hidden: line.isHidden === true })
     .summary(line.summary)
     .description(line.description)
     .addHelpOption(new Option('-h, --help', 'show this help').helpGroup(GENERAL))
@@ -130,6 +132,9 @@ function addVerb(program: CommanderCommand, line: CommandLine | ProgramLine): Co
 }
 
 const FAMILIES: Readonly<Record<string, string>> = {
+  config: 'Check settings, and show where each of them comes from',
+  check: 'Say everything that is wrong with the settings of a verb',
+  explain: 'Show the settings that a verb would work with',
   cluster: 'Write down how to set up a cluster as a backup knows its source',
   offsets: 'Say where consumer groups go on after a restore',
   'offset-reset': 'Plan what consumer groups are to be set to, and write a script that sets it',

@@ -1,8 +1,9 @@
-import type { LoadedConfig, Observer, Registry } from '@kafka-backup/core'
+import type { ConfigSources, LoadedConfig, Observer, Registry } from '@kafka-backup/core'
 import { loadConfig } from '@kafka-backup/core/config'
 import { isKafkaBackupError, KafkaBackupError } from '@kafka-backup/core/errors'
 import {
   boundGarbage,
+  invariant,
   isOfStop,
   restartWithSteadyAllocator,
   systemClock,
@@ -41,13 +42,15 @@ export async function runCommand(
   using _garbage = boundGarbage(systemClock)
   try {
     format = outputFormat(parsed.line, parsed.outputFormat)
-    loaded = await loadSettings(parsed).catch((error: unknown) => {
-      throw saying(error, NOTHING_STARTED)
-    })
-    if (isWithoutEnd(parsed, loaded)) await restart(loaded, stop.signal)
     const say = (text: string) => {
       if (!parsed.isQuiet) process.stderr.write(`${text}\n`)
     }
+    if (parsed.line.isAboutSettings === true)
+      return printResult(await examined(parsed, { registry: await openRegistry(), say }), format)
+    loaded = await loadConfig(sourcesOf(parsed)).catch((error: unknown) => {
+      throw saying(error, NOTHING_STARTED)
+    })
+    if (isWithoutEnd(parsed, loaded)) await restart(loaded, stop.signal)
     for (const warning of loaded.warnings) say(`Warning: ${warning}`)
     const context: CommandContext = {
       loaded,
@@ -62,6 +65,7 @@ export async function runCommand(
       words: parsed.words,
     }
     const command = await parsed.line.load()
+    invariant('run' in command, `${parsed.line.name} runs`)
     const result = await command.run(context)
     observer.end()
     return printResult(result, format)
@@ -89,14 +93,23 @@ function failureOf(error: unknown, signal: AbortSignal): unknown {
   return isOfStop(error, signal) && !isKafkaBackupError(error, 'KB_INTERRUPTED') ? signal.reason : error
 }
 
-function loadSettings(parsed: ParsedCommand): Promise<LoadedConfig> {
-  return loadConfig({
+async function examined(
+  parsed: ParsedCommand,
+  context: Pick<CommandContext, 'registry' | 'say'>,
+): Promise<CommandResult> {
+  const command = await parsed.line.load()
+  invariant('examine' in command, `${parsed.line.name} looks at settings`)
+  return command.examine(sourcesOf(parsed), { ...context, options: parsed.options })
+}
+
+function sourcesOf(parsed: ParsedCommand): ConfigSources {
+  return {
     verb: parsed.line.verbWith?.(parsed.options) ?? parsed.line.verb,
     ...(parsed.configFile === undefined ? {} : { file: parsed.configFile }),
     flags: Object.fromEntries([...parsed.flags].map(([setting, value]) => [setting.path, value])),
     env: process.env,
     cwd: process.cwd(),
-  })
+  }
 }
 
 function outputFormat(line: CommandLine, text: string): OutputFormat {

@@ -42,6 +42,22 @@ export interface LoadedConfig {
  * KB_CONFIG_UNSUPPORTED
  */
 export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> {
+  const gathered = await gatherConfig(sources)
+  gathered.problems.throwIfAny()
+  return gathered.build()
+}
+
+/** A configuration with whatever is wrong with it. */
+export interface GatheredConfig {
+  readonly problems: ProblemList
+  readonly warnings: readonly string[]
+  readonly values: CheckedValues
+  /** Only without problems. */
+  build(): LoadedConfig
+}
+
+/** Reads and checks everything, and refuses nothing that can be said later. @throws KB_CONFIG_UNREADABLE, KB_CONFIG_INVALID */
+export async function gatherConfig(sources: ConfigSources): Promise<GatheredConfig> {
   const { verb, file, flags, env, cwd } = sources
   const problems = new ProblemList(file)
   const filePath = file === undefined ? undefined : resolve(cwd, file)
@@ -61,19 +77,21 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
   checkMode(values, verb)
   checkContinuous(values, verb)
   checkRequired(values, verb, problems)
-  problems.throwIfAny()
-  const config = buildConfig(values, repository, {
-    security,
-    offsetStorage: offsetStorage(values, surroundings),
-  })
   const isClusterUsable = verb !== 'status' || (ofCluster.isEmpty && !values.isWrongBelow('source.'))
   if (!isClusterUsable) warnings.push(CLUSTER_WARNING)
-  return Object.freeze({
-    config: isClusterUsable ? config : Object.freeze({ ...config, source: undefined }),
-    warnings: Object.freeze(warnings),
-    origins: values.origins(),
-    isReadOnce: isReadOnce(values, surroundings),
-  })
+  const build = (): LoadedConfig => {
+    const config = buildConfig(values, repository, {
+      security,
+      offsetStorage: offsetStorage(values, surroundings),
+    })
+    return Object.freeze({
+      config: isClusterUsable ? config : Object.freeze({ ...config, source: undefined }),
+      warnings: Object.freeze(warnings),
+      origins: values.origins(),
+      isReadOnce: isReadOnce(values, surroundings),
+    })
+  }
+  return { problems, warnings, values, build }
 }
 
 async function fileValues(

@@ -27,19 +27,28 @@ export class ProblemList {
     this.#problems.push(problem)
   }
 
+  /** In the order of the file; those without a place come last. */
+  get sorted(): readonly Problem[] {
+    const last = Number.POSITIVE_INFINITY
+    return this.#problems.toSorted((a, b) => (a.line ?? last) - (b.line ?? last) || 0)
+  }
+
   get isEmpty(): boolean {
     return this.#problems.length === 0
   }
 
-  /** Throws the first problem in the order of the file; its message names up to ten further ones. */
   throwIfAny(): void {
-    const last = Number.POSITIVE_INFINITY
-    const sorted = this.#problems.toSorted((a, b) => (a.line ?? last) - (b.line ?? last) || 0)
-    const [first, ...further] = sorted
-    if (!first) return
+    const { refusal } = this
+    if (refusal) throw refusal
+  }
+
+  /** The first problem in the order of the file as an error; its message names up to ten further ones. */
+  get refusal(): KafkaBackupError | undefined {
+    const [first, ...further] = this.sorted
+    if (!first) return undefined
     const messages = [first, ...further.slice(0, FURTHER_MAX)].map((problem) => this.#text(problem))
     if (further.length > FURTHER_MAX) messages.push(`and ${further.length - FURTHER_MAX} more`)
-    throw new KafkaBackupError(first.code, messages.join('\n'), {
+    return new KafkaBackupError(first.code, messages.join('\n'), {
       context: {
         ...(this.#file !== undefined && first.line !== undefined
           ? { file: this.#file, line: first.line }
