@@ -11,6 +11,7 @@ import { describeLine } from './command-lines/describe.ts'
 import { diffLine } from './command-lines/diff.ts'
 import { grepLine } from './command-lines/grep.ts'
 import { listLine } from './command-lines/list.ts'
+import { manLine } from './command-lines/man.ts'
 import { offsetMapLine } from './command-lines/offset-map.ts'
 import { offsetResetPlanLine } from './command-lines/offset-reset-plan.ts'
 import { offsetResetScriptLine } from './command-lines/offset-reset-script.ts'
@@ -53,6 +54,7 @@ export async function main(): Promise<void> {
     probeLine,
     ...configLines,
     completionLine,
+    manLine,
   ]
   const exitCode = await runCli(openRegistry, lines, process.argv.slice(2))
   // A result that could not be printed has set it already.

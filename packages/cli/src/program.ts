@@ -1,6 +1,7 @@
 import type { Setting } from '@kafka-backup/core'
 import { Command as CommanderCommand, Option } from 'commander'
 import type { CommandLine, OutputFormat, ProgramLine } from './command.ts'
+import { exitCodesHelp } from './exit-meanings.ts'
 import { HELP_LAYOUT } from './help-layout.ts'
 import { VERSION } from './program-name.ts'
 import { appended, PLACES, settingOption } from './setting-option.ts'
@@ -22,15 +23,6 @@ export interface ParsedCommand {
   readonly outputFormat: string
   readonly isQuiet: boolean
 }
-
-const EXIT_CODES_HELP = `
-Exit codes:
-  0  complete                   5  conflict
-  1  failed                     6  cluster unreachable
-  2  usage or configuration     7  storage unreachable, full or unsuitable
-  3  incomplete                 8  permission
-  4  damaged                   70  defect of this program
-                              130  interrupted`
 
 const HELP_COLUMNS_MAX = 100
 const GENERAL = 'General options:'
@@ -57,7 +49,7 @@ export function buildProgram(
     .helpCommand('help [command]', 'Show the help of a command')
     .exitOverride()
     .showSuggestionAfterError()
-    .addHelpText('after', EXIT_CODES_HELP)
+    .addHelpText('after', exitCodesHelp())
   for (const line of lines) {
     if ('verb' in line) addCommand(program, line, flagsOf(line), onParsed)
     else addProgramLine(program, line, onParsed)
@@ -168,5 +160,5 @@ function generalOptions(formats: readonly OutputFormat[]): Option[] {
 }
 
 function examplesHelp(line: CommandLine | ProgramLine): string {
-  return `\nExamples:\n${line.examples.map((example) => `  ${example}`).join('\n')}\n${EXIT_CODES_HELP}`
+  return `\nExamples:\n${line.examples.map((example) => `  ${example}`).join('\n')}\n${exitCodesHelp()}`
 }
