@@ -37,7 +37,10 @@ test('nothing that a description holds is a request of the page', (t) => {
   const program = new Command('kafka-backup').description('Odd texts.')
   program.command('one').description('.so /etc/passwd \\fB~^`\'"…')
   program.command('two').description("'tm said")
-  const text = formatted(manPage(commandTree(program), '1'))
+  const page = manPage(commandTree(program), '1')
+  // Some versions of groff print other characters for these.
+  assert.match(page, /\\\(ti\\\(ha\\\(ga\\\(aq/)
+  const text = formatted(page)
   assert.match(text, /^ +\.so \/etc\/passwd \\fB~\^`'"…$/m)
   assert.match(text, /^ +'tm said$/m)
 })

@@ -29,8 +29,17 @@ const VERBS = [
   'probe',
   'diff',
 ]
-/** Verbs of two words, which the help of their first word lists. */
-const FAMILY_VERBS = ['cluster plan', 'offsets report', 'offset-reset plan', 'offset-reset script']
+/** Verbs of several words, which the help of their first word lists. */
+const FAMILY_VERBS = [
+  'cluster plan',
+  'offsets report',
+  'offset-reset plan',
+  'offset-reset script',
+  'config check backup',
+  'config check restore',
+  'config explain backup',
+  'config explain restore',
+]
 const NOBODY = '127.0.0.1:1'
 
 let folder: string
@@ -59,7 +68,7 @@ test('the help lists every verb and the exit codes', async () => {
   assert.equal(bare.stderr, stdout)
 })
 
-for (const verb of [...VERBS, ...FAMILY_VERBS, 'show-offset-mapping']) {
+for (const verb of [...VERBS, ...FAMILY_VERBS, 'man', 'show-offset-mapping']) {
   test(`the help of ${verb} has examples and fits a terminal`, async () => {
     const { stdout, stderr } = await expectExit(0, [...verb.split(' '), '--help'])
     expectGoodHelp(stdout)
