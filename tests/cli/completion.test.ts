@@ -158,15 +158,20 @@ async function askBash(script: string, lines: readonly string[]): Promise<string
     return `COMP_WORDS=(${quoted.join(' ')}) COMP_CWORD=${words.length - 1}; answer`
   })
   const text = `source '${script}'
-answer() { _kafka_backup; for word in "\${COMPREPLY[@]}"; do printf '%s\\n' "$word"; done; echo .; }
+answer() {
+  _kafka_backup
+  for word in "\${COMPREPLY[@]}"; do
+    # Bash itself quotes paths; anything else stands in the line as it is offered, and is read like that.
+    case $word in places/*) ;; *) eval "word=$word" ;; esac
+    printf '%s\\n' "$word"
+  done
+  echo .
+}
 ${asked.join('\n')}
 `
   const { stdout, stderr } = await run('bash', ['-u', '-c', text], { cwd: folder, timeout: TIMEOUT_MS })
   assert.equal(stderr, '')
-  // Candidates that are no paths come as they are to be inserted.
-  return answersOf(stdout).map((words) =>
-    words.map((word) => (word.includes('places/') ? word : word.replaceAll(/\\(.)/g, '$1'))),
-  )
+  return answersOf(stdout)
 }
 
 async function askFish(script: string, lines: readonly string[]): Promise<string[][]> {
