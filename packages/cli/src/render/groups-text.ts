@@ -13,6 +13,7 @@ type Unread = Pick<GroupsReport, 'failure' | 'unread' | 'silentBrokers'>
 
 /** Groups that are named in one line. */
 const NAMED_MAX = 10
+const STATES_WITHOUT_MEMBERS: ReadonlySet<string> = new Set(['Empty', 'Dead', 'Absent'])
 
 /** One line: how many were read. */
 export function groupsLine({ groups, offsets, failure }: GroupsReport): string {
@@ -109,11 +110,21 @@ function groupTable(groups: readonly GroupRecord[]): string {
       shownName(entry.group),
       entry.type,
       entry.state,
-      formatCount(entry.members),
+      membersText(entry),
       formatCount(entry.offsets.length),
       ...(isLate ? [formatTime(entry.readAtMs), entry.unread ?? ''] : []),
     ]),
   )
+}
+
+function membersText(entry: GroupRecord): string {
+  const members = toldMembers(entry)
+  return members === null ? '–' : formatCount(members)
+}
+
+/** null: nobody told. A group is in one of the other states because it has members. */
+function toldMembers({ members, state }: GroupRecord): number | null {
+  return members === 0 && !STATES_WITHOUT_MEMBERS.has(state) ? null : members
 }
 
 function offsetTable(state: BackupState, groups: readonly GroupRecord[]): string {
@@ -152,7 +163,7 @@ export function groupsDocument(state: BackupState, document: GroupsDocument | nu
       type: entry.type,
       protocol_type: entry.protocolType,
       state: entry.state,
-      members: entry.members,
+      members: toldMembers(entry),
       read_at: formatTime(entry.readAtMs),
       unread: entry.unread ?? null,
       offsets: entry.offsets.map(({ topic, partition, offset, leaderEpoch, metadata }) => ({

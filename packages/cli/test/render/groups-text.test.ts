@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { groupCommitText, unreadGroupsTexts } from '../../src/render/groups-text.ts'
+import type { BackupState, GroupRecord } from '@kafka-backup/core'
+import {
+  groupCommitText,
+  groupsDocument,
+  groupsText,
+  unreadGroupsTexts,
+} from '../../src/render/groups-text.ts'
 
 const GOOD = { failure: null, unread: [], silentBrokers: [] }
 const REPORT = { ...GOOD, groups: 2, offsets: 1, readAtMs: 0, backupId: 'daily', clusterId: 'c', commit: 7n }
@@ -35,4 +41,25 @@ test('what a snapshot of groups came to is said in one line', () => {
   assert.match(firstLine({ isWritten: false }) ?? '', /nothing has changed, and nothing was written$/)
   assert.match(firstLine({ isWritten: false, groups: 0 }) ?? '', /there is none, and nothing was written$/)
   assert.match(firstLine({ unread: [{ group: 'g', reason: 'X' }] }) ?? '', /^Incomplete /)
+})
+
+test('members that nobody told of are not counted as none', () => {
+  const state = { backupId: 'daily', tip: { number: 1n } } as unknown as BackupState
+  const groupOf = (type: GroupRecord['type'], own: Pick<GroupRecord, 'state' | 'members'>): GroupRecord => {
+    return { group: `${type}-${own.state}`, type, protocolType: '', readAtMs: 0n, offsets: [], ...own }
+  }
+  const groups = [
+    groupOf('consumer', { state: 'Stable', members: 2 }),
+    groupOf('share', { state: 'Empty', members: 0 }),
+    groupOf('streams', { state: 'Stable', members: 0 }),
+  ]
+  const document = { backupId: 'daily', writer: '9f2c11ab', readAtMs: 0n, clusterId: 'c', groups }
+  assert.deepEqual(
+    groupsDocument(state, document).groups.map(({ members }) => members),
+    [2, 0, null],
+  )
+  const text = groupsText(state, document)
+  assert.match(text, /^consumer-Stable +consumer +Stable +2 +0$/m)
+  assert.match(text, /^share-Empty +share +Empty +0 +0$/m)
+  assert.match(text, /^streams-Stable +streams +Stable +– +0$/m)
 })
