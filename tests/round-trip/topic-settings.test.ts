@@ -227,6 +227,32 @@ test('existing topics keep, refuse or get what their sources had', async () => {
   assert.deepEqual(await overridesOf(target, 'stamped-changed'), { ...config, ...OWN.stamped })
 })
 
+test('settings that the backup does not have are not taken for those that a topic has', async () => {
+  const bare = { ...archive, backupId: 'bare' }
+  await expectExit(0, [...backupArgs(source, bare, ['stamped']), '--capture-topic-configs', 'false'])
+  await createTopics(target, { 'stamped-unknown': { partitions: 2, config: { 'retention.ms': '-1' } } })
+  const args = restoreArgs(target, bare, new Map([['stamped', 'stamped-unknown']]))
+  const policy = (name: string) => [...args, '--existing-topic-config-policy', name]
+  await expectRefused(
+    policy('fail'),
+    {
+      exitCode: 5,
+      code: 'KB_TARGET_UNSUITABLE',
+      says: ['topic stamped-unknown cannot be compared', 'the backup has none'],
+    },
+    { folders: [bare.folder], clusters: [target] },
+  )
+  const applied = await expectExit(0, [...policy('apply'), '--dry-run'])
+  const notes = applied.json<{ setting_notes: Note[] }>().setting_notes
+  assert.deepEqual(
+    notes.map(({ topic, name, kind, reason }) => [topic, name, kind, reason]),
+    [['stamped-unknown', '*', 'differs', 'the backup has none']],
+  )
+  // Nobody asked for them.
+  const kept = await expectExit(0, [...args, '--dry-run'])
+  assert.deepEqual(kept.json<{ setting_notes: Note[] }>().setting_notes, [])
+})
+
 interface DescribedTopic {
   readonly topic: string
   readonly partitions: number

@@ -9,6 +9,7 @@ export function noteText({ topic, name, captured, value, kind, reason }: Setting
     case 'changed':
       return `Settings of ${topic}: ${name}=${value}, not ${captured}${why}`
     case 'differs':
+      if (name === '*') return `Settings of ${topic}: not compared, those of its source are not known${why}`
       return `Settings of ${topic}: it has ${name}=${value}, its source had ${captured}${why}`
   }
 }

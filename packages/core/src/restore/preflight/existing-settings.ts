@@ -44,6 +44,10 @@ interface SettingsJudgement {
 const REMEDY =
   'Give the topic the settings of its source, or leave out --existing-topic-config-policy fail, which keeps what it has; apply gives it those of the source.'
 
+const REMEDY_UNKNOWN = 'Leave out --existing-topic-config-policy fail, which keeps what the topic has.'
+const NOTHING_CAPTURED = 'the backup has none'
+const UNKNOWN_NOTE = { name: '*', captured: '?', value: null, kind: 'differs' } as const
+
 /** What existing topics have otherwise than their sources; all of it together with what is held for other reasons. */
 export async function compareSettings(
   cluster: Cluster,
@@ -54,7 +58,9 @@ export async function compareSettings(
 ): Promise<JudgedSettings> {
   const { captured, unfinished, isHoldingRetention: isHolding, nowMs } = options
   const policy = options.request.existingTopicConfigPolicy
-  if (captured === null) return { refusals: [], held, notes: [] }
+  // What nobody asked for is not missed where the backup has no settings at all.
+  if (!options.request.restoreTopicConfigs || (captured === null && policy === 'keep'))
+    return { refusals: [], held, notes: [] }
   const told = await cluster.topicSettings(
     present.map(({ targetTopic }) => targetTopic),
     null,
@@ -64,7 +70,12 @@ export async function compareSettings(
     const wanted = wantedTopic(topic, captured)
     const own = unfinished?.opened
     // What an unfinished restore has created or holds is not what somebody wanted the topic to be.
-    if (!wanted || own?.createdTopics.includes(topic.targetTopic)) continue
+    if (own?.createdTopics.includes(topic.targetTopic)) continue
+    const unknown = wanted ? wanted.unread : (options.captureTrouble ?? NOTHING_CAPTURED)
+    if (!wanted || unknown !== null) {
+      judged.push(judgeUnknown(topic, unknown ?? NOTHING_CAPTURED, policy))
+      continue
+    }
     const isHeld = (name: string) =>
       own?.heldSettings.some((setting) => setting.topic === topic.targetTopic && setting.name === name)
     const settings = told.get(topic.targetTopic)?.settings?.filter(({ name }) => !isHeld(name)) ?? null
@@ -81,6 +92,20 @@ export async function compareSettings(
     held: [...held.filter((own) => !isChanged(own)), ...changes],
     notes: judged.flatMap(({ notes }) => notes),
   }
+}
+
+/** Nothing to compare with: who wants no difference is not told that there is none. */
+function judgeUnknown(
+  topic: TopicRestorePlan,
+  reason: string,
+  policy: ExistingTopicConfigPolicy,
+): JudgedSettings {
+  if (policy === 'fail') {
+    const message = `cannot be compared, the settings of its source are not known: ${reason}`
+    return { refusals: [unsuitable(topic, message, REMEDY_UNKNOWN)], held: [], notes: [] }
+  }
+  const note: SettingNote = { ...UNKNOWN_NOTE, topic: topic.targetTopic, reason }
+  return { refusals: [], held: [], notes: [note] }
 }
 
 /** A setting that the target does not know is no difference. `told`: all settings that the topic has. */
