@@ -10,7 +10,7 @@ export interface FakeGroupsTool {
   close(): Promise<void>
 }
 
-// FAKE_STATE: what the group is said to be; FAKE_SHIFT: what is added to each offset, as for one out of range; FAKE_END: of a line of the table.
+// FAKE_STATE: what the group is said to be; FAKE_TROUBLE: why it is not said; FAKE_SHIFT: what is added to each offset, as for one out of range; FAKE_END: of a line of the table.
 const PROGRAM = `#!/bin/sh
 for word in "$@"; do printf '%s\\0' "$word" >>"$FAKE_LOG"; done
 printf '\\0' >>"$FAKE_LOG"
@@ -25,6 +25,7 @@ for word in "$@"; do
 done
 case " $* " in
 *' --describe '*)
+  if [ -n "\${FAKE_TROUBLE:-}" ]; then printf 'Error: %s\\n' "$FAKE_TROUBLE"; exit 1; fi
   if [ -z "\${FAKE_STATE:-}" ]; then
     printf "Error: Consumer group '%s' does not exist.\\n" "$group"
     exit 1

@@ -124,6 +124,20 @@ test('only groups without members are set, and the others are still tried', asyn
   }
 })
 
+test('a group whose state the tool does not tell is not set', async () => {
+  const FAKE_TROUBLE = 'Executing consumer group command failed due to a TimeoutException'
+  const { status, stderr, calls } = await run(scriptOf(planOf(['g'])), { FAKE_TROUBLE })
+  assert.equal(status, 1)
+  assert.match(
+    stderr,
+    new RegExp(`Not set: the state of the group is not known.\nError: ${FAKE_TROUBLE}$`, 'm'),
+  )
+  assert.deepEqual(
+    calls.map(([verb]) => verb),
+    ['--describe'],
+  )
+})
+
 test('what the tool sets otherwise than planned, or not at all, is a failure', async () => {
   const shifted = await run(scriptOf(planOf(['g'])), { FAKE_SHIFT: '-1' })
   assert.equal(shifted.status, 1)

@@ -39,8 +39,11 @@ interface CopiedRecord {
   readonly timestamp: bigint
 }
 
-/** Logs of a cluster by `topic/partition`, one record at each offset. */
-function clusterOf(logs: ReadonlyMap<string, readonly CopiedRecord[]>, type = 'CreateTime') {
+/** Logs of a cluster by `topic/partition`, one record at each offset; they begin at `start`, and the last `open` ones are not committed yet. */
+function clusterOf(
+  logs: ReadonlyMap<string, readonly CopiedRecord[]>,
+  { type = 'CreateTime', start = 0, open = 0 } = {},
+) {
   const partitions = Map.groupBy(logs.keys(), (name) => name.split('/')[0] ?? '')
   const logOf = ({ topic, partition }: TopicPartition) => logs.get(`${topic}/${partition}`) ?? []
   return {
@@ -57,7 +60,7 @@ function clusterOf(logs: ReadonlyMap<string, readonly CopiedRecord[]>, type = 'C
       new Map(
         places.map((own) => [
           `${own.topic}/${own.partition}`,
-          kind === 'log_start' ? 0n : BigInt(logOf(own).length),
+          BigInt(kind === 'log_start' ? start : logOf(own).length - (kind === 'last_stable' ? open : 0)),
         ]),
       ),
     offsetsAtTimes: async (questions: readonly TimeQuestion[]) =>
@@ -218,12 +221,11 @@ describe('the report by timestamps', () => {
     const told = await findUnreadMinima(archive, state, [at(5n), at(20n)])
     assert.deepEqual([told(at(5n)), told(at(20n))], [timeOf(5n), timeOf(20n)])
     assert.equal(storage.usage.calls.readRange, readBefore)
-    const log = Array.from({ length: 30 }, (_, offset) => ({
+    const log = Array.from({ length: 32 }, (_, offset) => ({
       ...{ source: 'orders/0', sourceOffset: BigInt(offset), timestamp: timeOf(BigInt(offset)) },
     }))
-    const cluster = clusterOf(new Map([['orders/0', log]]))
     const ask = async (type?: string) => {
-      const asked = type === undefined ? cluster : clusterOf(new Map([['orders/0', log]]), type)
+      const asked = clusterOf(new Map([['orders/0', log]]), { ...(type && { type }), start: 3, open: 2 })
       const copy = await copyByNames(asked, state, new Map())
       const groups = [12n, 25n, 30n].map((offset) => groupOf(`g${offset}`, new Map([[0, offset]])))
       return reportByTimes(groups, copy, { cluster: asked, archive, state }, () => true)
@@ -231,7 +233,7 @@ describe('the report by timestamps', () => {
     assert.deepEqual(
       (await ask()).rows.map(({ targetOffset, how }) => [targetOffset, how]),
       [
-        [0n, 'by_timestamp'],
+        [3n, 'by_timestamp'],
         [25n, 'by_timestamp'],
         [30n, 'end'],
       ],
