@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import { type KafkaCluster, SourceDriver, startKafkaCluster } from '@kafka-backup/testkit'
+import { type KafkaCluster, openKafkaProxy, SourceDriver, startKafkaCluster } from '@kafka-backup/testkit'
 import {
   type Archive,
   assertExit,
@@ -41,6 +41,7 @@ interface CommitWithArtifacts {
 
 const STRANGE = `a "group", with 'quotes' & ünicode`
 const TOPIC = 'orders'
+const LIST_GROUPS = 16
 
 let cluster: KafkaCluster
 let driver: SourceDriver
@@ -181,6 +182,25 @@ test('groups alone are a commit of their own, before the first record and betwee
   await expectComplete(archive)
   await expectExit(0, backupArgs(cluster, archive, [TOPIC]))
   await expectComplete(archive)
+})
+
+test('what a group commits while groups are asked for is below what the run reads', async () => {
+  const archive = archiveOf('cut')
+  await using proxy = await openKafkaProxy(cluster)
+  let isHeld = false
+  proxy.setFate(({ apiKey }) => {
+    if (apiKey !== LIST_GROUPS || isHeld) return 'pass'
+    isHeld = true
+    return 'hold'
+  })
+  const running = startProgram(backupArgs(proxy, archive, [TOPIC]))
+  await until('groups are asked for', () => running.child.exitCode !== null || isHeld)
+  const end = await driver.write({ topic: TOPIC, label: 'late', records: 5 })
+  await driver.commitGroup('quick', { topic: TOPIC, partition: 0, offset: end })
+  proxy.release()
+  assertExit(await running.ended, 0)
+  const [entry] = (await groupsOf(archive)).get('quick')?.offsets ?? []
+  assert.deepEqual([entry?.offset, entry?.backup_next_offset], [`${end}`, `${end}`])
 })
 
 test('what a continuous run names with a commit is below what it has committed by then', async () => {
