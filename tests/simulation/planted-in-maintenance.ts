@@ -64,8 +64,8 @@ export const OF_MAINTENANCE: readonly PlantedDefect[] = [
   {
     name: 'a compaction forgets what was aborted',
     file: 'compact/rewrite-stretch.ts',
-    from: 'end: batches.length, aborted, logStartOffset',
-    to: 'end: batches.length, aborted: aborted.slice(1), logStartOffset',
+    from: 'transactions.beginPart(aborted, {',
+    to: 'transactions.beginPart(aborted.slice(1), {',
     caughtAs: ['broken', 'phantom'],
     under: MAINTAINED,
   },

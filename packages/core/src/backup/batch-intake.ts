@@ -6,6 +6,7 @@ import {
   type AbortedTransaction,
   AbortedTransactionTracker,
 } from '../protocol/aborted-transaction-tracker.ts'
+import type { AbortedTransactions } from '../protocol/aborted-transactions.ts'
 import { readRecords } from '../protocol/record.ts'
 import { assertBatch, BatchCursor, verifyCrc } from '../protocol/record-batch.ts'
 import { type EpochHistory, lastEpochOf } from '../repository/epoch-history.ts'
@@ -51,6 +52,8 @@ export interface IntakeOptions {
   readonly epochs: EpochHistory
   /** A frame is cut at the first response border at or after this many bytes. */
   readonly frameMinBytes: number
+  /** Who knows what was aborted; default: the lists of a broker and the markers among its batches. */
+  readonly transactions?: AbortedTransactions | undefined
 }
 
 /** What a leader sent for one partition: batches in [begin, end) of `buffer`. Offsets as in the answer, -1 when absent. */
@@ -81,9 +84,9 @@ export class BatchIntake {
   readonly #cursor = new BatchCursor()
   readonly #foreseeingCursor = new BatchCursor()
   readonly #collector = new StatisticsCollector()
-  #tracker = new AbortedTransactionTracker()
+  #tracker: AbortedTransactions
   /** Trackers by the first offset they know; offsets that were jumped over may have held a marker. */
-  readonly #trackers: { readonly fromOffset: bigint; readonly tracker: AbortedTransactionTracker }[]
+  readonly #trackers: { readonly fromOffset: bigint; readonly tracker: AbortedTransactions }[]
   #frameBegin: bigint
   #holes: OffsetInterval[] = []
   #pending: Buffer[] = []
@@ -96,6 +99,7 @@ export class BatchIntake {
   constructor(options: IntakeOptions) {
     this.#nextOffset = options.beginOffset
     this.#frameBegin = options.beginOffset
+    this.#tracker = options.transactions ?? new AbortedTransactionTracker()
     this.#trackers = [{ fromOffset: options.beginOffset, tracker: this.#tracker }]
     this.#targetOffset = options.targetOffset
     this.#isCompacted = options.isCompacted
@@ -263,7 +267,7 @@ export class BatchIntake {
 
   #take(cursor: BatchCursor): void {
     const { baseOffset } = cursor
-    const isAborted = cursor.isTransactional && !cursor.isControl && this.#isAborted(cursor)
+    const isAborted = cursor.isTransactional && !cursor.isControl && this.#tracker.isAborted(cursor)
     const visibleRecords = this.#visibleRecords(cursor)
     // Each of these two refuses a batch without having changed anything: one control batches, the other those with data.
     this.#tracker.addBatch(cursor)
@@ -291,10 +295,6 @@ export class BatchIntake {
       `the batch at offset ${anchor.lastOffset} is not the one that was read before`,
       { context: { offset: anchor.lastOffset.toString() } },
     )
-  }
-
-  #isAborted(cursor: BatchCursor): boolean {
-    return this.#tracker.isInAborted(cursor.producerId, cursor.baseOffset)
   }
 
   /** Records at or above the next offset; fewer than the batch holds when DeleteRecords cut into it. */

@@ -3,6 +3,7 @@ import type { ArtifactRecord, DivergenceRecord, GapRecord, UnreadRecord } from '
 import type { FrameDigester } from '../format/frame-digest.ts'
 import type { FrameMode, FrameTransform } from '../format/frame-transform.ts'
 import type { SegmentRecord } from '../format/segment-record.ts'
+import type { AbortedTransactions } from '../protocol/aborted-transactions.ts'
 import { quarantineKey, segmentKey } from '../repository/key-layout.ts'
 import { SegmentUpload } from '../repository/segment-upload.ts'
 import type { Budget } from '../runtime/budget.ts'
@@ -30,6 +31,8 @@ export interface WriterContext {
   readonly minima: MinimumFinder
   /** How long the end of a segment waits for minima while nothing waits behind it. */
   readonly minimumPatienceMs: number
+  /** As for an intake; what is given serves one writer. */
+  readonly transactions?: AbortedTransactions | undefined
   readonly frameMinBytes: number
   /** Writers have no target: they go on until the run is stopped. */
   readonly isEndless: boolean
@@ -88,9 +91,9 @@ export class PartitionWriter {
     this.#context = context
     this.plan = plan
     this.#sequence = plan.nextSequence
-    const { frameMinBytes, isEndless } = context
+    const { frameMinBytes, isEndless, transactions } = context
     const targetOffset = isEndless ? NO_TARGET : plan.targetOffset
-    this.intake = new BatchIntake({ ...plan, targetOffset, frameMinBytes })
+    this.intake = new BatchIntake({ ...plan, targetOffset, frameMinBytes, transactions })
     this.#endOffset = plan.targetOffset
     if (plan.divergence) this.#divergences.push(plan.divergence)
     if (plan.gap) this.#gaps.push(this.#gap(plan.gap.firstOffset, plan.gap.endOffset, 'deleted_before_read'))

@@ -7,8 +7,8 @@ import type { UnitInput } from './unit-input.ts'
 /** A frame of a stretch, and what comes with it. */
 export interface StretchFrame extends CheckedFrame {
   readonly reader: SegmentReader
-  /** Transactions of the part that begins with this frame. */
-  readonly aborted: SegmentReader['index']['aborted']
+  /** Transactions of the part that begins with this frame; null: none does. */
+  readonly aborted: SegmentReader['index']['aborted'] | null
   /** Its first batch begins below the part that begins with it, behind another part. */
   readonly isReachingBack: boolean
 }
@@ -23,7 +23,7 @@ export async function* readStretch(
     const { reader, stream } = await input.open(placed)
     let isBegin = true
     for await (const frame of checkedFrames(reader, stream, signal)) {
-      const aborted = isBegin ? reader.index.aborted.filter((entry) => entry.stream === stream) : []
+      const aborted = isBegin ? reader.index.aborted.filter((entry) => entry.stream === stream) : null
       const isBehind = isBegin && placed !== parts[0]
       const isReachingBack = isBehind && firstBaseOffset(frame.batches) < placed.part.beginOffset
       yield { ...frame, reader, aborted, isReachingBack }

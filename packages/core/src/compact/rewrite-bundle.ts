@@ -10,6 +10,7 @@ import { SegmentUpload, type StreamExtent } from '../repository/segment-upload.t
 import { invariant } from '../runtime/invariant.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { assertSeekTable } from '../verify/segment-structure.ts'
+import { ArchivedTransactions } from './archived-transactions.ts'
 import { type CheckedReading, checkedFrames, openChecked } from './checked-part.ts'
 import { isPacked, type Stretch } from './compact-unit.ts'
 import { ObjectWindow } from './object-window.ts'
@@ -67,7 +68,8 @@ class Bundle {
   async add(stream: number, stretch: Stretch): Promise<void> {
     const { input, reading, frameMinBytes } = this.#context
     const plan = planOf(stretch, 0)
-    const intake = new BatchIntake({ ...plan, frameMinBytes })
+    const transactions = new ArchivedTransactions()
+    const intake = new BatchIntake({ ...plan, frameMinBytes, transactions })
     const read = createHash('sha256')
     const holes: OffsetInterval[] = []
     let last: CutFrame | undefined
@@ -86,7 +88,7 @@ class Bundle {
       transform ??= transformOf(frame.reader, reading)
       if (frame.isReachingBack) throw unbundled(frame.reader.record.key)
       read.update(frame.batches)
-      for (const cut of acceptWhole(intake, frame)) if (cut.kind === 'frame') await write(cut)
+      for (const cut of acceptWhole(intake, transactions, frame)) if (cut.kind === 'frame') await write(cut)
     }
     const rest = intake.flush()
     if (rest) await write(rest)

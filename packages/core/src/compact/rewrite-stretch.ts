@@ -9,6 +9,7 @@ import type { SegmentReader } from '../repository/segment-reader.ts'
 import { invariant } from '../runtime/invariant.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
 import { assertSeekTable } from '../verify/segment-structure.ts'
+import { ArchivedTransactions } from './archived-transactions.ts'
 import { type CheckedReading, checkedFrames, openChecked } from './checked-part.ts'
 import type { Stretch } from './compact-unit.ts'
 import { ObjectWindow } from './object-window.ts'
@@ -39,15 +40,17 @@ export interface RewrittenStretch {
 export async function rewriteStretch(context: StretchContext, stretch: Stretch): Promise<RewrittenStretch> {
   const { input, reading } = context
   const read = createHash('sha256')
+  const transactions = new ArchivedTransactions()
   let writer: PartitionWriter | undefined
   try {
     for await (const frame of readStretch(input, stretch, reading.signal)) {
       const transform = transformOf(frame.reader, reading)
-      writer ??= new PartitionWriter(context.writerOf(transform), planOf(stretch, context.nextSequence))
+      const writerContext = { ...context.writerOf(transform), transactions }
+      writer ??= new PartitionWriter(writerContext, planOf(stretch, context.nextSequence))
       // Only the first batch of a segment may begin before the segment does.
       if (frame.isReachingBack) await writer.checkpoint(true)
       read.update(frame.batches)
-      await writer.enqueue(acceptWhole(writer.intake, frame))
+      await writer.enqueue(acceptWhole(writer.intake, transactions, frame))
     }
     invariant(writer, 'a stretch without frames')
     await writer.checkpoint(true)
@@ -67,9 +70,14 @@ export function transformOf({ header }: SegmentReader, { transforms }: CheckedRe
   return transform
 }
 
-/** Hands a frame that was checked to an intake. */
-export function acceptWhole(intake: BatchIntake, { entry, batches, aborted }: StretchFrame) {
-  const answer = { buffer: batches, begin: 0, end: batches.length, aborted, logStartOffset: -1n }
+/** Hands a frame that was checked to an intake, and what is known of its part to the transactions that the intake asks. */
+export function acceptWhole(
+  intake: BatchIntake,
+  transactions: ArchivedTransactions,
+  { entry, batches, aborted, isReachingBack }: StretchFrame,
+) {
+  if (aborted) transactions.beginPart(aborted, { beginOffset: intake.nextOffset, isReachingBack })
+  const answer = { buffer: batches, begin: 0, end: batches.length, aborted: [], logStartOffset: -1n }
   const cut = intake.accept(answer)
   invariant(intake.nextOffset === entry.lastOffset + 1n, 'a frame that was checked is taken whole')
   return cut

@@ -1,5 +1,10 @@
 import { LIMITS } from '../runtime/limits.ts'
-import type { AbortedRange } from './aborted-transactions.ts'
+import {
+  type AbortedRange,
+  type AbortedTransactions,
+  byFirstOffset,
+  type FilteredBatch,
+} from './aborted-transactions.ts'
 import { AscendingOffsets } from './ascending-offsets.ts'
 import { parseControlType } from './control-record.ts'
 import type { BatchCursor } from './record-batch.ts'
@@ -22,7 +27,7 @@ export interface AbortedTransaction {
  * marker or one that the log cleaner emptied ends a range too. An entry that begins before a marker which was seen
  * already is an old one, and is left out: to take it up again would drop the producer's next, committed, transaction.
  */
-export class AbortedTransactionTracker {
+export class AbortedTransactionTracker implements AbortedTransactions {
   /** Per producer, first offsets of transactions whose end was not seen. */
   readonly #open = new Map<bigint, AscendingOffsets>()
   /** In order of their end. */
@@ -67,12 +72,12 @@ export class AbortedTransactionTracker {
   }
 
   /**
-   * True when a data batch of this producer at `offset`, which is the next to be added, belongs to a transaction that was
-   * listed as aborted and has not ended. Costs the same however many transactions there were.
+   * True when a transactional data batch, which is the next to be added, belongs to a transaction that was listed as aborted
+   * and has not ended. Costs the same however many transactions there were.
    */
-  isInAborted(producerId: bigint, offset: bigint): boolean {
+  isAborted({ producerId, baseOffset }: Pick<FilteredBatch, 'producerId' | 'baseOffset'>): boolean {
     const first = this.#open.get(producerId)?.first
-    return first !== undefined && first <= offset
+    return first !== undefined && first <= baseOffset
   }
 
   /**
@@ -91,7 +96,7 @@ export class AbortedTransactionTracker {
         found.push({ producerId, firstOffset, endOffset: end })
       }
     }
-    return found.sort(byOffset)
+    return found.sort(byFirstOffset)
   }
 
   /** Forgets what ended before `offset`: nothing below it will be asked for again. */
@@ -109,9 +114,4 @@ export class AbortedTransactionTracker {
       return
     }
   }
-}
-
-function byOffset(left: AbortedRange, right: AbortedRange): number {
-  if (left.firstOffset !== right.firstOffset) return left.firstOffset < right.firstOffset ? -1 : 1
-  return left.producerId < right.producerId ? -1 : Number(left.producerId > right.producerId)
 }

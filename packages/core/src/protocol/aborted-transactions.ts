@@ -1,3 +1,5 @@
+import type { BatchCursor } from './record-batch.ts'
+
 /**
  * Offsets of one aborted transaction of one producer: from its first batch to its abort marker.
  * `endOffset` is the offset of the marker (exclusive), null when that lies beyond what was read; such a range says
@@ -20,6 +22,25 @@ export interface FilteredBatch {
   readonly isControl: boolean
 }
 
+/** What is known of aborted transactions while batches are taken one after the other, in order of offset. */
+export interface AbortedTransactions {
+  /** Takes the list that comes with an answer, before its batches. */
+  addAborted(transactions: Iterable<Pick<AbortedRange, 'producerId' | 'firstOffset'>>): void
+  /** Takes the current batch. */
+  addBatch(cursor: BatchCursor): void
+  /** True of a transactional data batch, the next one to be taken, whose transaction was aborted. */
+  isAborted(batch: FilteredBatch): boolean
+  /** What overlaps the offsets from `beginOffset` to `endOffset` (exclusive), by first offset. */
+  ranges(beginOffset: bigint, endOffset: bigint): AbortedRange[]
+  /** Nothing below `offset` will be asked for again. */
+  forgetBefore(offset: bigint): void
+}
+
+/** By first offset, then by producer. */
+export function byFirstOffset(left: AbortedRange, right: AbortedRange): number {
+  return compare(left.firstOffset, right.firstOffset) || compare(left.producerId, right.producerId)
+}
+
 /**
  * The read-committed filter. It holds the ranges and no position, so batches may be asked about in any order: a batch
  * is dropped when it is a control batch, or transactional and inside a range of its producer.
@@ -33,7 +54,7 @@ export class AbortedTransactionFilter {
 
   constructor(ranges: Iterable<AbortedRange>) {
     const grouped = Map.groupBy(ranges, (range) => range.producerId)
-    this.#rangesByProducer = new Map([...grouped].map(([id, own]) => [id, disentangle(own)]))
+    this.#rangesByProducer = new Map([...grouped].map(([id, own]) => [id, disentangled(own)]))
   }
 
   /** True when the batch must not be seen by a reader of committed records. */
@@ -57,7 +78,8 @@ function isCovered(ranges: readonly AbortedRange[], baseOffset: bigint, lastOffs
   return range !== undefined && (range.endOffset === null || lastOffset < range.endOffset)
 }
 
-function disentangle(ranges: readonly AbortedRange[]): AbortedRange[] {
+/** The same for a reader, ascending and without overlap. The ranges are of one producer. */
+export function disentangled(ranges: readonly AbortedRange[]): AbortedRange[] {
   const sorted = ranges.toSorted(
     (left, right) =>
       compare(left.firstOffset, right.firstOffset) ||

@@ -165,6 +165,35 @@ test('holes, aborted transactions, gaps and histories stay what they were', () =
     assert.deepEqual((await compact(backend, EVERYTHING)).plan.units, [])
   }))
 
+/*
+ * An unclean election took a marker away after a run had read as far as that. What the marker had ended is open again at the source, and
+ * ends in another way, or goes on. Each part says what its own run was told; the lists of all parts together say something else.
+ */
+test('of a transaction that ended twice each part keeps what it was told', () =>
+  withStore('memory', async ({ backend }) => {
+    const log = new OrdersLog(backend)
+    const dirty = (at: bigint) => dataBatch(at, 5, { producerId: 7n })
+    const entry = (firstOffset: bigint, endOffset: bigint | null) => [
+      { stream: 0, producerId: 7n, firstOffset, endOffset },
+    ]
+    // Was committed; later it is aborted.
+    await log.add([dirty(0n)])
+    await log.add([dirty(5n), marker('abort', 10n, 7n)], {}, entry(0n, 10n))
+    // Was aborted; later it is committed.
+    await log.add([dirty(11n)], {}, entry(11n, null))
+    await log.add([dirty(16n), marker('commit', 21n, 7n)])
+    const before = await contentOf(backend)
+    assert.deepEqual((await compact(backend)).damaged, [])
+    assert.deepEqual(await partsOf(backend), ['1: 0-22 10+10 holes '])
+    assert.deepEqual(await contentOf(backend), before)
+    // An end without a marker stays where it is when everything is written once more.
+    await log.add([dirty(22n), marker('abort', 27n, 7n), dataBatch(28n, 40)], {}, entry(22n, 27n))
+    await log.add([dataBatch(68n, 40)])
+    assert.deepEqual((await compact(backend)).damaged, [])
+    assert.deepEqual(await partsOf(backend), ['1: 0-108 90+15 holes '])
+    assert.deepEqual((await validate(backend)).findings, [])
+  }))
+
 test('a segment ends where a batch reaches back behind what was read', () =>
   withStore('memory', async ({ backend }) => {
     const log = new OrdersLog(backend)
