@@ -99,7 +99,7 @@ export class BatchIntake {
   constructor(options: IntakeOptions) {
     this.#nextOffset = options.beginOffset
     this.#frameBegin = options.beginOffset
-    this.#tracker = options.transactions ?? new AbortedTransactionTracker()
+    this.#tracker = options.transactions ?? new AbortedTransactionTracker(options.beginOffset)
     this.#trackers = [{ fromOffset: options.beginOffset, tracker: this.#tracker }]
     this.#targetOffset = options.targetOffset
     this.#isCompacted = options.isCompacted
@@ -154,7 +154,7 @@ export class BatchIntake {
     const cut: (CutFrame | MissingOffsets)[] = []
     const firstWanted = this.#nextOffset
     const cursor = this.#cursor.reset(buffer, begin, end)
-    this.#tracker.addAborted(aborted)
+    if (end > begin) this.#tracker.addAborted(aborted, firstWanted)
     let sliceBegin = begin
     const slice = () => buffer.subarray(sliceBegin, cursor.position)
     try {
@@ -237,7 +237,7 @@ export class BatchIntake {
   skipTo(offset: bigint): void {
     this.#nextOffset = offset
     this.#frameBegin = offset
-    this.#tracker = new AbortedTransactionTracker()
+    this.#tracker = new AbortedTransactionTracker(offset)
     this.#trackers.push({ fromOffset: offset, tracker: this.#tracker })
   }
 

@@ -33,7 +33,7 @@ export async function* readCommitted(
 ): AsyncGenerator<CommittedBatch, void, undefined> {
   const { cluster } = options
   for (let position = range.beginOffset; position < range.endOffset; ) {
-    const tracker = new AbortedTransactionTracker()
+    const tracker = new AbortedTransactionTracker(position)
     try {
       const rest = { ...range, beginOffset: position }
       for await (const chunk of readPartition({ ...options, isReadCommitted: true }, rest)) {
@@ -78,10 +78,10 @@ function filterOf(
   tracker: AbortedTransactionTracker,
   { bytes, aborted, nextOffset }: Pick<ReadChunk, 'bytes' | 'aborted' | 'nextOffset'>,
 ): AbortedTransactionFilter {
-  tracker.addAborted(aborted)
   const cursor = new BatchCursor(bytes)
   let begin: bigint | null = null
   while (cursor.next()) {
+    if (begin === null) tracker.addAborted(aborted, cursor.baseOffset)
     begin ??= cursor.baseOffset
     tracker.addBatch(cursor)
   }

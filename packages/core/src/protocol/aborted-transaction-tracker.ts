@@ -26,17 +26,25 @@ export interface AbortedTransaction {
  * and their markers may come much later. A marker of a producer ends whatever that producer had open, so a commit
  * marker or one that the log cleaner emptied ends a range too. An entry that begins before a marker which was seen
  * already is an old one, and is left out: to take it up again would drop the producer's next, committed, transaction.
+ *
+ * A list is all that a reader is to know of the batches that come with it. After an unclean election, which may take a marker
+ * away, it can say another thing of a transaction than the one before; each holds for its own batches.
  */
 export class AbortedTransactionTracker implements AbortedTransactions {
   /** Per producer, first offsets of transactions whose end was not seen. */
   readonly #open = new Map<bigint, AscendingOffsets>()
+  /** Where reading began: of what lies below, nothing was taken. */
+  readonly #beginOffset: bigint
   /** In order of their end. */
   #ended: (AbortedRange & { readonly endOffset: bigint })[] = []
   /** Offset of the last marker per producer, those seen last at the end. */
   readonly #lastMarker = new Map<bigint, bigint>()
 
-  /** Takes the list of a response, before its batches. */
-  addAborted(transactions: Iterable<AbortedTransaction>): void {
+  constructor(beginOffset: bigint) {
+    this.#beginOffset = beginOffset
+  }
+
+  addAborted(transactions: Iterable<AbortedTransaction>, beginOffset: bigint): void {
     const listed = new Map<bigint, bigint[]>()
     for (const { producerId, firstOffset } of transactions) {
       const lastMarker = this.#lastMarker.get(producerId)
@@ -45,6 +53,7 @@ export class AbortedTransactionTracker implements AbortedTransactions {
       if (offsets === undefined) listed.set(producerId, [firstOffset])
       else offsets.push(firstOffset)
     }
+    if (beginOffset > this.#beginOffset) this.#keepApart(listed, beginOffset)
     for (const [producerId, offsets] of listed) {
       const open = this.#open.get(producerId) ?? new AscendingOffsets()
       open.add(offsets)
@@ -102,6 +111,29 @@ export class AbortedTransactionTracker implements AbortedTransactions {
   /** Forgets what ended before `offset`: nothing below it will be asked for again. */
   forgetBefore(offset: bigint): void {
     this.#ended = this.#ended.filter((range) => range.endOffset >= offset)
+  }
+
+  /** What earlier lists said holds below `beginOffset`, this one from there on. */
+  #keepApart(listed: Map<bigint, bigint[]>, beginOffset: bigint): void {
+    const isEarlier = (offset: bigint) => offset < beginOffset
+    for (const [producerId, open] of [...this.#open]) {
+      const known = open.takeUpTo(beginOffset - 1n)
+      this.#open.delete(producerId)
+      if (listed.get(producerId)?.some(isEarlier)) {
+        open.keepOnly(known)
+        this.#open.set(producerId, open)
+        continue
+      }
+      known.forEach((firstOffset, index) => {
+        this.#ended.push({ producerId, firstOffset, endOffset: known[index + 1] ?? beginOffset })
+      })
+    }
+    for (const [producerId, offsets] of listed) {
+      const isKnown = this.#open.has(producerId)
+      const later = offsets.filter((offset) => !isEarlier(offset))
+      const isNews = !isKnown && later.length < offsets.length
+      listed.set(producerId, isNews ? [beginOffset, ...later] : later)
+    }
   }
 
   #remember(producerId: bigint, markerOffset: bigint): void {

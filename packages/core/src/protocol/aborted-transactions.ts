@@ -24,8 +24,11 @@ export interface FilteredBatch {
 
 /** What is known of aborted transactions while batches are taken one after the other, in order of offset. */
 export interface AbortedTransactions {
-  /** Takes the list that comes with an answer, before its batches. */
-  addAborted(transactions: Iterable<Pick<AbortedRange, 'producerId' | 'firstOffset'>>): void
+  /** Takes the list that comes with an answer, before its batches, the first of which to be taken is at `beginOffset` or above. */
+  addAborted(
+    transactions: Iterable<Pick<AbortedRange, 'producerId' | 'firstOffset'>>,
+    beginOffset: bigint,
+  ): void
   /** Takes the current batch. */
   addBatch(cursor: BatchCursor): void
   /** True of a transactional data batch, the next one to be taken, whose transaction was aborted. */

@@ -37,6 +37,12 @@ export class AscendingOffsets {
     this.#head = 0
   }
 
+  /** Forgets all others; these are ascending. */
+  keepOnly(offsets: readonly bigint[]): void {
+    this.#offsets = [...offsets]
+    this.#head = 0
+  }
+
   /** Takes away those up to `limit`, inclusive, and returns them ascending. */
   takeUpTo(limit: bigint): bigint[] {
     const begin = this.#head

@@ -128,6 +128,34 @@ test('a transaction whose marker was skipped does not make the next one of its p
   assert.deepEqual(intake.abortedWithin(20n, 22n, 0), [])
 })
 
+/*
+ * An unclean election takes a marker away behind what was read, and the transaction that it had ended is open again: the next answer
+ * says otherwise of it than the one before. A reader of committed records goes by the list of each answer, and so does the backup;
+ * what it said of earlier batches is in frames that are written.
+ */
+test('a transaction that ended twice is at each batch what the answer with that batch said', () => {
+  const producerId = 7n
+  const data = (baseOffset: bigint) =>
+    buildBatch({ baseOffset, records: [record()], producerId, isTransactional: true })
+  const intake = newIntake({ beginOffset: 0n, targetOffset: 8n, isCompacted: false, frameMinBytes: 9_999 })
+  const answer = (batches: readonly Buffer[], firstOffset?: bigint) => {
+    const bytes = Buffer.concat(batches)
+    const listed = firstOffset === undefined ? [] : [{ producerId, firstOffset }]
+    intake.accept(answerOf(bytes, 0, bytes.length, listed))
+  }
+  // Was committed; later it is aborted.
+  answer([data(0n)])
+  answer([data(1n), marker('abort', 2n, producerId)], 0n)
+  // Was aborted; later it is committed.
+  answer([data(3n)], 3n)
+  answer([data(4n), marker('commit', 5n, producerId), data(6n), marker('commit', 7n, producerId)])
+  const frame = intake.flush()
+  assert.deepEqual([frame?.statistics.records, frame?.statistics.abortedRecords], [3, 2])
+  const filter = new AbortedTransactionFilter(intake.abortedWithin(0n, 8n, 0))
+  const dropped = [0n, 1n, 3n, 4n, 6n].filter((offset) => filter.drops(cursorOn(data(offset))))
+  assert.deepEqual(dropped, [1n, 3n])
+})
+
 test('a segment that ends before the marker leaves the end of a transaction open', () => {
   const producerId = 7n
   const bytes = Buffer.concat([

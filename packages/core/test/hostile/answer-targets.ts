@@ -62,11 +62,11 @@ export function answering(bytes: Buffer): WireConnection {
 /** What a backup does with a Fetch answer. */
 export async function readFetchAnswer(bytes: Buffer, version: number): Promise<void> {
   const { buffer, partitions } = await fetchBatches(answering(bytes), version, REQUEST)
-  const tracker = new AbortedTransactionTracker()
+  const tracker = new AbortedTransactionTracker(0n)
   for (const { begin, end, aborted, topic } of partitions) {
     assert.ok(begin >= 0 && begin <= end && end <= bytes.length, 'batches outside of the answer')
     if (version >= 13) assert.equal(topic, samples.TOPIC)
-    tracker.addAborted(aborted)
+    tracker.addAborted(aborted, 0n)
     tracker.ranges(0n, 1n << 62n)
     readBatches(buffer, begin, end)
   }

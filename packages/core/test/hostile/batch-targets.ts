@@ -29,7 +29,7 @@ function plainCrc32c(bytes: Uint8Array): number {
 
 /** Everything that is done with bytes from a broker or an archive; two readers of the same bytes must agree. */
 export function readBatches(bytes: Buffer, begin = 0, end: number = bytes.length): void {
-  const tracker = new AbortedTransactionTracker()
+  const tracker = new AbortedTransactionTracker(0n)
   const cursor = new BatchCursor(bytes, begin, end)
   let batchCount = 0
   while (cursor.next()) {

@@ -17,9 +17,9 @@ function checkCase(seed: number, quirks: LogQuirks): void {
   const random = prng(seed)
   const log = randomLog(random, quirks)
   const cursor = new BatchCursor()
-  const tracker = new AbortedTransactionTracker()
   const staleLists: { producerId: bigint; firstOffset: bigint }[][] = []
   let position = random.below(log.entries.length)
+  const tracker = new AbortedTransactionTracker(log.entries[position]!.baseOffset)
   let segmentBegin = position
   let ranges: AbortedRange[] = []
   while (position < log.entries.length) {
@@ -27,7 +27,7 @@ function checkCase(seed: number, quirks: LogQuirks): void {
     const list = abortedListOf(log, position, end, random)
     // A broker that repeats old entries must not do harm.
     const stale = staleLists.length > 0 && random.chance(0.2) ? random.pick(staleLists) : []
-    tracker.addAborted([...list, ...stale])
+    tracker.addAborted([...list, ...stale], log.entries[position]!.baseOffset)
     staleLists.push(list)
     const response = log.entries.slice(position, end)
     for (const entry of response) tracker.addBatch(cursorOn(entry.bytes))
@@ -77,11 +77,14 @@ const end = (
 ): BatchCursor => cursorOn(marker(type, offset, producerId, isEmptied))
 
 test('two aborted transactions of one producer in one response are two ranges', () => {
-  const tracker = new AbortedTransactionTracker()
-  tracker.addAborted([
-    { producerId: 1n, firstOffset: 20n },
-    { producerId: 1n, firstOffset: 10n },
-  ])
+  const tracker = new AbortedTransactionTracker(0n)
+  tracker.addAborted(
+    [
+      { producerId: 1n, firstOffset: 20n },
+      { producerId: 1n, firstOffset: 10n },
+    ],
+    0n,
+  )
   for (const batch of [data(10n, 1n), end('abort', 11n, 1n), data(15n, 1n), end('commit', 16n, 1n)])
     tracker.addBatch(batch)
   for (const batch of [data(20n, 1n), end('abort', 21n, 1n)]) tracker.addBatch(batch)
@@ -92,45 +95,45 @@ test('two aborted transactions of one producer in one response are two ranges', 
 })
 
 test('a transaction that spans responses is open, then ended', () => {
-  const tracker = new AbortedTransactionTracker()
+  const tracker = new AbortedTransactionTracker(0n)
   const listed = [{ producerId: 1n, firstOffset: 10n }]
-  tracker.addAborted(listed)
+  tracker.addAborted(listed, 0n)
   tracker.addBatch(data(10n, 1n))
   assert.deepEqual(tracker.ranges(10n, 11n), [{ producerId: 1n, firstOffset: 10n, endOffset: null }])
-  tracker.addAborted(listed)
+  tracker.addAborted(listed, 0n)
   tracker.addBatch(data(11n, 1n))
   tracker.addBatch(end('abort', 12n, 1n))
   assert.deepEqual(tracker.ranges(11n, 13n), [{ producerId: 1n, firstOffset: 10n, endOffset: 12n }])
 })
 
 test('reading that begins inside a transaction knows it from the first list', () => {
-  const tracker = new AbortedTransactionTracker()
-  tracker.addAborted([{ producerId: 1n, firstOffset: 10n }])
+  const tracker = new AbortedTransactionTracker(0n)
+  tracker.addAborted([{ producerId: 1n, firstOffset: 10n }], 0n)
   tracker.addBatch(end('abort', 500n, 1n))
   assert.deepEqual(tracker.ranges(400n, 501n), [{ producerId: 1n, firstOffset: 10n, endOffset: 500n }])
 })
 
 test('a marker that the cleaner emptied ends the transaction', () => {
-  const tracker = new AbortedTransactionTracker()
-  tracker.addAborted([{ producerId: 1n, firstOffset: 10n }])
+  const tracker = new AbortedTransactionTracker(0n)
+  tracker.addAborted([{ producerId: 1n, firstOffset: 10n }], 0n)
   tracker.addBatch(end('abort', 12n, 1n, true))
   assert.deepEqual(tracker.ranges(0n, 100n), [{ producerId: 1n, firstOffset: 10n, endOffset: 12n }])
 })
 
 test('an old entry that comes again does not touch the next transaction', () => {
-  const tracker = new AbortedTransactionTracker()
+  const tracker = new AbortedTransactionTracker(0n)
   const listed = [{ producerId: 1n, firstOffset: 10n }]
-  tracker.addAborted(listed)
+  tracker.addAborted(listed, 0n)
   tracker.addBatch(end('abort', 12n, 1n))
   tracker.forgetBefore(100n)
-  tracker.addAborted(listed)
+  tracker.addAborted(listed, 0n)
   assert.deepEqual(tracker.ranges(0n, 100n), [])
 })
 
 test('a list that was sent again, unsorted and doubled, is one set', () => {
-  const tracker = new AbortedTransactionTracker()
+  const tracker = new AbortedTransactionTracker(0n)
   for (const firstOffset of [30n, 10n, 20n, 10n, 30n, 20n])
-    tracker.addAborted([{ producerId: 1n, firstOffset }])
+    tracker.addAborted([{ producerId: 1n, firstOffset }], 0n)
   assert.deepEqual(tracker.ranges(0n, 100n), [
     { producerId: 1n, firstOffset: 10n, endOffset: 20n },
     { producerId: 1n, firstOffset: 20n, endOffset: 30n },
@@ -141,8 +144,8 @@ test('a list that was sent again, unsorted and doubled, is one set', () => {
 })
 
 test('markers of others, and control records that are not about transactions, change nothing', () => {
-  const tracker = new AbortedTransactionTracker()
-  tracker.addAborted([{ producerId: 1n, firstOffset: 10n }])
+  const tracker = new AbortedTransactionTracker(0n)
+  tracker.addAborted([{ producerId: 1n, firstOffset: 10n }], 0n)
   tracker.addBatch(end('abort', 12n, 2n))
   tracker.addBatch(end('other', 13n, 1n))
   assert.deepEqual(tracker.ranges(0n, 20n), [{ producerId: 1n, firstOffset: 10n, endOffset: null }])
@@ -150,8 +153,8 @@ test('markers of others, and control records that are not about transactions, ch
 })
 
 test('ranges are sorted by offset, then by producer', () => {
-  const tracker = new AbortedTransactionTracker()
-  for (const producerId of [3n, 1n, 2n]) tracker.addAborted([{ producerId, firstOffset: 5n }])
+  const tracker = new AbortedTransactionTracker(0n)
+  for (const producerId of [3n, 1n, 2n]) tracker.addAborted([{ producerId, firstOffset: 5n }], 0n)
   assert.deepEqual(
     tracker.ranges(0n, 20n).map((range) => range.producerId),
     [1n, 2n, 3n],
@@ -159,14 +162,17 @@ test('ranges are sorted by offset, then by producer', () => {
 })
 
 test('producers that were seen long ago are forgotten, so memory is bounded', () => {
-  const tracker = new AbortedTransactionTracker()
+  const tracker = new AbortedTransactionTracker(0n)
   for (let index = 0; index <= LIMITS.trackedProducersMax; index++) {
     tracker.addBatch(end('commit', BigInt(index + 1), BigInt(index)))
   }
-  tracker.addAborted([
-    { producerId: 0n, firstOffset: 0n },
-    { producerId: 1n, firstOffset: 0n },
-  ])
+  tracker.addAborted(
+    [
+      { producerId: 0n, firstOffset: 0n },
+      { producerId: 1n, firstOffset: 0n },
+    ],
+    0n,
+  )
   assert.deepEqual(
     tracker.ranges(0n, 10n).map((range) => range.producerId),
     [0n],
@@ -180,5 +186,5 @@ test('an unreadable marker is an error, not a guess', () => {
     producerId: 1n,
     isTransactional: true,
   })
-  expectCode('KB_BATCH_CORRUPT', () => new AbortedTransactionTracker().addBatch(cursorOn(batch)))
+  expectCode('KB_BATCH_CORRUPT', () => new AbortedTransactionTracker(0n).addBatch(cursorOn(batch)))
 })
