@@ -174,7 +174,7 @@ class HistoryCheck {
     this.#seen.push(form)
     if (this.#log.starts.has(form.baseOffset)) this.#endStretch()
     this.#stretch.push(form)
-    const { transaction, isControl } = form
+    const { transaction, isControl, ends } = form
     if (!transaction || isControl) return
     const isShownAborted = aborted.some(
       ({ producer_id, first_offset, end_offset }) =>
@@ -184,7 +184,6 @@ class HistoryCheck {
     )
     const at = `the batch at ${batch.baseOffset} of a transaction`
     // What an election took away has no end that a reader could have known.
-    const { ends } = transaction
     if (ends.size === 0) {
       if (form.truncatedMs === null) this.#find('phantom', `${at} that is still open`)
       return

@@ -6,8 +6,6 @@ export interface LogTransaction {
   readonly firstOffset: bigint
   /** Of its marker; -1 while it is open. */
   markerOffset: bigint
-  /** How it ended; twice when an election took the first marker away. */
-  readonly ends: Set<'commit' | 'abort'>
 }
 
 /** One batch, as it was appended or as the cleaner left it. Offsets inclusive, times of the world in milliseconds. */
@@ -19,6 +17,8 @@ export interface LogBatch {
   readonly records: readonly LogRecord[]
   readonly isControl: boolean
   readonly transaction: LogTransaction | null
+  /** How its transaction has ended since it was there; twice when an election took the first marker away. */
+  readonly ends: Set<'commit' | 'abort'>
   readonly appendedMs: number
   /** When an election took it away; null: it did not. */
   truncatedMs: number | null
@@ -89,7 +89,7 @@ export class PartitionLog {
 
   appendInTransaction(producerId: bigint, records: readonly RecordInput[]): void {
     const known = this.open.get(producerId)
-    const transaction = known ?? { producerId, firstOffset: this.#end, markerOffset: -1n, ends: new Set() }
+    const transaction = known ?? { producerId, firstOffset: this.#end, markerOffset: -1n }
     this.open.set(producerId, transaction)
     this.#add(records, { codec: 'none', transaction, isControl: false })
   }
@@ -98,7 +98,7 @@ export class PartitionLog {
     const transaction = this.open.get(producerId)
     if (!transaction) return
     this.open.delete(producerId)
-    transaction.ends.add(end)
+    for (const batch of this.batches) if (batch.transaction === transaction) batch.ends.add(end)
     transaction.markerOffset = this.#end
     if (end === 'abort') this.aborted.push(transaction)
     const key = end === 'abort' ? ABORT_KEY : COMMIT_KEY
@@ -204,7 +204,9 @@ export class PartitionLog {
     if (this.#epochs.at(-1)?.[0] !== this.#epoch) this.#epochs.push([this.#epoch, this.#end])
     const lastOffset = this.#end + BigInt(records.length - 1)
     const place = { baseOffset: this.#end, lastOffset, leaderEpoch: this.#epoch, truncatedMs: null }
-    const batch = { ...place, bytes, records: numbered, isControl, transaction, appendedMs: this.#nowMs() }
+    const ends = new Set<'commit' | 'abort'>()
+    const content = { bytes, records: numbered, isControl, transaction, ends }
+    const batch = { ...place, ...content, appendedMs: this.#nowMs() }
     this.batches.push(batch)
     this.#remember(batch)
     this.#end = lastOffset + 1n
