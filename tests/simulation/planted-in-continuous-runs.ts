@@ -12,6 +12,12 @@ const REJOINING = {
   ...{ brokerDown: 6, recreation: 4, growth: 2 },
 }
 
+/** Partitions that are new, and leaders that do not answer. */
+const GROWING = {
+  ...{ retention: 0, election: 1, uncleanElection: 0, compaction: 0 },
+  ...{ brokerDown: 4, recreation: 0, growth: 2 },
+}
+
 /** Those of runs that go on until they are stopped. */
 export const OF_CONTINUOUS_RUNS: readonly PlantedDefect[] = [
   {
@@ -37,6 +43,14 @@ export const OF_CONTINUOUS_RUNS: readonly PlantedDefect[] = [
     to: "void commits.commit('running').catch(() => undefined)",
     caughtAs: ['broken', 'doubled', 'lost'],
     under: { ...CONTINUED, refreshIntervalMs: 500, troubles: REJOINING },
+  },
+  {
+    name: 'a partition is looked at only when it has a leader',
+    file: 'backup/discover-partitions.ts',
+    from: 'onUnattended(unattended)',
+    to: 'onUnattended(unattended.filter(({ leader }) => leader >= 0))',
+    caughtAs: ['lost'],
+    under: { ...CONTINUED, continuousMs: 20_000, refreshIntervalMs: 500, troubles: GROWING },
   },
   {
     name: 'a bundle is named by two commits',

@@ -14,6 +14,7 @@ import { LIMITS } from '../runtime/limits.ts'
 import { settleAll } from '../runtime/settle-all.ts'
 import { SpareCores } from '../runtime/spare-cores.ts'
 import { askedUntilAborted } from './asked-until-aborted.ts'
+import { AwaitedPartitions } from './awaited-partitions.ts'
 import { beginningOf } from './backup-plan.ts'
 import { type BackupReport, BackupTally } from './backup-report.ts'
 import type { BackupRunOptions } from './backup-run-options.ts'
@@ -68,6 +69,7 @@ class BackupRun {
   readonly #bundles: BundleWriter
   readonly #writerContext: WriterContext
   readonly #writers: PartitionWriter[] = []
+  readonly #awaited = new AwaitedPartitions()
   readonly #tally: BackupTally
   readonly #groups: GroupSnapshots | null
   readonly #digester = new DigestThread()
@@ -95,6 +97,7 @@ class BackupRun {
       packedPartsMin: options.tuning.packedPartsMin,
       tally: this.#tally,
       writers: this.#writers,
+      awaited: this.#awaited,
     })
     const addBundle = (bundle: SegmentRecord) => this.#commits.addBundle(bundle)
     this.#bundles = new BundleWriter(this.#writerContext, options.state, addBundle)
@@ -232,6 +235,7 @@ class BackupRun {
       isolation: this.#options.plan.isolation,
       selection,
       writers: this.#writers,
+      awaited: this.#awaited,
       writerContext: this.#writerContext,
       commits: this.#commits,
       lookedAtMs,
@@ -286,7 +290,7 @@ class BackupRun {
   }
 
   #lag(): RunLag {
-    return measureLag(this.#writers, this.#options.clock.nowMs())
+    return measureLag({ writers: this.#writers, awaited: this.#awaited }, this.#options.clock.nowMs())
   }
 
   #isInterrupted(): boolean {

@@ -1,6 +1,6 @@
 import type { BackupState } from '../format/backup-state.ts'
 import type { IsolationLevel } from '../format/commit.ts'
-import type { Cluster, ClusterSurvey, TopicDescription } from '../kafka/cluster.ts'
+import type { Cluster, ClusterSurvey, TopicDescription, TopicPartition } from '../kafka/cluster.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { BackupPlan } from './backup-plan.ts'
 import { planDescribed } from './prepare-backup.ts'
@@ -21,6 +21,8 @@ export interface DiscoveryOptions {
   readonly clock: Clock
   /** Gets what the chosen topics look like now. */
   readonly onSurveyed: (survey: ClusterSurvey) => void
+  /** Gets all chosen partitions that nobody reads, also those without a leader. */
+  readonly onUnattended: (partitions: readonly TopicPartition[]) => void
 }
 
 /**
@@ -28,25 +30,25 @@ export interface DiscoveryOptions {
  * none. @throws KB_CLUSTER_*, KB_BROKER_TRANSIENT, and what {@link planDescribed} refuses
  */
 export async function discoverPartitions(
-  { cluster, state, selection, isolation, clock, onSurveyed }: DiscoveryOptions,
+  { cluster, state, selection, isolation, clock, onSurveyed, onUnattended }: DiscoveryOptions,
   isRead: (topic: string, partition: number) => boolean,
 ): Promise<BackupPlan | null> {
   const topics = selection.chooseTopics(await cluster.topicNames())
   const survey = await cluster.survey(topics)
   onSurveyed(survey)
-  const joining = new Map<string, ReadonlySet<number>>()
-  for (const topic of survey.topics) {
-    const unattended = readablePartitions(topic).filter(
-      (partition) => selection.isChosen(topic.name, partition) && !isRead(topic.name, partition),
-    )
-    if (unattended.length > 0) joining.set(topic.name, new Set(unattended))
-  }
+  const unattended = survey.topics
+    .flatMap(partitionsOf)
+    .filter(({ topic, partition }) => selection.isChosen(topic, partition) && !isRead(topic, partition))
+  onUnattended(unattended)
+  const joining = new Map<string, Set<number>>()
+  for (const { topic, partition } of unattended.filter(({ leader }) => leader >= 0))
+    joining.set(topic, (joining.get(topic) ?? new Set()).add(partition))
   if (joining.size === 0) return null
   const description = { ...survey, topics: survey.topics.filter(({ name }) => joining.has(name)) }
   const isChosen = (topic: string, partition: number) => joining.get(topic)?.has(partition) === true
   return planDescribed(cluster, state, { description, isChosen, isolation }, clock)
 }
 
-function readablePartitions(topic: TopicDescription): number[] {
-  return topic.partitions.filter(({ leader }) => leader >= 0).map(({ partition }) => partition)
+function partitionsOf({ name: topic, partitions }: TopicDescription) {
+  return partitions.map(({ partition, leader }) => ({ topic, partition, leader }))
 }

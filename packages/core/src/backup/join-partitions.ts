@@ -1,14 +1,17 @@
 import type { Observer } from '../events/run-event.ts'
 import { partitionName, type TopicPartition } from '../kafka/cluster.ts'
 import { settleAll } from '../runtime/settle-all.ts'
+import type { AwaitedPartitions } from './awaited-partitions.ts'
 import { type DiscoveryOptions, discoverPartitions } from './discover-partitions.ts'
 import { PartitionWriter, type WriterContext } from './partition-writer.ts'
 import type { RunCommits } from './run-commits.ts'
 
 /** What a run works with when it looks for more to read. */
-export interface JoinOptions extends DiscoveryOptions {
+export interface JoinOptions extends Omit<DiscoveryOptions, 'onUnattended'> {
   /** Changed in place. */
   readonly writers: PartitionWriter[]
+  /** Changed in place. */
+  readonly awaited: AwaitedPartitions
   readonly writerContext: WriterContext
   readonly commits: RunCommits
   readonly observe: Observer
@@ -21,7 +24,7 @@ export interface JoinOptions extends DiscoveryOptions {
  * say any more leave. True when somebody joined.
  */
 export async function joinPartitions(options: JoinOptions): Promise<boolean> {
-  const { writers, writerContext, commits, observe } = options
+  const { writers, awaited, state, writerContext, commits, observe } = options
   const ended = writers.filter((writer) => writer.isDone)
   if (ended.length > 0) {
     await settleAll(ended.map((writer) => writer.checkpoint(true)))
@@ -29,16 +32,17 @@ export async function joinPartitions(options: JoinOptions): Promise<boolean> {
     await commits.commit('running')
   }
   const reading = namesOf(writers.filter((writer) => !writer.isDone).map(({ plan }) => plan))
-  const found = await discoverPartitions(options, (topic, partition) =>
-    reading.has(partitionName({ topic, partition })),
+  const points = new Map(ended.map(({ plan, standing }) => [partitionName(plan), standing.recoveryPointMs]))
+  const pointOf = (each: TopicPartition): number | null =>
+    points.get(partitionName(each)) ??
+    (state.partition(each.topic, each.partition) ? null : options.lookedAtMs)
+  const found = await discoverPartitions(
+    { ...options, onUnattended: (partitions) => awaited.see(partitions, pointOf) },
+    (topic, partition) => reading.has(partitionName({ topic, partition })),
   )
   const joining = found?.partitions ?? []
   const names = namesOf(joining)
-  const points = new Map(ended.map(({ plan, standing }) => [partitionName(plan), standing.recoveryPointMs]))
-  const joined = joining.map((plan) => {
-    const pointMs = points.get(partitionName(plan)) ?? (plan.isNew ? options.lookedAtMs : null)
-    return new PartitionWriter(writerContext, plan, pointMs)
-  })
+  const joined = joining.map((plan) => new PartitionWriter(writerContext, plan, awaited.release(plan)))
   const isObsolete = (writer: PartitionWriter) => writer.isRetired || names.has(partitionName(writer.plan))
   // Histories may have begun while the cluster was asked: only who had ended before can be obsolete.
   const kept = writers.filter((writer) => !ended.includes(writer) || !isObsolete(writer))

@@ -8,6 +8,7 @@ import { assertCreatesOnce } from '../repository/exclusive-creation.ts'
 import { writeSnapshotIfDue } from '../repository/open-backup.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { StorageBackend } from '../storage/storage-backend.ts'
+import type { AwaitedPartitions } from './awaited-partitions.ts'
 import type { BackupPlan } from './backup-plan.ts'
 import type { BackupTally } from './backup-report.ts'
 import { recoveryPoint } from './measure-lag.ts'
@@ -29,6 +30,8 @@ export interface RunCommitsOptions {
   readonly tally: BackupTally
   /** Those of the run, whichever they are at the time. */
   readonly writers: readonly PartitionWriter[]
+  /** The same of what it cannot read yet. */
+  readonly awaited: AwaitedPartitions
 }
 
 interface CommitOptions {
@@ -155,9 +158,9 @@ export class RunCommits {
   }
 
   #identity(outcome: RunOutcome, writers: readonly PartitionWriter[]) {
-    const { plan, clock, isContinuous } = this.#options
+    const { plan, clock, isContinuous, awaited } = this.#options
     const reached = isContinuous
-      ? (recoveryPoint(writers, ({ standing }) => standing.committingPointMs) ?? 0)
+      ? (recoveryPoint({ writers, awaited }, ({ standing }) => standing.committingPointMs) ?? 0)
       : plan.targetAtMs
     return {
       backupId: plan.backupId,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
+import { AwaitedPartitions } from '../../src/backup/awaited-partitions.ts'
 import type { BackupPlan, PartitionPlan } from '../../src/backup/backup-plan.ts'
 import { BackupTally } from '../../src/backup/backup-report.ts'
 import { joinPartitions } from '../../src/backup/join-partitions.ts'
@@ -15,9 +16,9 @@ import type { StorageBackend } from '../../src/storage/storage-backend.ts'
 import { altered } from '../verify/altered-backend.ts'
 import { contextOf, planOf, take } from './new-writer.ts'
 
-/** What is asked for of a cluster with `t/0`, whose log ends at offset 9. `onAsked`: before each answer. */
-function clusterOf(onAsked: () => Promise<void>): Cluster {
-  const place = { partition: 0, leader: 1, leaderEpoch: 0, replicas: 1, inSyncReplicas: 1 }
+/** What is asked for of a cluster with `t/0`, whose log ends at offset 9. `onAsked`: before each answer; leader -1: there is none. */
+function clusterOf(onAsked: () => Promise<void>, leader = 1): Cluster {
+  const place = { partition: 0, leader, leaderEpoch: 0, replicas: 1, inSyncReplicas: 1 }
   const topic = { name: 't', topicId: null, isInternal: false, partitions: [place], replicationFactor: 1 }
   const answered = <T>(answer: T) => onAsked().then(() => answer)
   return {
@@ -30,7 +31,7 @@ function clusterOf(onAsked: () => Promise<void>): Cluster {
   } as unknown as Cluster
 }
 
-/** A continuous run that has read nothing yet, and what joins it: what is found has been looked for before at 200. */
+/** A continuous run that has read nothing yet, and what joins it: what is found has been looked for before at `lookedAtMs`. */
 function openRun(storage: StorageBackend, state: BackupState, partitions: readonly PartitionPlan[]) {
   const writerContext = contextOf(storage)
   const plan = {
@@ -38,19 +39,23 @@ function openRun(storage: StorageBackend, state: BackupState, partitions: readon
     changedTopics: partitions.map(() => ({ name: 't', topicId: null, partitions: 1 })),
   } as unknown as BackupPlan
   const writers: PartitionWriter[] = partitions.map((own) => new PartitionWriter(writerContext, own, 100))
+  const awaited = new AwaitedPartitions()
   const commits = new RunCommits({
-    ...{ plan, state, storage, writers, bootstrapServers: ['broker:9092'], program: 'test' },
+    ...{ plan, state, storage, writers, awaited, bootstrapServers: ['broker:9092'], program: 'test' },
     ...{ runId: '0123456789abcdef0123456789abcdef', writerId: '0badcafe', isContinuous: true },
     ...{ packedPartsMin: undefined, clock: systemClock, observe: () => undefined },
     tally: new BackupTally(plan, systemClock),
   })
-  const join = (onAsked: () => Promise<void> = async () => undefined) =>
+  const join = (
+    onAsked: () => Promise<void> = async () => undefined,
+    { leader = 1, lookedAtMs = 200 }: { readonly leader?: number; readonly lookedAtMs?: number } = {},
+  ) =>
     joinPartitions({
-      ...{ cluster: clusterOf(onAsked), state, writers, writerContext, commits, clock: systemClock },
-      ...{ observe: () => undefined, onSurveyed: () => undefined, lookedAtMs: 200 },
+      ...{ cluster: clusterOf(onAsked, leader), state, writers, awaited, writerContext, commits },
+      ...{ clock: systemClock, observe: () => undefined, onSurveyed: () => undefined, lookedAtMs },
       ...{ selection: { chooseTopics: (names) => names, isChosen: () => true }, isolation: 'read_committed' },
     })
-  return { writers, commits, join }
+  return { writers, awaited, commits, join }
 }
 
 test('a partition that was given up goes on where the commit of what was read of it ends', async () => {
@@ -102,4 +107,31 @@ test('of a partition that is new everything is known until it was not there yet;
     later.writers.map(({ plan, standing }) => [plan.isNew, plan.beginOffset, standing.recoveryPointMs]),
     [[false, 1n, null]],
   )
+})
+
+test('a partition that was seen before it could be read holds the recovery point where it was not there yet', async () => {
+  const storage = new MemoryBackend('test')
+  const state = new BackupState('b')
+  const { writers, awaited, commits, join } = openRun(storage, state, [])
+  const read = new PartitionWriter(contextOf(storage), planOf(1), 900)
+  writers.push(read)
+  const committedPoint = async () => {
+    await commits.commit('running', { isNeeded: true })
+    return (await openBackup(storage, 'b')).runs.at(-1)?.targetAtMs
+  }
+  assert.equal(await join(undefined, { leader: -1 }), false)
+  assert.equal(await committedPoint(), 200n)
+  const failing = async () => assert.fail('the cluster does not answer')
+  await assert.rejects(join(failing, { lookedAtMs: 300 }))
+  assert.equal(await join(undefined, { leader: -1, lookedAtMs: 400 }), false)
+  assert.equal(await join(undefined, { lookedAtMs: 500 }), true)
+  assert.deepEqual(awaited.recoveryPointsMs, [])
+  assert.deepEqual(
+    writers.map(({ plan, standing }) => [plan.partition, standing.recoveryPointMs]),
+    [
+      [1, 900],
+      [0, 200],
+    ],
+  )
+  assert.equal(await committedPoint(), 200n)
 })

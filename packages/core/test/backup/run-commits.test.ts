@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { AwaitedPartitions } from '../../src/backup/awaited-partitions.ts'
 import type { BackupPlan } from '../../src/backup/backup-plan.ts'
 import { BackupTally } from '../../src/backup/backup-report.ts'
 import { PartitionWriter } from '../../src/backup/partition-writer.ts'
@@ -51,6 +52,7 @@ function openRun(storage: StorageBackend, state: BackupState, writers: readonly 
     observe: () => undefined,
     tally: new BackupTally(plan, systemClock),
     writers,
+    awaited: new AwaitedPartitions(),
   })
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { AwaitedPartitions } from '../../src/backup/awaited-partitions.ts'
 import { recoveryPoint } from '../../src/backup/measure-lag.ts'
 import { PartitionWriter } from '../../src/backup/partition-writer.ts'
 import { Standing } from '../../src/backup/standing.ts'
@@ -43,13 +44,18 @@ test('reading that is behind moves the lag and not the recovery point', () => {
 
 test('the recovery point of a run is that of its oldest partition, none while one knows none, and no matter of what was deleted', () => {
   const context = contextOf(new MemoryBackend('test'))
-  const points = [300, 100, null].map(
+  const writers = [300, 100, null].map(
     (pointMs, partition) => new PartitionWriter(context, planOf(partition), pointMs),
   )
-  const pointOf = () => recoveryPoint(points, ({ standing }) => standing.recoveryPointMs)
+  const awaited = new AwaitedPartitions()
+  const pointOf = () => recoveryPoint({ writers, awaited }, ({ standing }) => standing.recoveryPointMs)
   assert.equal(pointOf(), null)
-  points[2]?.giveUp('access_denied', 'no right')
+  writers[2]?.giveUp('access_denied', 'no right')
   assert.equal(pointOf(), null)
-  points[2]?.giveUp('topic_deleted', 'gone')
+  writers[2]?.giveUp('topic_deleted', 'gone')
+  assert.equal(pointOf(), 100)
+  awaited.see([{ topic: 't', partition: 3 }], () => 50)
+  assert.equal(pointOf(), 50, 'that of what cannot be read yet, too')
+  awaited.see([], () => 50)
   assert.equal(pointOf(), 100)
 })
