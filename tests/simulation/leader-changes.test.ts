@@ -19,7 +19,7 @@ import { simulatedCluster } from '../../packages/testkit/src/simulation/simulate
 import { openSimulatedLinks } from '../../packages/testkit/src/simulation/simulated-connection.ts'
 import { SimulatedProcess } from '../../packages/testkit/src/simulation/simulated-process.ts'
 import { SimulatedTopics } from '../../packages/testkit/src/simulation/simulated-topics.ts'
-import { SimulatedWorld } from '../../packages/testkit/src/simulation/world.ts'
+import { SimulatedWorld, WORLD_BEGIN_MS } from '../../packages/testkit/src/simulation/world.ts'
 
 const BROKERS = 3
 /** The first broker leads two of them. */
@@ -80,8 +80,9 @@ async function startRun(onPlanned?: (first: PartitionLog | undefined, silence: S
     const state = await openBackup(storage, 'moving')
     const isChosen = () => true
     const choice = { topics: ['moving'], isChosen, isolation: 'read_committed' } as const
+    const lookedAtMs = clock.nowMs()
     const plan = await prepareBackup(cluster, state, choice, clock, stop.signal, random)
-    const continuous = { chooseTopics: () => ['moving'], isChosen, refreshIntervalMs: REFRESH_MS }
+    const continuous = { chooseTopics: () => ['moving'], isChosen, refreshIntervalMs: REFRESH_MS, lookedAtMs }
     onPlanned?.(topic.logs[0], silence)
     return runBackup({
       ...{ plan, state, storage, cluster, openLink, clock, random, tuning: TUNING },
@@ -212,6 +213,21 @@ test('a run goes on when a partition joins while brokers do not say which transa
   await world.run(() => isOver || world.elapsedMs > 2 * stopAtMs, Number.POSITIVE_INFINITY)
   const { outcome, records } = await run
   assert.deepEqual([outcome, records], ['interrupted', 1])
+})
+
+test('what was not there when a run began to plan may have had records before the plan had its targets', async () => {
+  const { world, topic, grow, stop, run } = await startRun()
+  let isOver = false
+  void run.finally(() => {
+    isOver = true
+  })
+  world.after(5_000, () => {
+    grow()
+    topic.leaders[PARTITIONS] = -1
+  })
+  world.after(REFRESH_MS + 10_000, () => stop.abort(new KafkaBackupError('KB_INTERRUPTED', 'enough')))
+  await world.run(() => isOver, Number.POSITIVE_INFINITY)
+  assert.equal((await run).lag?.recoveryPointMs, WORLD_BEGIN_MS)
 })
 
 test('a topic that is deleted before all of it was read leaves a run that goes on as unread', async () => {

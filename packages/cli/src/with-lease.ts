@@ -7,6 +7,8 @@ import { PROGRAM } from './program-name.ts'
 
 /** What a backup is about to do, and what it knows of the repository. */
 export interface PreparedBackup {
+  /** Wall clock, before anything was asked. */
+  readonly lookedAtMs: number
   readonly plan: BackupPlan
   readonly state: BackupState
   /** Read before the plan was made; undefined: they are not wanted. */

@@ -81,7 +81,7 @@ async function backUp(context: CommandContext, metrics: MetricsFile | undefined)
       context,
       storage,
       { prepared, prepare: again },
-      ({ plan, state, groups }, lease) => {
+      ({ lookedAtMs, plan, state, groups }, lease) => {
         if (storage.capabilities.isVolatile) context.say(`Warning: ${VOLATILE_WARNING}`)
         context.say(backupHeadline(plan, storage.location, config.backup.isContinuous))
         offsetState.begin({ storage, state, clusterId: plan.clusterId })
@@ -98,7 +98,7 @@ async function backUp(context: CommandContext, metrics: MetricsFile | undefined)
           tuning: tuningOf(config),
           topicSettings: config.backup.topicSettings,
           isDescribingCluster: config.backup.isDescribingCluster,
-          ...(config.backup.isContinuous ? { continuous: continuousOf(config) } : {}),
+          ...(config.backup.isContinuous ? { continuous: continuousOf(config, lookedAtMs) } : {}),
           ...groupsOf(config, groups),
           clock: context.clock,
           random: context.random,
@@ -141,6 +141,7 @@ async function prepare(context: CommandContext, opened: OpenedStore, cluster: Cl
   const state = await openBackup(storage, requireBackupId(config), { signal: context.signal })
   if (!state.tip) await assertNewPlace(opened, context.signal)
   const where = `on ${source.bootstrapServers.join(',')}`
+  const lookedAtMs = context.clock.nowMs()
   const names = await cluster.topicNames()
   await assertVisible(cluster, matchTopics(source.topics, names).missing, where)
   const topics = chosenTopics(source.topics, names, where)
@@ -154,7 +155,7 @@ async function prepare(context: CommandContext, opened: OpenedStore, cluster: Cl
   const groups = isReadingGroups ? await readGroups({ cluster, clock, signal }, storage, state) : undefined
   const plan = await prepareBackup(cluster, state, choice, clock, signal)
   assertPartitionsChosen(topics, plan, where)
-  return { state, plan, groups }
+  return { lookedAtMs, state, plan, groups }
 }
 
 function metricsOf({ loaded: { config } }: CommandContext): MetricsFile | undefined {
@@ -223,13 +224,14 @@ function containerOf(config: Config): string {
 }
 
 /** Topics that are gone are no longer missed: the run has begun, and its report tells of them. */
-function continuousOf(config: Config): ContinuousOptions {
+function continuousOf(config: Config, lookedAtMs: number): ContinuousOptions {
   const { partitions, topicRefreshIntervalMs: refreshIntervalMs } = config.backup
   const { topics: patterns } = requireCluster(config, 'source')
   return {
     chooseTopics: (names) => matchTopics(patterns, names).topics,
     isChosen: (topic, partition) => isPartitionChosen(partitions, topic, partition),
     refreshIntervalMs,
+    lookedAtMs,
   }
 }
 

@@ -16,6 +16,8 @@ import type { MinimumFinder } from './minimum-finder.ts'
 /** What a run without an end looks for, and how often. Times in milliseconds. */
 export interface ContinuousOptions extends TopicSelection {
   readonly refreshIntervalMs: number
+  /** Wall clock, before the plan asked for anything: a partition that is found later was not there then. */
+  readonly lookedAtMs: number
 }
 
 /** Everything a run works with. Aborting `signal` ends it early with what is durable committed. */

@@ -211,7 +211,7 @@ class BackupRun {
   #read(options: ReadingOptions): Promise<void> {
     const { continuous } = this.#options
     if (!continuous) return readPartitions(options, this.#writers)
-    let lookedAtMs = this.#options.plan.targetAtMs
+    let { lookedAtMs } = continuous
     const reading: ContinuousReadingOptions = {
       ...options,
       writers: () => this.#writers,

@@ -65,6 +65,7 @@ export async function runSimulatedBackup(around: RunSurroundings): Promise<Ended
   // The engine asks for nothing but what a reading cluster has.
   const cluster = simulatedCluster(topics, process, faults) as Cluster
   const state = await openBackup(storage, BACKUP_ID, { signal })
+  const lookedAtMs = clock.nowMs()
   const names = await cluster.topicNames()
   const choice = { topics: names, isChosen, isolation: 'read_committed' } as const
   const { isReadingGroups } = options
@@ -99,7 +100,7 @@ export async function runSimulatedBackup(around: RunSurroundings): Promise<Ended
       frameMinBytes: options.frameMinBytes,
       packedPartsMin: PACKED_PARTS_MIN,
     },
-    ...(around.isContinuous ? { continuous: { chooseTopics, isChosen, refreshIntervalMs } } : {}),
+    ...(around.isContinuous ? { continuous: { chooseTopics, isChosen, refreshIntervalMs, lookedAtMs } } : {}),
     topicSettings: options.isCapturingSettings ? 'captured' : undefined,
     clock,
     random,
