@@ -93,7 +93,7 @@ async function startRun(onPlanned?: (first: PartitionLog | undefined, silence: S
   }
   const grow = () => topics.grow(topic, topic.logs.length + 1)
   const remove = () => topics.delete(topic.name)
-  return { world, topic, grow, remove, opened, refuse, silence, stop, run: backUp() }
+  return { world, topic, storage, grow, remove, opened, refuse, silence, stop, run: backUp() }
 }
 
 function record(nowMs: number) {
@@ -133,7 +133,14 @@ test('a run that goes on holds nothing of the connections to leaders that it has
 })
 
 test('a failure to go on with one partition ends the run while another of the same leader is read on', async () => {
-  const { world, topic, refuse, run } = await startRun()
+  const { world, topic, storage, refuse, run } = await startRun()
+  let settingsSignal: AbortSignal | undefined
+  const put = storage.put.bind(storage)
+  storage.put = async (key, bytes, options = {}) => {
+    if (!key.includes('/artifacts/')) return put(key, bytes, options)
+    settingsSignal = options.signal
+    return new Promise(() => undefined)
+  }
   const [log, ...others] = topic.logs
   const refusal = new KafkaBackupError('KB_CLUSTER_PERMISSION', 'refused by the test')
   let isOver = false
@@ -156,6 +163,7 @@ test('a failure to go on with one partition ends the run while another of the sa
   await world.run(() => isOver || world.elapsedMs > 60_000, Number.POSITIVE_INFINITY)
   assert.equal(isOver, true, 'the run has ended')
   assert.ok(isKafkaBackupError(await ended, 'KB_CLUSTER_PERMISSION'))
+  assert.equal(settingsSignal?.aborted, true, 'what it was writing is broken off')
 })
 
 for (const [what, silentAtMs, change, ...questions] of [

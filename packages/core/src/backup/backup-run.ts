@@ -77,6 +77,8 @@ class BackupRun {
   readonly #topicSettings: TopicSettingsCapture | null
   readonly #clusterCapture: ClusterCapture | null
   #manifestAtMs: number
+  /** Aborted at the end of the run: what looks at the cluster beside it would go on asking and writing. */
+  readonly #over = new AbortController()
 
   constructor(options: BackupRunOptions) {
     const { clock, random, plan } = options
@@ -103,7 +105,8 @@ class BackupRun {
     this.#bundles = new BundleWriter(this.#writerContext, options.state, addBundle)
     const { groups } = options
     const place = { ...options, writerId: this.#writerId, commits: this.#commits }
-    const asked = { ...place, cluster: askedUntilAborted(options.cluster, options.signal) }
+    const signal = AbortSignal.any([options.signal, this.#over.signal])
+    const asked = { ...place, signal, cluster: askedUntilAborted(options.cluster, signal) }
     this.#topicSettings = options.topicSettings
       ? new TopicSettingsCapture({ ...asked, clusterId: plan.clusterId })
       : null
@@ -112,6 +115,14 @@ class BackupRun {
   }
 
   async execute(): Promise<BackupReport> {
+    try {
+      return await this.#execute()
+    } finally {
+      this.#over.abort(new KafkaBackupError('KB_INTERRUPTED', 'the run has ended'))
+    }
+  }
+
+  async #execute(): Promise<BackupReport> {
     try {
       this.#topicSettings?.begin([...new Set(this.#options.plan.partitions.map(({ topic }) => topic))])
       this.#clusterCapture?.beginIfDue()
