@@ -1,5 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import '../../packages/testkit/src/simulation/deterministic-builtins.ts'
+import { BackupState } from '../../packages/core/src/format/backup-state.ts'
+import { appendCommit } from '../../packages/core/src/repository/commit-log.ts'
+import { encodeSnapshotObject } from '../../packages/core/src/repository/snapshot-object.ts'
+import { MemoryBackend } from '../../packages/core/src/storage/memory/backend.ts'
+import { BACKUP, draft } from '../../packages/core/test/verify/archive-writer.ts'
 import type { HistoryOptions } from '../../packages/testkit/src/simulation/history-options.ts'
 import { OCCURRENCES } from '../../packages/testkit/src/simulation/occurrences.ts'
 import {
@@ -59,4 +66,16 @@ test('a seed gives the same history each time', async () => {
     const [first, second] = [await runSeed(seed), await runSeed(seed)]
     assert.equal(first.digest, second.digest, `seed ${seed}`)
   }
+})
+
+test('a snapshot is compressed between two events, and not on a thread that ends when it likes', async () => {
+  const state = new BackupState(BACKUP)
+  await appendCommit(new MemoryBackend('test'), state, draft('run-1', 'complete'))
+  let isCompressed = false
+  const compressing = encodeSnapshotObject(state).then(() => {
+    isCompressed = true
+  })
+  await turn()
+  assert.equal(isCompressed, true)
+  await compressing
 })

@@ -1,5 +1,6 @@
 import { syncBuiltinESMExports } from 'node:module'
 import os from 'node:os'
+import { Transform } from 'node:stream'
 import zlib from 'node:zlib'
 
 type Callback = (error: Error | null, result?: Buffer) => void
@@ -19,6 +20,22 @@ function atOnce(compress: Compressor) {
   }
 }
 
+/** The same for a stream. */
+function streamAtOnce(compress: Compressor) {
+  return (): Transform => {
+    const chunks: Buffer[] = []
+    return new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        chunks.push(chunk)
+        done()
+      },
+      flush(done) {
+        done(null, compress(Buffer.concat(chunks)))
+      },
+    })
+  }
+}
+
 // Imported before the program is, which takes its functions from here when it is loaded.
 Object.assign(zlib, {
   zstdCompress: atOnce(zlib.zstdCompressSync),
@@ -26,5 +43,6 @@ Object.assign(zlib, {
   gzip: atOnce(zlib.gzipSync),
   gunzip: atOnce(zlib.gunzipSync),
 })
+Object.defineProperty(zlib, 'createZstdCompress', { value: streamAtOnce(zlib.zstdCompressSync) })
 Object.assign(os, { availableParallelism: () => 2 })
 syncBuiltinESMExports()
