@@ -134,7 +134,7 @@ export class RunCommits {
     const begins = this.#begins.splice(0)
     const said = { topics, begins, segments, gaps, divergences, artifacts }
     const draft: CommitDraft = { ...this.#identity(outcome, writers), ...said }
-    const commit = await appendCommit(storage, state, draft, signal, writtenBy(writers))
+    const commit = await appendCommit(storage, state, draft, signal, () => writtenBy(this.#options.writers))
     const acknowledgedAtMs = clock.monotonicMs()
     settle(writers)
     this.#hasCommitted = true

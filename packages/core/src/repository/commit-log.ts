@@ -56,7 +56,8 @@ function checkedCommit(bytes: Buffer, backupId: string, number: bigint): ReadCom
 
 /**
  * Creates the next commit and folds it into `state`. Another writer may win the number: see docs/format/repository.md,
- * "One committer". The draft must name durable objects only. `writing`: partitions that the caller extends, now or later.
+ * "One committer". The draft must name durable objects only. `writing`: partitions that the caller extends, now or later; asked for each
+ * winner, since partitions may join the caller while it waits for the store.
  * @throws KB_STORAGE_UNSUPPORTED, KB_COMMIT_CONFLICT when the winner touches one of these partitions; nothing was changed then
  */
 export async function appendCommit(
@@ -64,7 +65,7 @@ export async function appendCommit(
   state: BackupState,
   draft: CommitDraft,
   signal?: AbortSignal,
-  writing: ReadonlySet<string> = touchedPartitions(draft),
+  writing: () => ReadonlySet<string> = () => touchedPartitions(draft),
 ): Promise<Commit> {
   assertExclusiveCommits(storage)
   const options = signal ? { signal } : {}
@@ -79,7 +80,7 @@ export async function appendCommit(
       if (!isKafkaBackupError(error, 'KB_OBJECT_EXISTS')) throw error
       const winner = await readCommit(storage, state.backupId, commit.number, signal)
       if (winner.sha256 !== sha256) {
-        assertNoConflict(draft, writing, winner.commit)
+        assertNoConflict(draft, writing(), winner.commit)
         state.apply(winner.commit, winner.sha256)
         continue
       }

@@ -114,3 +114,19 @@ test('no commit follows a failed one but the last word of the run, which says wh
   assert.equal(state.topics.get('orders')?.partitions, 1, 'what a failed commit said is said by no later one')
   await memory.close()
 })
+
+test('who joins while a commit is on its way is in conflict with another run that wins its number', async () => {
+  const memory = new MemoryBackend('test')
+  const writers: PartitionWriter[] = []
+  const storage = altered(memory, {
+    put: async (key, bytes, options) => {
+      await openRun(memory, await openBackup(memory, BACKUP)).commit('complete')
+      writers.push(new PartitionWriter(contextOf(storage), { ...ofTopic(0), topic: 'orders' }))
+      await memory.put(key, bytes, options)
+    },
+  })
+  const losing = openRun(storage, new BackupState(BACKUP), writers)
+  await assert.rejects(losing.commit('running'), { code: 'KB_COMMIT_CONFLICT' })
+  assert.equal((await openBackup(memory, BACKUP)).tip?.number, 1n)
+  await memory.close()
+})
