@@ -70,6 +70,7 @@ class BackupRun {
   readonly #writerContext: WriterContext
   readonly #writers: PartitionWriter[] = []
   readonly #awaited = new AwaitedPartitions()
+  readonly #handingOver = new Set<PartitionWriter>()
   readonly #tally: BackupTally
   readonly #groups: GroupSnapshots | null
   readonly #digester = new DigestThread()
@@ -247,6 +248,7 @@ class BackupRun {
       selection,
       writers: this.#writers,
       awaited: this.#awaited,
+      handingOver: this.#handingOver,
       writerContext: this.#writerContext,
       commits: this.#commits,
       lookedAtMs,
@@ -259,6 +261,7 @@ class BackupRun {
     writer: PartitionWriter,
     { divergence, topic, extent }: Extract<SourceChange, { kind: 'diverged' }>,
   ): Promise<PartitionWriter> {
+    this.#handingOver.add(writer)
     await writer.retire()
     // A restore as of this commit has all of the old history and nothing of the new one.
     await this.#commits.commitBeginnings()
@@ -275,6 +278,7 @@ class BackupRun {
       writer.standing.recoveryPointMs,
     )
     this.#writers.push(successor)
+    this.#handingOver.delete(writer)
     return successor
   }
 

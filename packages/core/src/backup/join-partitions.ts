@@ -15,6 +15,8 @@ export interface JoinOptions extends Omit<DiscoveryOptions, 'onUnattended'> {
   readonly writerContext: WriterContext
   readonly commits: RunCommits
   readonly observe: Observer
+  /** Retired ones whose partitions are about to get another writer: nobody may join in their place. */
+  readonly handingOver: ReadonlySet<PartitionWriter>
   /** A partition that is new now was not there then; wall clock. */
   readonly lookedAtMs: number
 }
@@ -24,15 +26,18 @@ export interface JoinOptions extends Omit<DiscoveryOptions, 'onUnattended'> {
  * say any more leave. True when somebody joined.
  */
 export async function joinPartitions(options: JoinOptions): Promise<boolean> {
-  const { writers, awaited, state, writerContext, commits, observe } = options
-  const ended = writers.filter((writer) => writer.isDone)
-  if (ended.length > 0) {
-    await settleAll(ended.map((writer) => writer.checkpoint(true)))
+  const { writers, handingOver, awaited, state, writerContext, commits, observe } = options
+  const ended = new Set(writers.filter((writer) => writer.isDone && !handingOver.has(writer)))
+  if (ended.size > 0) {
+    await settleAll([...ended].map((writer) => writer.checkpoint(true)))
     // Who joins goes on where the commits end.
     await commits.commit('running')
   }
-  const reading = namesOf(writers.filter((writer) => !writer.isDone).map(({ plan }) => plan))
-  const points = new Map(ended.map(({ plan, standing }) => [partitionName(plan), standing.recoveryPointMs]))
+  // Who has ended since then has more to say than the commits know, and is looked at the next time.
+  const reading = namesOf(writers.filter((writer) => !ended.has(writer)).map(({ plan }) => plan))
+  const points = new Map(
+    [...ended].map(({ plan, standing }) => [partitionName(plan), standing.recoveryPointMs]),
+  )
   const pointOf = (each: TopicPartition): number | null =>
     points.get(partitionName(each)) ??
     (state.partition(each.topic, each.partition) ? null : options.lookedAtMs)
@@ -45,7 +50,7 @@ export async function joinPartitions(options: JoinOptions): Promise<boolean> {
   const joined = joining.map((plan) => new PartitionWriter(writerContext, plan, awaited.release(plan)))
   const isObsolete = (writer: PartitionWriter) => writer.isRetired || names.has(partitionName(writer.plan))
   // Histories may have begun while the cluster was asked: only who had ended before can be obsolete.
-  const kept = writers.filter((writer) => !ended.includes(writer) || !isObsolete(writer))
+  const kept = writers.filter((writer) => !ended.has(writer) || !isObsolete(writer))
   writers.splice(0, writers.length, ...kept, ...joined)
   if (found) commits.join(found)
   for (const { topic, partition, beginOffset } of joining)

@@ -16,10 +16,13 @@ import type { StorageBackend } from '../../src/storage/storage-backend.ts'
 import { altered } from '../verify/altered-backend.ts'
 import { contextOf, planOf, take } from './new-writer.ts'
 
-/** What is asked for of a cluster with `t/0`, whose log ends at offset 9. `onAsked`: before each answer; leader -1: there is none. */
-function clusterOf(onAsked: () => Promise<void>, leader = 1): Cluster {
-  const place = { partition: 0, leader, leaderEpoch: 0, replicas: 1, inSyncReplicas: 1 }
-  const topic = { name: 't', topicId: null, isInternal: false, partitions: [place], replicationFactor: 1 }
+/**
+ * What is asked for of a cluster with topic `t`, whose logs end at offset 9. `onAsked`: before each answer; leader -1: there is none.
+ */
+function clusterOf(onAsked: () => Promise<void>, count: number, leader = 1): Cluster {
+  const place = { leader, leaderEpoch: 0, replicas: 1, inSyncReplicas: 1 }
+  const partitions = Array.from({ length: count }, (_, partition) => ({ partition, ...place }))
+  const topic = { name: 't', topicId: null, isInternal: false, partitions, replicationFactor: 1 }
   const answered = <T>(answer: T) => onAsked().then(() => answer)
   return {
     topicNames: () => answered(['t']),
@@ -36,10 +39,11 @@ function openRun(storage: StorageBackend, state: BackupState, partitions: readon
   const writerContext = contextOf(storage)
   const plan = {
     ...{ backupId: 'b', clusterId: 'c', isolation: 'read_committed', targetAtMs: 0, partitions },
-    changedTopics: partitions.map(() => ({ name: 't', topicId: null, partitions: 1 })),
+    changedTopics: partitions.map(() => ({ name: 't', topicId: null, partitions: partitions.length })),
   } as unknown as BackupPlan
   const writers: PartitionWriter[] = partitions.map((own) => new PartitionWriter(writerContext, own, 100))
   const awaited = new AwaitedPartitions()
+  const handingOver = new Set<PartitionWriter>()
   const commits = new RunCommits({
     ...{ plan, state, storage, writers, awaited, bootstrapServers: ['broker:9092'], program: 'test' },
     ...{ runId: '0123456789abcdef0123456789abcdef', writerId: '0badcafe', isContinuous: true },
@@ -51,23 +55,27 @@ function openRun(storage: StorageBackend, state: BackupState, partitions: readon
     { leader = 1, lookedAtMs = 200 }: { readonly leader?: number; readonly lookedAtMs?: number } = {},
   ) =>
     joinPartitions({
-      ...{ cluster: clusterOf(onAsked, leader), state, writers, awaited, writerContext, commits },
-      ...{ clock: systemClock, observe: () => undefined, onSurveyed: () => undefined, lookedAtMs },
+      ...{ cluster: clusterOf(onAsked, Math.max(partitions.length, 1), leader), state, clock: systemClock },
+      ...{ writers, handingOver, awaited, writerContext, commits },
+      ...{ observe: () => undefined, onSurveyed: () => undefined, lookedAtMs },
       ...{ selection: { chooseTopics: (names) => names, isChosen: () => true }, isolation: 'read_committed' },
     })
-  return { writers, awaited, commits, join }
+  return { writers, handingOver, awaited, commits, join }
 }
 
-test('a partition that was given up goes on where the commit of what was read of it ends', async () => {
-  const memory = new MemoryBackend('test')
-  const storage = altered(memory, {
+/** A store that takes its time for every object. */
+function slowed(memory: MemoryBackend): StorageBackend {
+  return altered(memory, {
     put: async (key, bytes) => {
       await setTimeout(10)
       await memory.put(key, bytes)
     },
   })
-  const state = new BackupState('b')
-  const { writers, commits, join } = openRun(storage, state, [planOf(0)])
+}
+
+test('a partition that was given up goes on where the commit of what was read of it ends', async () => {
+  const memory = new MemoryBackend('test')
+  const { writers, commits, join } = openRun(slowed(memory), new BackupState('b'), [planOf(0)])
   const given = writers[0] as PartitionWriter
   for (const offset of [0n, 1n, 2n]) await take(given, offset)
   given.giveUp('no_leader', 'nobody leads it')
@@ -134,4 +142,46 @@ test('a partition that was seen before it could be read holds the recovery point
     ],
   )
   assert.equal(await committedPoint(), 200n)
+})
+
+test('nobody joins in the place of a partition that is about to get another writer', async () => {
+  const { writers, handingOver, join } = openRun(new MemoryBackend('test'), new BackupState('b'), [planOf(0)])
+  const [retiring] = writers as [PartitionWriter]
+  await take(retiring, 0n)
+  handingOver.add(retiring)
+  await retiring.retire()
+  assert.equal(await join(), false)
+  assert.deepEqual(writers, [retiring], 'what it has to say is not committed yet')
+  handingOver.delete(retiring)
+  assert.equal(await join(), true)
+  assert.deepEqual(
+    writers.map(({ plan }) => [plan.partition, plan.beginOffset]),
+    [[0, 1n]],
+  )
+})
+
+test('who is given up while others make durable what they have is looked at the next time', async () => {
+  const memory = new MemoryBackend('test')
+  const { writers, commits, join } = openRun(slowed(memory), new BackupState('b'), [planOf(0), planOf(1)])
+  const [first, second] = writers as [PartitionWriter, PartitionWriter]
+  await take(first, 0n)
+  first.giveUp('no_leader', 'nobody leads it')
+  await take(second, 0n)
+  const joining = join()
+  second.giveUp('no_leader', 'nobody leads it')
+  assert.equal(await joining, true)
+  assert.ok(!writers.includes(first) && writers.includes(second))
+  assert.equal(await join(), true)
+  assert.deepEqual(
+    writers.map(({ plan }) => [plan.partition, plan.beginOffset]),
+    [
+      [0, 1n],
+      [1, 1n],
+    ],
+  )
+  await commits.commit('complete')
+  assert.deepEqual(
+    (await openBackup(memory, 'b')).partitions().map(({ nextOffset }) => nextOffset),
+    [1n, 1n],
+  )
 })
