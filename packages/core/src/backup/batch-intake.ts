@@ -148,7 +148,7 @@ export class BatchIntake {
    * Takes the whole batches of an answer; a partial one at its end is ignored. A batch that cannot be taken
    * ends the answer too: what stands before it is returned, and the next answer begins with it.
    * @throws KB_BATCH_CORRUPT, KB_LIMIT_EXCEEDED, KB_FORMAT_UNSUPPORTED when that leaves nothing; nothing was changed then
-   * @throws KB_SOURCE_REPLACED when the batch that was read last is another one now
+   * @throws KB_SOURCE_REPLACED when the batch that was read last is another one now, or was where another begins
    */
   accept({ buffer, begin, end, aborted, logStartOffset }: PartitionAnswer): (CutFrame | MissingOffsets)[] {
     const cut: (CutFrame | MissingOffsets)[] = []
@@ -178,6 +178,7 @@ export class BatchIntake {
           sliceBegin = cursor.endPosition
           continue
         }
+        this.#assertApart(cursor, logStartOffset)
         // A hole counts only when the leader had the wanted offset in its log and nothing there (docs/format/commit.md). Asked
         // again, it answers that the offset is gone.
         if (cursor.baseOffset > this.#nextOffset && logStartOffset > this.#nextOffset) break
@@ -294,6 +295,20 @@ export class BatchIntake {
       'KB_SOURCE_REPLACED',
       `the batch at offset ${anchor.lastOffset} is not the one that was read before`,
       { context: { offset: anchor.lastOffset.toString() } },
+    )
+  }
+
+  /**
+   * Batches of one log do not overlap. A leader that has deleted all that was read here cannot say whether that was in its log, but a
+   * batch that its log start cuts in two can.
+   */
+  #assertApart({ baseOffset, messageSet }: BatchCursor, logStartOffset: bigint): void {
+    const isCut = messageSet === null && baseOffset < logStartOffset
+    if (!isCut || this.#epochStarts.length === 0 || baseOffset >= this.#epochsEnd) return
+    throw new KafkaBackupError(
+      'KB_SOURCE_REPLACED',
+      `a batch begins at offset ${baseOffset}, within what was read before, which ends at ${this.#epochsEnd}`,
+      { context: { offset: baseOffset.toString() } },
     )
   }
 

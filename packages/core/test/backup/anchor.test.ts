@@ -91,3 +91,16 @@ test('an anchor that the source deleted is given up', () => {
   intake.forgetAnchor()
   assert.equal(intake.fetchOffset, 10n)
 })
+
+test('a batch that the log start cuts in two, and that begins within what was read, is of another log', () => {
+  const epochs = { starts: [[0, 36n]] as const, nextOffset: 43n }
+  const reading = () =>
+    newIntake({ beginOffset: 44n, targetOffset: 50n, isCompacted: false, frameMinBytes: 1, epochs })
+  const answerWith = (batch: Buffer) => ({ ...answerOf(batch, 0, batch.length, []), logStartOffset: 44n })
+  const replaced = reading()
+  expectCode('KB_SOURCE_REPLACED', () => replaced.accept(answerWith(batchAt(42n))))
+  assert.deepEqual([replaced.nextOffset, replaced.flush()], [44n, undefined])
+  const [frame] = reading().accept(answerWith(batchAt(43n)))
+  assert.ok(frame?.kind === 'frame')
+  assert.deepEqual([frame.beginOffset, frame.statistics.records], [44n, 2])
+})
