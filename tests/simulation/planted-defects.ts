@@ -106,7 +106,7 @@ const OF_WRITING: readonly PlantedDefect[] = [
   {
     name: 'a second writer is noticed by the partitions of one commit only',
     file: COMMITS,
-    from: 'appendCommit(storage, state, draft, signal, writtenBy(writers))',
+    from: 'appendCommit(storage, state, draft, signal, () => writtenBy(this.#options.writers))',
     to: 'appendCommit(storage, state, draft, signal)',
     caughtAs: ['broken'],
   },
