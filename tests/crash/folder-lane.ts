@@ -30,7 +30,8 @@ export async function openFolderLane(cluster: KafkaCluster): Promise<CrashLane> 
 function aimAtCall(above: string, archive: Archive, point: CrashPoint | null): AimedRun {
   mkdirSync(above, { recursive: true })
   const list = `${above}.calls`
-  const at = point ? { DIE_AT: String(point.at), DIE_WHEN: point.when } : {}
+  const kind = point?.kind ? { DIE_KIND: point.kind } : {}
+  const at = point ? { DIE_AT: String(point.at), DIE_WHEN: point.when, ...kind } : {}
   return {
     env: { NODE_OPTIONS: `--import=${DIES}`, DIE_BELOW: above, CALLS_LIST: list, ...at },
     watch: () => undefined,

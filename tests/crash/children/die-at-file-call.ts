@@ -1,5 +1,5 @@
 // Loaded with --import: of all calls that change files below DIE_BELOW, the process dies at the one number DIE_AT, as by kill -9, before
-// or after it (DIE_WHEN). It writes the calls into the file CALLS_LIST, one a line, as they begin.
+// or after it (DIE_WHEN). With DIE_KIND, such as `link commits`, only calls of this name count whose path has this element. It writes the calls into the file CALLS_LIST, one a line, as they begin.
 import { appendFileSync, constants } from 'node:fs'
 import fs, { type FileHandle } from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
@@ -8,6 +8,7 @@ import { isMainThread } from 'node:worker_threads'
 type Call = (...given: unknown[]) => Promise<unknown>
 
 const { DIE_BELOW = '/nowhere', DIE_AT = '0', DIE_WHEN = 'before', CALLS_LIST = '/dev/null' } = process.env
+const [dieName, dieElement] = process.env.DIE_KIND?.split(' ') ?? []
 const dieAt = Number(DIE_AT)
 
 // By the place of the path that they change.
@@ -23,7 +24,9 @@ let count = 0
 
 async function pass(name: string, path: string, call: () => Promise<unknown>): Promise<unknown> {
   if (path !== DIE_BELOW && !path.startsWith(`${DIE_BELOW}/`)) return call()
-  const isLast = ++count === dieAt
+  const isCounted = dieName === undefined || (name === dieName && path.split('/').includes(dieElement ?? ''))
+  if (isCounted) count++
+  const isLast = isCounted && count === dieAt
   // Deaths are at calls of the main thread; that there are no others shows in the list.
   appendFileSync(CALLS_LIST, `${isMainThread ? '' : 'thread '}${name} ${path}\n`)
   if (!isMainThread) return call()
