@@ -6,12 +6,6 @@ const CONTINUED = { continuous: 1, continuousMs: 5_000 }
 /** What they read at a checkpoint is too little for an object of its own. */
 const OFTEN_BUNDLED = { frameMinBytes: 1_000_000, segmentMaxIntervalMs: 0, checkpointIntervalMs: 200 }
 
-/** Partitions that are lost, and come back. */
-const REJOINING = {
-  ...{ retention: 0, election: 2, uncleanElection: 2, compaction: 0 },
-  ...{ brokerDown: 6, recreation: 4, growth: 2 },
-}
-
 /** Partitions that are new, and leaders that do not answer. */
 const GROWING = {
   ...{ retention: 0, election: 1, uncleanElection: 0, compaction: 0 },
@@ -35,14 +29,6 @@ export const OF_CONTINUOUS_RUNS: readonly PlantedDefect[] = [
     to: 'return this.#reachedAtMs ?? this.#recoveryPointMs',
     caughtAs: ['lost'],
     under: CONTINUED,
-  },
-  {
-    name: 'partitions join before the commit that they go on from',
-    file: 'backup/join-partitions.ts',
-    from: "await commits.commit('running')",
-    to: "void commits.commit('running').catch(() => undefined)",
-    caughtAs: ['broken', 'doubled', 'lost'],
-    under: { ...CONTINUED, refreshIntervalMs: 500, troubles: REJOINING },
   },
   {
     name: 'a partition is looked at only when it has a leader',
