@@ -1,9 +1,8 @@
 import { settleAll } from '../runtime/settle-all.ts'
-import type { BrokerAddress } from './cluster.ts'
 import type { ClusterConnections } from './cluster-connections.ts'
 import { ABSENT, type ConsumerGroup, type ConsumerGroups, type GroupType } from './consumer-group.ts'
 import { type AskedGroup, askCoordinator, type GroupAnswer } from './group-answers.ts'
-import { findCoordinators } from './group-coordinators.ts'
+import { findCoordinators, sharesOf } from './group-coordinators.ts'
 import { failureName, GroupPatience } from './group-patience.ts'
 import type { ListedGroup } from './group-requests.ts'
 import { listGroups } from './list-groups.ts'
@@ -57,19 +56,8 @@ async function askCoordinators(
   await patience.untilSettled(async () => {
     const names = waiting.map(({ group }) => group)
     const found = await findCoordinators(connections, names, patience)
-    const shares = new Map<string, { readonly coordinator: BrokerAddress; readonly groups: SoughtGroup[] }>()
-    for (const entry of waiting) {
-      const own = found.get(entry.group)
-      if (!own || 'failure' in own) {
-        if (own) answers.set(entry.group, own)
-        continue
-      }
-      const where = `${own.coordinator.host}:${own.coordinator.port}`
-      const share = shares.get(where) ?? { coordinator: own.coordinator, groups: [] }
-      share.groups.push(entry)
-      shares.set(where, share)
-    }
-    const asking = [...shares.values()].map(async (share) => {
+    for (const [group, own] of found) if ('failure' in own) answers.set(group, own)
+    const asking = [...sharesOf(waiting, found).values()].map(async (share) => {
       const told = await askCoordinator(connections, share.coordinator, share.groups, patience)
       for (const [group, answer] of told) answers.set(group, answer)
     })

@@ -59,3 +59,26 @@ async function askFor(
 }
 
 const NOT_TOLD = { errorCode: UNKNOWN_SERVER_ERROR, errorMessage: null, host: '', port: 0 }
+
+/** Groups that one broker coordinates. */
+export interface CoordinatedShare<Group> {
+  readonly coordinator: BrokerAddress
+  readonly groups: readonly Group[]
+}
+
+/** Groups by their coordinator, by `host:port`; those without one are left out. */
+export function sharesOf<Group extends { readonly group: string }>(
+  groups: readonly Group[],
+  found: ReadonlyMap<string, FoundCoordinator>,
+): Map<string, CoordinatedShare<Group>> {
+  const shares = new Map<string, { readonly coordinator: BrokerAddress; readonly groups: Group[] }>()
+  for (const entry of groups) {
+    const own = found.get(entry.group)
+    if (!own || 'failure' in own) continue
+    const where = `${own.coordinator.host}:${own.coordinator.port}`
+    const share = shares.get(where) ?? { coordinator: own.coordinator, groups: [] }
+    share.groups.push(entry)
+    shares.set(where, share)
+  }
+  return shares
+}

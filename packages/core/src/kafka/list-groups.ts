@@ -1,12 +1,12 @@
 import type { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { settleAll } from '../runtime/settle-all.ts'
-import type { BrokerAddress } from './cluster.ts'
+import type { BrokerAddress, ClusterSurvey } from './cluster.ts'
 import type { ClusterConnections } from './cluster-connections.ts'
 import { readMetadata } from './cluster-metadata.ts'
 import { type GroupPatience, ownFailure } from './group-patience.ts'
 import { LIST_GROUPS, type ListedGroup } from './group-requests.ts'
 import { brokerError } from './kafka-error.ts'
-import { groupPartitions, haveMoved, loadingCoordinators } from './loading-coordinators.ts'
+import { GROUPS_TOPIC, groupPartitions, haveMoved, loadingCoordinators } from './loading-coordinators.ts'
 
 const NOT_COORDINATOR = 16
 /** Of the time for groups: what is listed has to be asked for, too. */
@@ -33,8 +33,8 @@ export async function listGroups(
   const silent = new Map<string, KafkaBackupError>()
   let clusterId = ''
   await patience.untilSettled(async () => {
-    const metadata = await patience.within(connections.where, readMetadata(connections, []))
-    clusterId = metadata.clusterId
+    const before = await survey(connections, patience)
+    clusterId = before.clusterId
     // A broker that is gone coordinates no group any more.
     silent.clear()
     const listOne = async ([id, address]: readonly [number, BrokerAddress]): Promise<void> => {
@@ -48,8 +48,8 @@ export async function listGroups(
         silent.set(broker, ownFailure(error))
       }
     }
-    const changing = await whileStable(connections, patience, async () => {
-      await settleAll([...metadata.brokers].filter(([id]) => !done.has(id)).map(listOne))
+    const changing = await whileStable({ connections, patience, before }, async () => {
+      await settleAll([...before.brokers].filter(([id]) => !done.has(id)).map(listOne))
     })
     if (changing.size > 0) done.clear()
     for (const [where, failure] of changing) silent.set(where, failure)
@@ -58,18 +58,28 @@ export async function listGroups(
   return { clusterId, listed, silent }
 }
 
+/** Brokers, and who coordinates. */
+function survey(connections: ClusterConnections, patience: GroupPatience): Promise<ClusterSurvey> {
+  return patience.within(connections.where, readMetadata(connections, [GROUPS_TOPIC]))
+}
+
+interface Listing {
+  readonly connections: ClusterConnections
+  readonly patience: GroupPatience
+  readonly before: ClusterSurvey
+}
+
 /** Lists, and says which coordinators did not know all of their groups at that time. */
 async function whileStable(
-  connections: ClusterConnections,
-  patience: GroupPatience,
+  { connections, patience, before }: Listing,
   list: () => Promise<void>,
 ): Promise<ReadonlyMap<string, KafkaBackupError>> {
-  const before = await groupPartitions(connections, patience)
-  const loading = before
-    ? await loadingCoordinators(connections, before, patience)
+  const partitions = groupPartitions(before)
+  const loading = partitions
+    ? await loadingCoordinators(connections, partitions, patience)
     : new Map<string, KafkaBackupError>()
   await list()
-  if (loading.size > 0 || !haveMoved(before, await groupPartitions(connections, patience))) return loading
+  if (loading.size > 0 || !haveMoved(before, await survey(connections, patience))) return loading
   return new Map([
     [connections.where, brokerError(NOT_COORDINATOR, 'listing groups whose coordinator changed meanwhile')],
   ])

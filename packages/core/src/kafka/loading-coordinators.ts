@@ -1,32 +1,25 @@
 import type { KafkaBackupError } from '../errors/kafka-backup-error.ts'
 import { settleAll } from '../runtime/settle-all.ts'
-import { type BrokerAddress, type PartitionDescription, partitionName } from './cluster.ts'
+import { type ClusterSurvey, type PartitionDescription, partitionName } from './cluster.ts'
 import type { ClusterConnections } from './cluster-connections.ts'
-import { readMetadata } from './cluster-metadata.ts'
 import { listOffsets } from './cluster-offsets.ts'
 import { type AskedGroup, fetchOffsets, type GroupAnswer } from './group-answers.ts'
-import { findCoordinators } from './group-coordinators.ts'
+import { findCoordinators, sharesOf } from './group-coordinators.ts'
 import { type GroupPatience, ownFailure } from './group-patience.ts'
 
 /** Where coordinators keep what groups commit: the leader of a partition coordinates the groups that belong to it. */
-const TOPIC = '__consumer_offsets'
+export const GROUPS_TOPIC = '__consumer_offsets'
 const NAME_PREFIX = 'kafka-backup-looks-'
 
-/** Leaders of the topic of the coordinators; null: the account may not see it, or there is none yet. */
-export type GroupPartitions = readonly PartitionDescription[] | null
-
-export async function groupPartitions(
-  connections: ClusterConnections,
-  patience: GroupPatience,
-): Promise<GroupPartitions> {
-  const { topics } = await patience.within(connections.where, readMetadata(connections, [TOPIC]))
-  return topics.find(({ name }) => name === TOPIC)?.partitions ?? null
+/** Partitions of the topic of the coordinators; undefined: the account may not see it, or there is none yet. */
+export function groupPartitions({ topics }: ClusterSurvey): readonly PartitionDescription[] | undefined {
+  return topics.find(({ name }) => name === GROUPS_TOPIC)?.partitions
 }
 
 /** True when a coordinator may have changed in between. */
-export function haveMoved(before: GroupPartitions, after: GroupPartitions): boolean {
-  const told = (partitions: GroupPartitions) =>
-    partitions?.map(({ partition, leader, leaderEpoch }) => [partition, leader, leaderEpoch])
+export function haveMoved(before: ClusterSurvey, after: ClusterSurvey): boolean {
+  const told = (survey: ClusterSurvey) =>
+    groupPartitions(survey)?.map(({ partition, leader, leaderEpoch }) => [partition, leader, leaderEpoch])
   return JSON.stringify(told(before)) !== JSON.stringify(told(after))
 }
 
@@ -46,21 +39,13 @@ export async function loadingCoordinators(
   }
   note(connections.where, await failureOfEnds(connections, partitions, patience))
   const names = nobodysGroups(partitions.length)
+  const nobodys = names.map((group): AskedGroup => ({ group, type: 'unknown' }))
   const found = await findCoordinators(connections, names, patience)
-  const shares = new Map<string, { readonly coordinator: BrokerAddress; readonly groups: AskedGroup[] }>()
-  for (const [partition, group] of names.entries()) {
+  for (const [partition, { group }] of nobodys.entries()) {
     const own = found.get(group)
-    if (!own) continue
-    if ('failure' in own) {
-      note(partitionName({ topic: TOPIC, partition }), own.failure)
-      continue
-    }
-    const broker = `${own.coordinator.host}:${own.coordinator.port}`
-    const share = shares.get(broker) ?? { coordinator: own.coordinator, groups: [] }
-    share.groups.push({ group, type: 'unknown' })
-    shares.set(broker, share)
+    if (own && 'failure' in own) note(partitionName({ topic: GROUPS_TOPIC, partition }), own.failure)
   }
-  const asking = [...shares].map(async ([broker, { coordinator, groups }]) => {
+  const asking = [...sharesOf(nobodys, found)].map(async ([broker, { coordinator, groups }]) => {
     const answers = new Map<string, GroupAnswer>()
     await fetchOffsets({ connections, coordinator, patience }, groups, answers)
     for (const { failure } of answers.values()) note(broker, failure)
@@ -78,7 +63,7 @@ async function failureOfEnds(
   partitions: readonly PartitionDescription[],
   patience: GroupPatience,
 ): Promise<KafkaBackupError | null> {
-  const questions = partitions.map(({ partition }) => ({ topic: TOPIC, partition }))
+  const questions = partitions.map(({ partition }) => ({ topic: GROUPS_TOPIC, partition }))
   try {
     await patience.within(connections.where, listOffsets(connections, 'high_watermark', questions))
     return null
