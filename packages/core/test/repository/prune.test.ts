@@ -35,6 +35,15 @@ async function heldFrom(storage: StorageBackend): Promise<bigint[]> {
   return state.partitions().map(heldBeginOffset)
 }
 
+/** Everything in the archives of these tests is older. */
+const OLDER_THAN_ALL = {
+  ...NOTHING_ASKED,
+  floor: null,
+  documentBounds: [],
+  isChosen: () => true,
+  beforeMs: FIRST_MS * 2n,
+}
+
 for (const kind of Object.keys(STORES) as (keyof typeof STORES)[]) {
   test(`what is old goes by a commit, and its objects behind the grace (${kind})`, () =>
     withStore(kind, async ({ backend }) => {
@@ -89,13 +98,7 @@ test('each way to say what goes takes what it says, and never the last segment',
 test('records without a time are never old, and one from the future keeps what follows', () =>
   withStore('memory', async ({ backend }) => {
     const state = await writeRuns(backend, 4)
-    const choice = {
-      ...NOTHING_ASKED,
-      floor: null,
-      documentBounds: [],
-      isChosen: () => true,
-      beforeMs: FIRST_MS * 2n,
-    }
+    const choice = OLDER_THAN_ALL
     const history = state.partition('orders', 0)
     assert.ok(history)
     const at = (number: number, maxTimestampMs: bigint) => {
@@ -120,13 +123,7 @@ test('compacted topics are left alone unless somebody says so', () =>
       frames: [{ batches: [dataBatch(25n, 5)] }],
     })
     await appendCommit(backend, state, draft('run-9', 'complete', { segments: [segment] }))
-    const choice = {
-      ...NOTHING_ASKED,
-      floor: null,
-      documentBounds: [],
-      isChosen: () => true,
-      beforeMs: FIRST_MS * 2n,
-    }
+    const choice = OLDER_THAN_ALL
     const plan = planPrune(state, choice)
     assert.deepEqual([plan.entries, plan.compactedTopics], [[], ['orders']])
     assert.equal(planPrune(state, { ...choice, hasCompacted: true }).entries.length, 2)
