@@ -45,8 +45,10 @@ export async function rewriteStretch(context: StretchContext, stretch: Stretch):
   try {
     for await (const frame of readStretch(input, stretch, reading.signal)) {
       const transform = transformOf(frame.reader, reading)
-      const writerContext = { ...context.writerOf(transform), transactions }
-      writer ??= new PartitionWriter(writerContext, planOf(stretch, context.nextSequence))
+      writer ??= new PartitionWriter(
+        { ...context.writerOf(transform), transactions },
+        planOf(stretch, context.nextSequence),
+      )
       // Only the first batch of a segment may begin before the segment does.
       if (frame.isReachingBack) await writer.checkpoint(true)
       read.update(frame.batches)

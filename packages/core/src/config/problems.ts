@@ -37,6 +37,7 @@ export class ProblemList {
     return this.#problems.length === 0
   }
 
+  /** @throws the {@link refusal}, if there is one */
   throwIfAny(): void {
     const { refusal } = this
     if (refusal) throw refusal
